@@ -64,7 +64,8 @@ try:
     loop = True
 except ImportError:
     loop = False
-print(sys.implementation.name, '%d.%d.%d' % tuple(sys.implementation[1][:3]),
+version = tuple(sys.implementation.version)[:3]
+print(sys.implementation.name, '%d.%d.%d' % version,
       64 if sys.maxsize > 2 ** 32 else 32, loop)
 """
 
