@@ -1,0 +1,14 @@
+"""Set up pytest: paths, and the plugin for portable tests."""
+
+import pathlib
+import sys
+
+_TOP = pathlib.Path(__file__).resolve().parent.parent
+
+# In front, so that the checkout is tested rather than an installed copy.
+for _folder in ('tests/portable', 'tests', 'tools', 'src'):
+    _path = str(_TOP / _folder)
+    if _path not in sys.path:
+        sys.path.insert(0, _path)
+
+pytest_plugins = ['portable_plugin']

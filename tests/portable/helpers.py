@@ -1,0 +1,40 @@
+"""What portable tests share; runs on both interpreters."""
+
+import asyncio
+
+#: The longest a test may take, in seconds, unless it says otherwise. Meant to
+#: end what hangs, not to measure anything.
+TIMEOUT_S = 20
+
+
+def run(coro, timeout=TIMEOUT_S):
+    """Run a coroutine in an event loop of its own and return its result.
+
+    Where there is no loop to run (MicroPython's WebAssembly build), the
+    coroutine is run here as long as it does not wait for anything.
+
+    :param coro: the coroutine, as a call of an ``async def`` returns it.
+    :param timeout: seconds after which it is cancelled.
+    :raises asyncio.TimeoutError: it took longer.
+    :raises RuntimeError: it waited, and there is no event loop.
+    """
+    if not hasattr(asyncio, 'run'):
+        return _run_without_loop(coro)
+    # A board has one loop, which would still hold the tasks and the streams
+    # that the test before has left behind. CPython's run() makes its own.
+    if hasattr(asyncio, 'core'):
+        asyncio.new_event_loop()
+    return asyncio.run(_limited(coro, timeout))
+
+
+async def _limited(coro, timeout):
+    return await asyncio.wait_for(coro, timeout)
+
+
+def _run_without_loop(coro):
+    try:
+        coro.send(None)
+    except StopIteration as exc:
+        return exc.value
+    coro.close()
+    raise RuntimeError('the coroutine waits, but there is no event loop')
