@@ -1,0 +1,11 @@
+from .microdot import AsyncBytesIO as AsyncBytesIO
+from .microdot import Microdot as Microdot
+from .microdot import Request as Request
+from .microdot import Response as Response
+from .microdot import URLPattern as URLPattern
+from .microdot import abort as abort
+from .microdot import iscoroutine as iscoroutine
+from .microdot import redirect as redirect
+from .microdot import send_file as send_file
+
+__version__: str

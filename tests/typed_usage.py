@@ -1,0 +1,116 @@
+"""A program as users write it, for mypy to check against the stubs.
+
+It is not run: ``tools/check.py types`` reads it with ``mypy --strict``.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from typing_extensions import assert_type
+
+from microdot import (
+    Microdot,
+    Request,
+    Response,
+    URLPattern,
+    abort,
+    redirect,
+    send_file,
+)
+from microdot.microdot import HTTPException, MultiDict, NoCaseDict, Server
+
+app = Microdot()
+Request.max_content_length = 1024 * 1024
+app.max_connections = 4
+URLPattern.register_type('id', '[a-z]+', parser=str.upper)
+
+
+@app.before_request
+async def authenticate(request: Request) -> Response | None:
+    if 'Authorization' not in request.headers:
+        abort(401, headers={'WWW-Authenticate': 'Basic'})
+    request.g.user = request.cookies.get('user')
+    return None
+
+
+@app.get('/')
+async def index(request: Request) -> tuple[str, int, dict[str, str]]:
+    assert_type(request.args, MultiDict[str])
+    assert_type(request.headers, NoCaseDict[str])
+    assert_type(request.args.get('page', 1, type=int), int)
+    assert_type(request.args.get('page', type=int), int | None)
+    assert_type(request.args.get('q'), str | None)
+    assert_type(request.args.get('q', ''), str)
+    assert_type(request.args['q'], str)
+    assert_type(request.args.getlist('n', int), list[int])
+    assert_type(request.headers['Host'], str)
+    assert_type(request.cookies, dict[str, str])
+    assert_type(request.json, Any)
+    assert_type(request.form, MultiDict[str] | None)
+    return 'hello', 200, {'Cache-Control': 'no-store'}
+
+
+@app.post('/upload', max_content_length=1024 * 1024)
+async def upload(request: Request) -> dict[str, int]:
+    size = 0
+    async for piece in request.stream:
+        assert_type(piece, bytes)
+        size += len(piece)
+    return {'size': size}
+
+
+@app.route('/<int:number>', methods=['GET', 'POST'])
+def sync(request: Request, number: int) -> Response:
+    @request.after_request
+    def add_header(request: Request, response: Response) -> None:
+        response.headers['X-Number'] = str(number)
+
+    response = Response('text')
+    response.set_cookie('name', 'value', http_only=True, same_site='Lax')
+    return response
+
+
+@app.get('/old')
+async def old(request: Request) -> Response:
+    return redirect('/')
+
+
+@app.get('/file')
+async def file(request: Request) -> Response:
+    return send_file('file.txt', max_age=60)
+
+
+@app.get('/stream')
+async def stream(request: Request) -> AsyncIterator[str]:
+    async def pieces() -> AsyncIterator[str]:
+        yield 'piece'
+    return pieces()
+
+
+@app.errorhandler(404)
+async def not_found(request: Request) -> tuple[str, int]:
+    return 'none', 404
+
+
+@app.errorhandler(ValueError)
+async def bad_value(request: Request, exc: ValueError) -> tuple[str, int]:
+    return str(exc), 400
+
+
+@app.on_startup
+async def start() -> None:
+    sub = Microdot()
+    app.mount(sub, '/sub', local=True)
+
+
+async def main() -> None:
+    server = await app.start_server(port=0, start_serving=False)
+    assert_type(server, Server)
+    asyncio.get_running_loop().call_later(1, app.shutdown)
+    await server.serve_forever()
+
+
+assert_type(HTTPException(404).reason, str)
+# Decorators return the function as it was.
+decorated: Callable[[], Coroutine[Any, Any, None]] = start
