@@ -1,0 +1,315 @@
+"""Check everything: set up what that takes, then run every check.
+
+``python3 tools/check.py`` needs Python 3.10 or later and nothing else. It
+makes a virtual environment in ``.venv``, fetches MicroPython (see
+``tools/interpreters.py``), and runs:
+
+- ``lint``: ruff;
+- ``types``: ``mypy --strict`` and stubtest, on the stubs;
+- ``docs``: the documentation, where a warning is an error;
+- ``package``: builds wheel and sdist, installs the wheel into an empty
+  environment and runs the hello example there;
+- ``size``: what the core costs a board;
+- ``test``: all tests, last, so that pytest's summary ends the output.
+
+Name some of these to run only them. What follows ``--`` goes to pytest, as in
+``tools/check.py test -- -k cookies``. The exit status is 0 if all went well.
+"""
+
+import argparse
+import concurrent.futures
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+VENV = TOP / '.venv'
+#: Names the steps that failed, for the plugin that this file is to pytest.
+FAILED = 'MICRODOT_CHECK_FAILED'
+#: Seconds that the hello example has to start, and to stop.
+PATIENCE = 30
+
+
+class Failure(Exception):
+    """A step failed; the text says how, unless it is empty."""
+
+
+class Step:
+    """One step as it runs: collects its output."""
+
+    def __init__(self, name):
+        self.name = name
+        self.output = []
+
+    def run(self, *command, **env):
+        """Run a command in the checkout and keep what it prints.
+
+        :raises Failure: the exit status is not 0.
+        """
+        command = [str(word) for word in command]
+        self.output.append('$ ' + ' '.join(command))
+        result = subprocess.run(
+            command, cwd=TOP, env=dict(os.environ, **env),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors='replace')
+        self.output.append(result.stdout.rstrip())
+        if result.returncode:
+            raise Failure('exit status %d' % result.returncode)
+
+
+# ------------------------------------------------------------------- set-up
+
+def venv_python(venv):
+    """Return the path of the interpreter of a virtual environment."""
+    if os.name == 'nt':
+        return venv / 'Scripts' / 'python.exe'
+    return venv / 'bin' / 'python'
+
+
+def set_up(step):
+    """Make ``.venv``, or bring it up to date."""
+    stamp = VENV / 'microdot-check'
+    # An environment can neither be moved nor change its interpreter.
+    base = '%s %s\n' % (VENV, sys.version)
+    wanted = base + hashlib.sha256(
+        (TOP / 'pyproject.toml').read_bytes()).hexdigest()
+    try:
+        found = stamp.read_text()
+    except OSError:
+        found = ''
+    if found == wanted:
+        return
+    if not found.startswith(base):
+        try:
+            step.run(sys.executable, '-m', 'venv', '--clear', VENV)
+        except Failure:
+            raise Failure('cannot make a virtual environment; on Debian and '
+                          'Ubuntu: apt install python3-venv') from None
+    step.run(venv_python(VENV), '-m', 'pip', 'install', '--quiet',
+             '--disable-pip-version-check', '-e', '.[dev]')
+    stamp.write_text(wanted)
+
+
+def fetch_interpreters(step):
+    """Fetch MicroPython. A failure is left to the tests to report: they fail
+    for it where ``$CI`` is set, and skip what they cannot run elsewhere."""
+    try:
+        step.run(sys.executable, 'tools/interpreters.py')
+    except Failure:
+        pass
+
+
+# -------------------------------------------------------------------- steps
+
+def check_lint(step):
+    """Look for mistakes of style."""
+    step.run(venv_python(VENV), '-m', 'ruff', 'check', '.')
+
+
+def check_types(step):
+    """Check the stubs, by themselves and against the code."""
+    stubs = sorted((TOP / 'src' / 'microdot').glob('*.pyi'))
+    step.run(venv_python(VENV), '-m', 'mypy', '--strict',
+             *[stub.relative_to(TOP) for stub in stubs],
+             'tests/typed_usage.py')
+    step.run(venv_python(VENV), '-m', 'mypy.stubtest', 'microdot',
+             '--mypy-config-file', 'pyproject.toml',
+             '--allowlist', 'tools/stubtest.allow', MYPYPATH='src')
+
+
+def check_docs(step):
+    """Build the documentation; it ends up in ``docs/_build/html``."""
+    step.run(venv_python(VENV), '-m', 'sphinx', '-W', '--keep-going', '-q',
+             '-b', 'html', 'docs', 'docs/_build/html')
+
+
+def check_package(step):
+    """Build what would be published, and use it as a stranger would."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        # The wheel is built from the sdist, so that is complete.
+        step.run(venv_python(VENV), '-m', 'build', '--outdir', folder)
+        wheel, = folder.glob('*.whl')
+        empty = folder / 'empty'
+        step.run(sys.executable, '-m', 'venv', '--without-pip', empty)
+        step.run(venv_python(VENV), '-m', 'pip', '--quiet',
+                 '--disable-pip-version-check', '--python',
+                 venv_python(empty), 'install', '--no-index', '--no-deps',
+                 wheel)
+        shutil.copy(TOP / 'examples' / 'hello' / 'hello.py', folder)
+        step.output.append(try_hello(
+            [str(venv_python(empty)), '-I', str(folder / 'hello.py')],
+            cwd=folder))
+
+
+def check_size(step):
+    """Measure what the core costs a board."""
+    if (TOP / 'tools' / 'size.py').exists():
+        step.run(venv_python(VENV), 'tools/size.py')
+
+
+CHECKS = {
+    'lint': check_lint,
+    'types': check_types,
+    'docs': check_docs,
+    'package': check_package,
+    'size': check_size,
+}
+
+
+# -------------------------------------------------------- the hello example
+
+def free_port():
+    """Return a TCP port that nothing listens on."""
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        return sock.getsockname()[1]
+
+
+def fetch(url):
+    """Return the text at a URL, waiting for a server that is starting."""
+    # Not through a proxy that the environment may name.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with opener.open(url, timeout=PATIENCE) as response:
+                return response.read().decode()
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def try_hello(command, **kwargs):
+    """Start the hello example, compare its answers, and stop it by Ctrl-C.
+
+    :param command: to be followed by host and port.
+    :param kwargs: for ``subprocess.Popen``.
+    :return: what the program has printed.
+    :raises Failure: an answer is not what it should be.
+    """
+    port = free_port()
+    with tempfile.TemporaryFile('w+') as output:
+        process = subprocess.Popen(
+            list(command) + ['127.0.0.1', str(port)],
+            stdin=subprocess.DEVNULL, stdout=output,
+            stderr=subprocess.STDOUT, **kwargs)
+        try:
+            for path, expected in (
+                    ('/hello/Ada', 'Hello, Ada!\n'),
+                    ('/add/2/3', '{"sum": 5}'),
+                    ('/', '<h1>It works</h1>')):
+                text = fetch('http://127.0.0.1:%d%s' % (port, path))
+                if expected not in text:
+                    raise Failure('%s gave %r' % (path, text))
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Failure('hello.py: %s' % error) from None
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        output.seek(0)
+        return output.read()
+
+
+# ----------------------------------------------------------------- the rest
+
+def attempt(name, function):
+    """Run a step and print how it went.
+
+    :return: its name if it failed, otherwise ``None``.
+    """
+    step = Step(name)
+    start = time.monotonic()
+    outcome = 'ok'
+    try:
+        function(step)
+    except Failure as failure:
+        outcome = 'FAILED: %s' % failure
+    except Exception as error:
+        outcome = 'FAILED: %s: %s' % (type(error).__name__, error)
+    text = '%-12s %5.1f s  %s\n' % (
+        name, time.monotonic() - start, outcome)
+    if outcome != 'ok':
+        text = '\n'.join(step.output + [text])
+    # In one piece, since two steps run at a time.
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    return None if outcome == 'ok' else name
+
+
+def run_tests(failed, options):
+    """Run pytest and return its exit status."""
+    env = dict(os.environ)
+    # This file is a plugin of pytest as well: see below.
+    env['PYTHONPATH'] = str(TOP / 'tools')
+    env[FAILED] = ' '.join(failed)
+    return subprocess.call(
+        [str(venv_python(VENV)), '-m', 'pytest', '-p', 'check', '-n', '2',
+         *options], cwd=TOP, env=env)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Repeat, shortly before the last line, which steps failed."""
+    failed = os.environ.get(FAILED, '').split()
+    if failed:
+        terminalreporter.section('checks that failed before the tests')
+        for name in failed:
+            terminalreporter.line('FAILED tools/check.py ' + name)
+
+
+def main(argv=None):
+    """Run the command line; return the exit status."""
+    if sys.version_info < (3, 10):
+        print('tools/check.py: Python 3.10 or later is needed')
+        return 1
+    argv = sys.argv[1:] if argv is None else argv
+    options = []
+    if '--' in argv:
+        options = argv[argv.index('--') + 1:]
+        argv = argv[:argv.index('--')]
+    parser = argparse.ArgumentParser(
+        usage='%(prog)s [step ...] [-- pytest options]',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=__doc__)
+    parser.add_argument('steps', nargs='*', metavar='step')
+    steps = parser.parse_args(argv).steps or [*CHECKS, 'test']
+    for name in steps:
+        if name not in CHECKS and name != 'test':
+            parser.error('no step ' + name)
+    # The machine is assumed to have two cores.
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        fetching = None
+        if 'test' in steps or 'size' in steps:
+            fetching = pool.submit(attempt, 'interpreters',
+                                   fetch_interpreters)
+        if attempt('set-up', set_up):
+            return 1
+        running = [pool.submit(attempt, name, CHECKS[name])
+                   for name in CHECKS if name in steps and name != 'size']
+        if 'size' in steps:
+            fetching.result()
+            running.append(pool.submit(attempt, 'size', check_size))
+    failed = [name for name in (each.result() for each in running) if name]
+    status = 1 if failed else 0
+    if 'test' in steps:
+        status = run_tests(failed, options) or status
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main())
