@@ -28,6 +28,7 @@ of the checkout gets a small script per interpreter, to be called by hand.
 import argparse
 import contextlib
 import functools
+import glob
 import json
 import os
 import pathlib
@@ -287,7 +288,12 @@ def _lock():
 
 def _write_launchers(interpreters):
     folder = TOP / '.interpreters' / 'bin'
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # a checkout that may only be read; nothing else needs them
+    if not os.access(folder, os.W_OK):
+        return
     for interpreter in interpreters:
         text = '#!/bin/sh\nexec %s "$@"\n' % shlex.join(interpreter.command)
         path = folder / interpreter.name
@@ -508,10 +514,14 @@ def _download(distribution, mirror, suite, arch, folder):
     source = {'Types': 'deb', 'URIs': mirror['uris'], 'Suites': suite,
               'Components': ' '.join(components), 'Architectures': arch}
     key = mirror.get('signed-by')
-    keyring = '/usr/share/keyrings/%s-archive-keyring.gpg' % (
-        distribution.lower())
-    if key or os.path.exists(keyring):
-        source['Signed-By'] = key or keyring
+    if not key:
+        # The machine trusts the archive by a key in a folder of its own, and
+        # that one need not have the keys of other releases.
+        keyrings = glob.glob('/usr/share/keyrings/%s-archive-keyring.*g*'
+                             % distribution.lower())
+        key = keyrings[0] if keyrings else None
+    if key:
+        source['Signed-By'] = key
     for name in ('etc', 'state', 'lists/partial', 'archives/partial'):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / 'etc' / 'own.sources').write_text(
@@ -569,13 +579,12 @@ def _apt(config, *args):
     result = _run(['apt-get', '-q', '-y', *args], env=env)
     output = (result.stderr + result.stdout).splitlines()
     # A failed update is only a warning to apt.
-    errors = [line[2:].strip() for line in output
-              if line.startswith(('E:', 'Err:'))]
-    errors = errors or [line[2:].strip() for line in output
-                        if line.startswith('W: Failed')]
-    if errors or result.returncode:
-        raise FetchError(errors[0] if errors else 'apt-get %s failed'
-                         % args[0])
+    for prefix in ('E: ', 'W: Failed to fetch '):
+        for line in output:
+            if line.startswith(prefix):
+                raise FetchError(line[3:].strip())
+    if result.returncode:
+        raise FetchError('apt-get %s failed' % args[0])
 
 
 def _unpack(packages, result):
@@ -648,7 +657,12 @@ def main(argv=None):
     parser.add_argument('--json', action='store_true',
                         help='print JSON, with the full commands')
     options = parser.parse_args(argv)
-    errors = [] if options.list else fetch()
+    try:
+        errors = [] if options.list else fetch()
+    except KeyboardInterrupt:
+        print('error: interrupted; the next run goes on from here',
+              file=sys.stderr)
+        return 130
     interpreters = find()
     if options.json:
         print(json.dumps([interpreter._asdict()
