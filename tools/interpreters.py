@@ -299,7 +299,7 @@ def _write_launchers(interpreters):
         path = folder / interpreter.name
         if path.exists() and path.read_text() == text:
             continue
-        temporary = folder / ('.%s.%d' % (interpreter.name, os.getpid()))
+        temporary = folder / ('.' + os.urandom(8).hex())
         temporary.write_text(text)
         temporary.chmod(0o755)
         temporary.rename(path)

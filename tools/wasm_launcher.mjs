@@ -9,6 +9,7 @@
 // are copied into it at the paths they have outside. What a script writes
 // there is lost at its end. The exit status is the script's; an exception
 // that it does not catch gives a traceback on standard error and the status 1.
+// The heap begins with N bytes, but this build lets it grow beyond them.
 
 import fs from 'node:fs';
 import path from 'node:path';

@@ -1,0 +1,311 @@
+"""tools/interpreters.py, without the network."""
+
+import json
+import subprocess
+import sys
+import threading
+
+import interpreters
+import pytest
+
+ONE_LINE = [
+    ('deb http://example.org/debian bookworm main contrib',
+     {'types': 'deb', 'uris': 'http://example.org/debian',
+      'suites': 'bookworm', 'components': 'main contrib'}),
+    ('deb [ arch=amd64 signed-by=/a.gpg ] http://example.org/d sid main # x',
+     {'types': 'deb', 'uris': 'http://example.org/d', 'suites': 'sid',
+      'components': 'main', 'arch': 'amd64', 'signed-by': '/a.gpg'}),
+    ('deb\thttp://example.org/flat/ ./',
+     {'types': 'deb', 'uris': 'http://example.org/flat/', 'suites': './',
+      'components': ''}),
+    ('deb-src http://example.org/debian bookworm main', None),
+    ('# deb http://example.org/debian bookworm main', None),
+    ('', None),
+]
+
+
+@pytest.mark.parametrize('line, expected', ONE_LINE)
+def test_one_line_source(line, expected):
+    assert interpreters.parse_one_line(line) == expected
+
+
+def test_deb822_sources():
+    text = ('# a comment\n'
+            'Types: deb deb-src\n'
+            'URIs: http://example.org/debian\n'
+            '# in between\n'
+            'Suites: bookworm bookworm-updates\n'
+            'Components: main\n'
+            'Signed-By:\n'
+            ' -----BEGIN PGP PUBLIC KEY BLOCK-----\n'
+            ' .\n'
+            '\n\n'
+            'types: deb\n'
+            'Enabled: no\n')
+    first, second = interpreters.parse_deb822(text)
+    assert first['types'] == 'deb deb-src'
+    assert first['suites'] == 'bookworm bookworm-updates'
+    assert first['signed-by'] == (
+        '\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .')
+    assert second == {'types': 'deb', 'enabled': 'no'}
+
+
+def test_sources_are_read_in_both_formats(tmp_path):
+    folder = tmp_path / 'sources.list.d'
+    folder.mkdir()
+    (tmp_path / 'sources.list').write_text('deb http://example.org/1 a main')
+    (folder / 'b.list').write_text('deb http://example.org/2 a main\n\n')
+    (folder / 'c.sources').write_text('Types: deb\nURIs: http://e.org/3\n')
+    (folder / 'd.list.disabled').write_text('deb http://example.org/4 a b')
+    uris = [each['uris'] for each in interpreters.read_sources(tmp_path)]
+    assert uris == ['http://example.org/1', 'http://example.org/2',
+                    'http://e.org/3']
+
+
+def test_no_sources_at_all(tmp_path):
+    assert interpreters.read_sources(tmp_path / 'none') == []
+
+
+def stanza(uri, **fields):
+    return {'types': 'deb', 'uris': 'http://example.org/' + uri,
+            'suites': 'bookworm', 'components': 'main', **fields}
+
+
+ARCHIVE = stanza('archive', **{
+    'signed-by': '/usr/share/keyrings/debian-archive-keyring.gpg'})
+UNSIGNED = stanza('unsigned')
+OTHER = stanza('other', **{'signed-by': '/etc/apt/keyrings/company.gpg'})
+
+
+@pytest.mark.parametrize('stanzas, expected', [
+    ([OTHER, UNSIGNED, ARCHIVE], [ARCHIVE, UNSIGNED]),
+    ([OTHER, UNSIGNED], [UNSIGNED]),
+    ([OTHER], [OTHER]),
+    ([stanza('x', suites='bookworm-security')], []),
+    ([stanza('x', suites='bookworm-updates bookworm')], None),
+    ([stanza('x', suites='stable')], None),
+    ([stanza('x', components='contrib')], []),
+    ([stanza('x', types='deb-src')], []),
+    ([stanza('x', enabled='no')], []),
+    ([stanza('x', enabled='yes')], None),
+    ([dict(stanza('x'), uris='cdrom:[Debian]/')], []),
+    ([], []),
+])
+def test_mirrors_are_those_of_the_distribution(stanzas, expected):
+    chosen = interpreters.select_mirrors(stanzas, 'Debian', 'bookworm')
+    assert chosen == (stanzas if expected is None else expected)
+
+
+# ------------------------------------------------------------ the cache
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache, a checkout of its own and no other MicroPython."""
+    monkeypatch.setattr(interpreters, '_cache', lambda: tmp_path / 'cache')
+    monkeypatch.setattr(interpreters, 'TOP', tmp_path / 'top')
+    monkeypatch.setattr(interpreters, '_own_commands', lambda packaged: [])
+    return tmp_path / 'cache'
+
+
+def filler(words='micropython 9.8.7 64 True', error=None):
+    """Return what fills a slot with a program that prints *words*."""
+    def fill(work, result):
+        calls.append(work)
+        (result / 'lib').mkdir()
+        loader = result / 'lib' / 'loader'
+        loader.write_text('#!/bin/sh\necho %s\n' % words)
+        loader.chmod(0o755)
+        (result / 'program').write_text('')
+        if error:
+            raise error
+        return {'loader': 'lib/loader', 'program': 'program',
+                'libraries': ['lib'], 'packages': []}
+    calls = []
+    fill.calls = calls
+    return fill
+
+
+def expect(monkeypatch, *fills):
+    slots = [interpreters.Slot('slot-%d' % number, 'Slot %d' % number, fill)
+             for number, fill in enumerate(fills)]
+    monkeypatch.setattr(interpreters, 'expected', lambda: slots)
+
+
+unix_only = pytest.mark.skipif(sys.platform == 'win32',
+                               reason='shell scripts')
+
+
+@unix_only
+def test_fetch_fills_the_cache_once(cache, monkeypatch):
+    fill = filler()
+    expect(monkeypatch, fill)
+    assert interpreters.find() == []
+    assert interpreters.missing() == ['Slot 0']
+    assert interpreters.fetch() == []
+    assert interpreters.fetch() == []
+    assert len(fill.calls) == 1
+    found, = interpreters.find()
+    assert found.name == 'micropython-9.8-64'
+    assert found.version == (9, 8, 7)
+    assert found.bits == 64
+    assert found.has_event_loop
+    assert found.is_micropython
+    assert interpreters.missing() == []
+    assert not list((cache / 'work').iterdir())
+
+
+@unix_only
+def test_fetch_writes_scripts_to_call_by_hand(cache, monkeypatch):
+    expect(monkeypatch, filler('micropython 9.8.7 32 False'))
+    interpreters.fetch()
+    script = interpreters.TOP / '.interpreters/bin/micropython-9.8-32'
+    result = subprocess.run([script], capture_output=True, text=True)
+    assert result.stdout == 'micropython 9.8.7 32 False\n'
+
+
+@unix_only
+def test_interpreters_of_one_version_have_names_of_their_own(
+        cache, monkeypatch):
+    expect(monkeypatch, filler(), filler())
+    interpreters.fetch()
+    assert [each.name for each in interpreters.find()] == [
+        'micropython-9.8-64', 'micropython-9.8-64-2']
+
+
+@unix_only
+def test_one_failure_does_not_stop_the_others(cache, monkeypatch):
+    expect(monkeypatch, filler(error=interpreters.FetchError('no network')),
+           filler())
+    assert interpreters.fetch() == ['Slot 0: no network']
+    assert interpreters.missing() == ['Slot 0']
+    assert len(interpreters.find()) == 1
+
+
+@unix_only
+def test_interpreter_that_does_not_start_is_not_kept(cache, monkeypatch):
+    expect(monkeypatch, filler('Illegal instruction'))
+    assert interpreters.fetch() == [
+        'Slot 0: unpacked, but does not start on this machine']
+    assert interpreters.find() == []
+
+
+@unix_only
+def test_interrupted_fetch_is_taken_up_again(cache, monkeypatch):
+    expect(monkeypatch, filler(error=KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        interpreters.fetch()
+    assert interpreters.find() == []
+    expect(monkeypatch, filler())
+    assert interpreters.fetch() == []
+    assert len(interpreters.find()) == 1
+
+
+@unix_only
+def test_two_at_once_fetch_once(cache, monkeypatch):
+    fill = filler()
+    expect(monkeypatch, fill)
+    threads = [threading.Thread(target=interpreters.fetch)
+               for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(fill.calls) == 1
+    assert len(interpreters.find()) == 1
+
+
+@unix_only
+def test_damaged_cache_is_fetched_again(cache, monkeypatch):
+    fill = filler()
+    expect(monkeypatch, fill)
+    interpreters.fetch()
+    (cache / 'slot-0' / 'program').unlink()
+    assert interpreters.find() == []
+    interpreters.fetch()
+    assert len(interpreters.find()) == 1
+
+
+def test_nothing_to_fetch_and_nothing_there(cache, monkeypatch, capsys):
+    expect(monkeypatch)
+    assert interpreters.missing() == ['micropython on PATH']
+    assert interpreters.main([]) == 1
+    assert 'set MICROPYTHON' in capsys.readouterr().err
+
+
+@unix_only
+def test_command_line_prints_json(cache, monkeypatch, capsys):
+    expect(monkeypatch, filler())
+    interpreters.main([])
+    capsys.readouterr()
+    assert interpreters.main(['--list', '--json']) == 0
+    described, = json.loads(capsys.readouterr().out)
+    assert described['name'] == 'micropython-9.8-64'
+    assert described['version'] == [9, 8, 7]
+
+
+@unix_only
+def test_failure_is_one_line_and_the_exit_status(cache, monkeypatch, capsys):
+    expect(monkeypatch, filler(),
+           filler(error=interpreters.FetchError('no network')))
+    assert interpreters.main([]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        'error: Slot 1: no network')
+
+
+@unix_only
+def test_environment_names_one_more(tmp_path, monkeypatch):
+    own = tmp_path / 'own'
+    own.write_text('#!/bin/sh\necho micropython 9.9.0 64 True\n')
+    own.chmod(0o755)
+    monkeypatch.setattr(interpreters, '_cache', lambda: tmp_path)
+    expect(monkeypatch)
+    monkeypatch.setenv('MICROPYTHON', str(own))
+    found, = interpreters.find()
+    assert found.name == 'micropython-9.9-64'
+    assert found.command == [str(own)]
+
+
+# -------------------------------------------------- what this machine has
+
+def test_interpreters_of_this_machine_run_code():
+    for interpreter in interpreters.find():
+        code = 'import sys; print(sys.implementation.name, sys.argv[1:])'
+        result = subprocess.run(interpreter.command + ['-c', code, 'a b'],
+                                capture_output=True, text=True)
+        assert result.stdout == "micropython ['a b']\n", interpreter.name
+
+
+def test_exit_status_reaches_the_caller():
+    for interpreter in interpreters.find():
+        for status in (0, 3):
+            result = subprocess.run(
+                interpreter.command + ['-c', 'raise SystemExit(%d)' % status])
+            assert result.returncode == status, interpreter.name
+
+
+def test_heap_size_is_a_limit():
+    code = 'import gc; print(gc.mem_free() + gc.mem_alloc())'
+    for interpreter in interpreters.find():
+        if interpreter.has_event_loop:  # the WebAssembly build lets it grow
+            result = subprocess.run(
+                interpreter.command + ['-X', 'heapsize=100k', '-c', code],
+                capture_output=True, text=True)
+            assert 90000 < int(result.stdout) <= 102400, interpreter.name
+
+
+def test_uncaught_exception_goes_to_standard_error():
+    for interpreter in interpreters.find():
+        result = subprocess.run(interpreter.command + ['-c', '1 / 0'],
+                                capture_output=True, text=True)
+        assert result.returncode == 1, interpreter.name
+        assert 'ZeroDivisionError' in result.stderr, interpreter.name
+
+
+def test_cpythons_are_others_than_the_running_one():
+    found = interpreters.cpythons()
+    assert len(found) <= 2
+    for interpreter in found:
+        assert interpreter.name == 'cpython-%d.%d' % interpreter.version[:2]
+        assert interpreter.version >= (3, 10)
+        assert interpreter.version[:2] != sys.version_info[:2]
+        assert not interpreter.is_micropython
