@@ -1,0 +1,504 @@
+"""What only CPython has, and boards should not carry.
+
+The core works without this file. With it, :func:`install` puts the following
+in the place of the core's own: connections over an ``asyncio.Protocol`` rather
+than streams, threads for plain functions, an index of routes, caches for what
+is parsed again and again, logging, signals, and uvloop and orjson where they
+can be imported.
+"""
+import asyncio
+import contextvars
+import functools
+import inspect
+import logging
+import signal
+import sys
+import time
+import traceback
+from http import HTTPStatus
+
+try:
+    import orjson
+except ImportError:
+    orjson = None
+
+logger = logging.getLogger('microdot')
+
+# Bytes read ahead of a handler before the peer has to wait.
+_READ_AHEAD = 64 * 1024
+
+
+# --- Wire -------------------------------------------------------------------
+
+class Cache(dict):
+    """The results of a function of one short text, by that text. Peers choose
+    the texts, so that it is bounded: full, it starts anew."""
+    max_entries = 256
+    max_length = 64  # of a text
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def __missing__(self, text):
+        value = self.function(text)
+        if len(text) <= self.max_length:
+            if len(self) >= self.max_entries:
+                self.clear()
+            self[text] = value
+        return value
+
+
+class BadByte:
+    """Has the ``search`` of the core's expression for bytes that are not
+    allowed in a head, at a quarter of its cost."""
+    _allowed = bytes(
+        byte for byte in range(256)
+        if byte in b'\t\r\n' or byte >= 32 and byte != 127)
+
+    @classmethod
+    def search(cls, data):
+        return data.translate(None, cls._allowed)
+
+
+_phrases = {status.value: status.phrase for status in HTTPStatus}
+
+
+def reason_phrase(status_code):
+    """Return the standard reason phrase of a status code, or ``''``."""
+    return _phrases.get(status_code, '')
+
+
+def once_a_second(function):
+    """Make a function without arguments whose result is kept for the rest of
+    the second."""
+    when = result = None
+
+    def cached():
+        nonlocal when, result
+        now = int(time.time())
+        if now != when:
+            result = function()
+            when = now
+        return result
+
+    return cached
+
+
+# --- Transport --------------------------------------------------------------
+
+if sys.version_info >= (3, 12):
+    def start_task(coro, loop):
+        # The first step runs at once: most requests need no second one.
+        return asyncio.Task(coro, loop=loop, eager_start=True)
+else:
+    def start_task(coro, loop):
+        return loop.create_task(coro)
+
+
+class ProtocolConnection(asyncio.Protocol):
+    """The methods of the core's ``Connection`` that move bytes, over an
+    ``asyncio.Protocol``. An idle connection has no task: each batch of
+    requests gets one."""
+    transport = None
+    _reading = None    # future that fill() waits for
+    _writing = None    # future that drain() waits for
+    _watching = False
+    _ended = False     # the peer sends no more
+    _lost = False      # the socket is closed
+    _full = False      # the transport has enough to write
+    _paused = False    # the transport does not read
+    _closing = False
+
+    def start(self):
+        self._loop = asyncio.get_running_loop()
+        self.rest()
+        self._opening = self._loop.create_task(self._open())
+
+    async def _open(self):
+        ssl = self.app.ssl
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: self, self.sock, ssl=ssl or None,
+                **{'ssl_handshake_timeout': self.app.head_timeout,
+                   'ssl_shutdown_timeout': 1}
+                if ssl and sys.version_info >= (3, 11) else {})
+        except (OSError, EOFError, MemoryError):
+            self.discard()
+        finally:
+            self._opening = None
+
+    # called by the event loop
+
+    def connection_made(self, transport):
+        self.transport = self.reader = self.writer = transport
+
+    def data_received(self, data):
+        if self.pos < len(self.data):
+            self.data = self.data[self.pos:] + data
+        else:
+            self.data = data
+        self.pos = 0
+        if self._reading:
+            self._wake_reader(True)
+        elif self.task is None:
+            if not self._closing:
+                task = start_task(self.serve(), self._loop)
+                if not task.done():
+                    self.task = task
+        elif len(self.data) > _READ_AHEAD:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def eof_received(self):
+        self._ended = True
+        if self._reading:
+            self._wake_reader(False)
+        elif self._watching:
+            self._leave()
+        # keep the transport, to answer what is under way
+        return self.task is not None and not self.app.ssl
+
+    def connection_lost(self, exc):
+        self._ended = self._lost = True
+        self.deadline = 0
+        if self._reading:
+            self._wake_reader(False)
+        if self._writing:
+            self._wake_writer()
+        if self._watching:
+            self._leave()
+        if self.task is None:
+            self.app.remove_connection(self)
+
+    def pause_writing(self):
+        self._full = True
+
+    def resume_writing(self):
+        self._full = False
+        if self._writing:
+            self._wake_writer()
+
+    def _wake_reader(self, result):
+        if not self._reading.done():
+            self._reading.set_result(result)
+
+    def _wake_writer(self):
+        if not self._writing.done():
+            self._writing.set_result(None)
+
+    def _leave(self):
+        self._watching = False
+        self.gone = True
+        if self.task:
+            self.task.cancel()
+
+    # called by the core
+
+    async def serve(self):
+        keep = False
+        app = self.app
+        try:
+            keep = await app.serve_requests(self)
+        except (app.HTTPException, app.Disconnected):
+            pass
+        except asyncio.CancelledError:
+            # ours: a deadline, a client that left, or a shutdown
+            if not (self.expired or self.gone or app.closing):
+                raise
+        except Exception as exc:
+            app.log_exception(None, exc)
+        finally:
+            self.task = None
+            self.request = None
+            if not keep or self._ended:
+                self._close()
+            elif self._paused:
+                self._paused = False
+                self.transport.resume_reading()
+            if self._lost:
+                app.remove_connection(self)
+
+    async def _refuse(self, exc):
+        try:
+            await self.app.refuse(self, exc)
+        finally:
+            self.task = None
+            self._close()
+
+    async def fill(self):
+        if self._ended:
+            return False
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+        self._reading = self._loop.create_future()
+        try:
+            return await self._reading
+        finally:
+            self._reading = None
+
+    def write(self, data):
+        if self._lost:
+            raise self.app.Disconnected()
+        self.transport.write(data)
+        return not self._full
+
+    async def drain(self):
+        while self._full and not self._lost:
+            self.wait(self.app.stall_timeout)
+            self._writing = self._loop.create_future()
+            try:
+                await self._writing
+            finally:
+                self._writing = None
+                self.deadline = 0
+        if self._lost:
+            raise self.app.Disconnected()
+
+    def watch(self):
+        if self._ended:
+            self._leave()
+        self._watching = True
+
+    async def unwatch(self):
+        self._watching = False
+
+    def stop(self):
+        if self.transport is None:
+            if self._opening:
+                self._opening.cancel()
+            self.discard()
+        elif self._closing or self._writing:
+            self.transport.abort()
+        elif self._reading and self.expired:
+            if not self._reading.done():
+                self._reading.set_exception(
+                    self.app.HTTPException(408, 'Request timeout'))
+        elif self.task:
+            self.task.cancel()
+        elif self.expired and self.partial:
+            self.task = self._loop.create_task(self._refuse(
+                self.app.HTTPException(408, 'Request timeout')))
+        else:
+            self._close()
+
+    def _close(self):
+        if not self._closing:
+            self._closing = True
+            self.transport.close()
+            # the peer may not read what is still to be written
+            self.wait(self.app.stall_timeout)
+
+    def discard(self):
+        if self.transport:
+            self.transport.abort()
+        else:
+            self.sock.close()
+        self.app.remove_connection(self)
+
+    async def aclose(self):
+        if self.transport:
+            self._close()
+
+
+class ServerMethods:
+    """What ``asyncio.Server`` has and a board's server does not need."""
+
+    @property
+    def sockets(self):
+        return (self.listener,) if self.listener.fileno() >= 0 else ()
+
+    def get_loop(self):
+        return asyncio.get_running_loop()
+
+    def is_serving(self):
+        return not self.app.closing and self.listener.fileno() >= 0
+
+    async def wait_closed(self):
+        while self.app.server is self:
+            await self.app._changed()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *args):
+        self.close()
+
+
+# --- Application ------------------------------------------------------------
+
+def print_exception(exc):
+    """Log an exception with its traceback, or print it where logging has not
+    been set up."""
+    if logger.hasHandlers():
+        logger.error('%s: %s', type(exc).__name__, exc, exc_info=exc)
+    else:
+        traceback.print_exception(type(exc), exc, exc.__traceback__)
+
+
+def is_async(function):
+    """Tell whether a call of *function* does not block: it gives a coroutine
+    or an async generator."""
+    try:
+        # CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR
+        return function.__code__.co_flags & 0x380
+    except AttributeError:
+        call = getattr(function, '__call__', None)
+        return inspect.iscoroutinefunction(function) or \
+            inspect.iscoroutinefunction(call)
+
+
+async def run_in_thread(function, *args, **kwargs):
+    """Call a function in the event loop's thread pool, in a copy of the
+    current context."""
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(
+        None, functools.partial(context.run, function, *args, **kwargs))
+
+
+async def invoke_handler(handler, *args, **kwargs):
+    """Call *handler*, await what it returns if need be, return the result.
+    A plain function runs in a thread."""
+    if is_async(handler):
+        result = handler(*args, **kwargs)
+    else:
+        result = await run_in_thread(handler, *args, **kwargs)
+    if inspect.isawaitable(result):
+        return await result
+    return result
+
+
+_MEMORY = tuple(type(iter(kind)) for kind in ((), [], '', b'', set(), {}))
+
+
+async def next_piece(iterator):
+    """Return the next piece of a body, or ``None``. What may block runs in a
+    thread."""
+    if isinstance(iterator, _MEMORY):
+        return next(iterator, None)
+    return await run_in_thread(next, iterator, None)
+
+
+class RouteIndex:
+    """Finds the routes that may match a path, whatever their number: by the
+    whole path, or by the segments before the first parameter."""
+
+    def __init__(self, routes):
+        self.count = len(routes)
+        self.static = {}
+        self.dynamic = {}
+        depths = set()
+        for order, route in enumerate(routes):
+            pattern = route[1]
+            if pattern.static:
+                table, key = self.static, pattern.static
+            else:
+                table, key = self.dynamic, '/'
+                for segment in pattern.segments:
+                    if not isinstance(segment, str):
+                        break
+                    key += segment + '/'
+                depths.add(key.count('/'))
+            table.setdefault(key, []).append((order, route))
+        self.depths = sorted(depths)
+        self.plain = {key: [route for _, route in found]
+                      for key, found in self.static.items()}
+
+    def find(self, path):
+        found = None
+        pos = depth = 0
+        for wanted in self.depths:
+            while depth < wanted:
+                pos = path.find('/', pos) + 1
+                if not pos:
+                    break
+                depth += 1
+            if not pos:
+                break
+            more = self.dynamic.get(path[:pos])
+            if more:
+                found = found + more if found else more
+        if not found:
+            return self.plain.get(path, ())
+        # the order of registration decides
+        found = found + self.static.get(path, [])
+        found.sort()
+        return [route for _, route in found]
+
+
+def candidates(self, path):
+    """Return the routes that may match a path, in order."""
+    index = self.__dict__.get('_index')
+    if index is None or index.count != len(self._routes):
+        index = self._index = RouteIndex(self._routes)
+    return index.find(path)
+
+
+def run_loop(app, main):
+    """Run a coroutine to its end. SIGINT and SIGTERM shut the application
+    down; a second one cancels the coroutine."""
+    async def guarded():
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(main)
+        seen = []
+
+        def stop():
+            if seen or app.server is None:
+                task.cancel()
+            seen.append(True)
+            app.shutdown()
+
+        handled = []
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, stop)
+                handled.append(number)
+            except (NotImplementedError, ValueError, RuntimeError):
+                pass  # not here, or not in this thread
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not seen:
+                raise
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+    try:
+        import uvloop
+    except ImportError:
+        uvloop = None
+    if uvloop and sys.version_info >= (3, 11):
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(guarded())
+    else:
+        asyncio.run(guarded())
+
+
+def install(core):
+    """Put what this module has into the core.
+
+    :param core: the globals of the core's module.
+    """
+    app = core['Microdot']
+    app.candidates = candidates
+    # for the Protocol, which must not import the core
+    app.HTTPException = core['HTTPException']
+    app.Disconnected = core['Disconnected']
+    core['connection_class'] = type(
+        'Connection', (ProtocolConnection, core['Connection']), {})
+    core['server_class'] = type(
+        'Server', (ServerMethods, core['Server']), {})
+    core['parse_token'] = Cache(core['parse_token']).__getitem__
+    core['parse_host'] = Cache(core['parse_host']).__getitem__
+    core['_BAD_BYTE'] = BadByte
+    core['reason_phrase'] = reason_phrase
+    core['date_line'] = once_a_second(core['date_line'])
+    core['invoke_handler'] = invoke_handler
+    core['iscoroutine'] = inspect.iscoroutine
+    core['next_piece'] = next_piece
+    core['print_exception'] = print_exception
+    core['run_loop'] = run_loop
+    if orjson:
+        core['dump_json'] = orjson.dumps

@@ -1,0 +1,2305 @@
+"""microdot: a web framework small enough for a microcontroller.
+
+This file is the whole core and works when copied alone to a board. It is
+written in three layers, in the order in which the bytes of a request meet
+them. *Wire*: bytes to values and back, no ``await``. *Transport*: awaits,
+reads, writes and times out, decides nothing. *Application*: routes, requests
+and responses, knows no sockets.
+"""
+import asyncio
+import io
+import json
+import re
+import sys
+import time
+from binascii import unhexlify
+
+# Boards lack inspect, threads and signals, have one type for coroutines and
+# generators, and their streams close only in wait_closed().
+_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
+
+#: Kept for programs that import it. The server needs no list of numbers: an
+#: error of a connection's own socket means that the client is gone.
+MUTED_SOCKET_ERRORS = [32, 54, 104, 128]
+
+# What a text may not hold. Boards: only classes of characters, as search()
+# for one of these does not recurse, whatever the length.
+_BAD_TOKEN = re.compile("[^-!#$%&'*+.^_`|~0-9A-Za-z]")
+_BAD_HOST = re.compile("[^-!$&'()*+,;=%:._~0-9A-Za-z]")
+_BAD_BYTE = re.compile(b'[^\t\r\n -~\x80-\xff]')
+_BAD_DIGIT = re.compile('[^0-9]')
+_BAD_HEX = re.compile('[^0-9A-Fa-f]')
+_QUOTE_VALUE = re.compile('[^-/!$()*,:;@._~0-9A-Za-z]')
+_JOIN = 2048 if _BOARD else 65536  # bytes of body that join its head
+_QUOTE_URL = re.compile("[^-/?#@!$&'()*+,;=%:._~0-9A-Za-z[]")
+
+
+# --- Port shims -------------------------------------------------------------
+
+def iscoroutine(obj):
+    """Tell whether *obj* is to be awaited. On a board that is also true of a
+    generator, which has the same type there."""
+    return hasattr(obj, '__await__') or _BOARD and hasattr(obj, 'throw')
+
+
+def print_exception(exc):
+    """Print the traceback of *exc* to the console."""
+    if _BOARD:
+        sys.print_exception(exc)
+    else:
+        sys.excepthook(type(exc), exc, exc.__traceback__)
+
+
+def mro(cls):
+    """Return the classes of *cls* from itself to ``object``."""
+    if not _BOARD:
+        return cls.__mro__
+    found = [cls]
+    for base in cls.__bases__:
+        for parent in mro(base):
+            if parent in found:
+                found.remove(parent)
+            found.append(parent)
+    return found
+
+
+def _step(gen):
+    # Boards only. Runs a generator to its next item or its end, and returns
+    # (True, item) or (False, value). What it awaits on the way shows here as
+    # None and is passed on to the event loop: so a coroutine, a generator and
+    # an "async generator" can be told apart, and the last one just works.
+    error = None
+    while True:
+        try:
+            item = gen.throw(error) if error else gen.send(None)
+        except StopIteration as exc:
+            return False, exc.value
+        if item is not None:
+            return True, item
+        error = None
+        try:
+            yield
+        except BaseException as exc:
+            error = exc
+
+
+async def invoke_handler(handler, *args, **kwargs):
+    """Call *handler*, await what it returns if need be, return the result.
+
+    On CPython a plain function runs in a thread.
+    """
+    result = handler(*args, **kwargs)
+    if iscoroutine(result):
+        if not _BOARD:
+            return await result
+        more, result2 = await _step(result)
+        return BodyIterator(result, result2) if more else result2
+    return result
+
+
+# --- Errors -----------------------------------------------------------------
+
+class HTTPException(Exception):
+    """An answer in place of the handler's: raised by :func:`abort` and by
+    whatever finds a fault with the request.
+
+    :param status_code: the status of the response.
+    :param reason: the text of its body.
+    :param headers: a dict of extra headers, or ``None``.
+    """
+    def __init__(self, status_code, reason=None, headers=None):
+        super().__init__(status_code, reason)
+        self.status_code = status_code
+        self.reason = reason or '%d error' % status_code
+        self.headers = headers
+
+
+class Disconnected(OSError):
+    """The client is gone: its socket failed, or ended inside a message."""
+
+
+def abort(status_code, reason=None, headers=None):
+    """Stop handling the request and answer with an error.
+
+    :raises HTTPException: always.
+    """
+    raise HTTPException(status_code, reason, headers)
+
+
+# --- Wire: text -------------------------------------------------------------
+
+def _decode(data):
+    # Text is UTF-8, or else each byte is one character (obs-text, RFC 9110
+    # section 5.5). Boards have no latin-1 codec.
+    try:
+        return data.decode()
+    except ValueError:
+        return ''.join([chr(byte) for byte in data])
+
+
+def urldecode(s, plus=True):
+    """Decode percent-encoded UTF-8 text.
+
+    A ``%`` before another ``%`` or at the end stands for itself.
+
+    :param s: ``str`` or ``bytes``.
+    :param plus: whether ``+`` is a space, as it is in forms and queries.
+    :raises ValueError: for other bad escapes, or text that is not UTF-8.
+    """
+    if isinstance(s, str):
+        s = s.encode()
+    if plus:
+        s = s.replace(b'+', b' ')
+    parts = s.split(b'%')
+    for i in range(1, len(parts)):
+        part = parts[i]
+        parts[i] = unhexlify(part[:2]) + part[2:] if part else b'%'
+    return b''.join(parts).decode()
+
+
+def _quote(s, bad):
+    return ''.join([
+        '%%%02X' % byte if byte > 126 or bad.search(chr(byte)) else chr(byte)
+        for byte in s.encode()])
+
+
+def urlencode(s):
+    """Percent-encode text for use in a path or as a value in a query."""
+    return _quote(s, _QUOTE_VALUE)
+
+
+def http_date(when):
+    """Format a time as HTTP does (RFC 9110, section 5.6.7).
+
+    :param when: seconds as of ``time.time()``, or a ``datetime`` (UTC when
+                 naive).
+    """
+    if isinstance(when, (int, float)):
+        when = time.gmtime(int(when))
+    else:
+        when = (when.timetuple if _BOARD else when.utctimetuple)()
+    return '%s, %02d %s %d %02d:%02d:%02d GMT' % (
+        'MonTueWedThuFriSatSun'[when[6] * 3:][:3], when[2],
+        'JanFebMarAprMayJunJulAugSepOctNovDec'[when[1] * 3 - 3:][:3],
+        when[0], when[3], when[4], when[5])
+
+
+def parse_pairs(text):
+    """Parse a query string or URL-encoded form into a :class:`MultiDict`.
+
+    :raises ValueError: a key or value is badly encoded.
+    """
+    pairs = MultiDict()
+    for pair in text.split('&'):
+        if pair:
+            key, _, value = pair.partition('=')
+            pairs[urldecode(key)] = urldecode(value)
+    return pairs
+
+
+def parse_cookies(text):
+    """Parse a ``Cookie`` header into a dict of names and values."""
+    cookies = {}
+    for pair in text.split(';'):
+        name, _, value = pair.partition('=')
+        cookies[name.strip()] = value.strip()
+    return cookies
+
+
+def _bad_text(data, breaks):
+    # Whether data has bytes that no header may have (RFC 9110, section 5.5),
+    # or CR or LF other than in so many line ends.
+    return _BAD_BYTE.search(data) or data.count(b'\r') != breaks \
+        or data.count(b'\n') != breaks
+
+
+def _parse_number(text):
+    # int() also takes signs, spaces, underscores and digits of other scripts
+    if not text or len(text) > 10 or _BAD_DIGIT.search(text):
+        raise ValueError('not a number')
+    return int(text)
+
+
+# --- Wire: requests ---------------------------------------------------------
+
+def parse_token(text):
+    """Return a header name or method in lower case.
+
+    :raises ValueError: not a token (RFC 9110, section 5.6.2).
+    """
+    if not text or _BAD_TOKEN.search(text):
+        raise ValueError('not a token')
+    return text.lower()
+
+
+def parse_host(host):
+    """Check a ``Host`` value: a name or address, and perhaps a port.
+
+    :raises ValueError: it is neither (RFC 9110, section 7.2).
+    """
+    name, bracket, port = host.partition(']')
+    if bracket and name[0:1] == '[':
+        name = name[1:]
+    else:
+        name, bracket, port = host.partition(':')
+        bracket = ''
+    if bracket:
+        _, colon, port = port.partition(':')
+        if _:
+            raise ValueError('host')
+    if _BAD_HOST.search(name) or port and _parse_number(port) > 65535:
+        raise ValueError('host')
+    return host
+
+
+def find_head(data, pos=0):
+    """Find the end of the request head that starts at *pos*.
+
+    :return: the index of the blank line that ends it, or -1: need more.
+    :raises ValueError: it is no request, and never will be.
+    :raises HTTPException: 414 or 431: it is over a limit.
+    """
+    end = data.find(b'\r\n\r\n', pos)
+    size = (len(data) if end < 0 else end) - pos
+    most = Request.max_readline
+    if size > most:
+        line = data.find(b'\r\n', pos, pos + most + 2) - pos
+        if line < 0:
+            raise HTTPException(414)
+        if size - line - 2 > Request.max_header_size:
+            raise HTTPException(431)
+    if end < 0:
+        line = data.find(b'\n', pos)
+        # A bare LF would never end a head; nor would TLS on a plain port.
+        if data[pos] < 33 or line >= 0 and data[line - 1] != 13:
+            raise ValueError('not HTTP')
+    return end
+
+
+def parse_head(head):
+    """Parse a request head, without the blank line that ends it.
+
+    RFC 9112, sections 2 to 5, without its leniencies: one space, CRLF only,
+    no folded lines, no control bytes.
+
+    :return: ``(method, target, version, fields, lines)``: *version* is
+             ``'1.1'`` or the like, *fields* a dict of values by lower-case
+             name, *lines* the header lines as received. Repeated fields are
+             joined: cookies by ``'; '``, others by ``', '``.
+    :raises ValueError: it is malformed or ambiguous.
+    :raises HTTPException: 431, 501 or 505.
+    """
+    lines = _decode(head).split('\r\n')
+    if _bad_text(head, len(lines) - 1):
+        raise ValueError('control character')
+    method, target, version = lines.pop(0).split(' ')
+    parse_token(method)
+    if version != 'HTTP/1.1':
+        if version[:5] != 'HTTP/' or len(version) != 8 or version[6] != '.':
+            raise ValueError('version')
+        if _parse_number(version[5] + version[7]) // 10 != 1:
+            raise HTTPException(505)
+    most = Request.max_readline
+    if len(lines) > Request.max_headers or len(head) > most and lines and \
+            max([len(line) for line in lines]) > most:
+        raise HTTPException(431)
+    fields = {}
+    for line in lines:
+        name, colon, value = line.partition(':')
+        key = parse_token(name)
+        value = value.strip(' \t')
+        if not colon:
+            raise ValueError('no colon')
+        if key in fields:
+            if key in ('host', 'content-length', 'transfer-encoding'):
+                raise ValueError('ambiguous')
+            value = fields[key] + ('; ' if key == 'cookie' else ', ') + value
+        fields[key] = value
+    if target[0] != '/' or '#' in target:
+        # RFC 9112, section 3.2
+        if method == 'CONNECT':
+            raise HTTPException(501)
+        if target != '*' or method != 'OPTIONS':
+            scheme, colon, rest = target.partition('://')
+            slash = rest.find('/')
+            host = rest if slash < 0 else rest[:slash]
+            if scheme.lower() not in ('http', 'https') or not host or \
+                    '#' in target:
+                raise ValueError('target')
+            fields['host'] = host
+            target = rest[len(host):] or '/'
+    if 'host' in fields:
+        parse_host(fields['host'])
+    elif version != 'HTTP/1.0':
+        raise ValueError('no host')
+    return method, target, version[5:], fields, lines
+
+
+def parse_framing(version, fields):
+    """Find how long a body is and whether the connection may stay open
+    (RFC 9112, sections 6 and 9.3).
+
+    :return: ``(length, keep_alive)``; *length* is -1 for the chunked coding.
+    :raises ValueError: two lengths, a length beside a coding, a coding in
+                        HTTP/1.0.
+    :raises HTTPException: 501: another coding.
+    """
+    length = 0
+    coding = fields.get('transfer-encoding')
+    if coding is not None:
+        if version == '1.0' or 'content-length' in fields:
+            raise ValueError('ambiguous')
+        if coding.lower() != 'chunked':
+            raise HTTPException(501)
+        length = -1
+    elif 'content-length' in fields:
+        length = _parse_number(fields['content-length'])
+    value = fields.get('connection')
+    if value is None:
+        return length, version != '1.0'
+    options = [option.strip(' \t') for option in value.lower().split(',')]
+    return length, 'close' not in options and (
+        version != '1.0' or 'keep-alive' in options)
+
+
+def parse_chunk_size(line):
+    """Return the size of a chunk from the line that begins it, without CRLF.
+    Extensions are ignored (RFC 9112, section 7.1.1).
+
+    :raises ValueError: it is not one to eight hexadecimal digits.
+    """
+    size = _decode(line.split(b';', 1)[0]).rstrip(' \t')
+    if not size or len(size) > 8 or _BAD_HEX.search(size) or \
+            _bad_text(line, 0):
+        raise ValueError('chunk')
+    return int(size, 16)
+
+
+# --- Wire: responses --------------------------------------------------------
+
+_REASONS = ',200 OK,201 Created,204 No Content,206 Partial Content,' \
+    '301 Moved Permanently,302 Found,303 See Other,304 Not Modified,' \
+    '400 Bad Request,401 Unauthorized,403 Forbidden,404 Not Found,' \
+    '405 Method Not Allowed,408 Request Timeout,413 Content Too Large,' \
+    '500 Internal Server Error,501 Not Implemented,503 Service Unavailable,'
+
+
+def reason_phrase(status_code):
+    """Return the standard reason phrase of a status code, or ``''``. On a
+    board only the usual ones are known (RFC 9112, section 4)."""
+    i = _REASONS.find(',%d ' % status_code)
+    return '' if i < 0 else _REASONS[i + 5:_REASONS.find(',', i + 5)]
+
+
+def date_line():
+    """Return the ``Date`` header, or ``''`` while the clock is not set."""
+    now = time.time()
+    return 'Date: ' + http_date(now) if time.gmtime(int(now))[0] > 2023 else ''
+
+
+def encode_lines(lines):
+    """Join a start line and header lines into a head, as ``bytes``.
+
+    :raises ValueError: a line holds CR, LF or another control character.
+    """
+    head = '\r\n'.join(lines).encode()
+    if _bad_text(head, len(lines) - 1):
+        raise ValueError('control character in a response header')
+    return head + b'\r\n\r\n'
+
+
+def encode_head(res, version, size, keep_alive):
+    """Encode the head of a response as the server sends it.
+
+    :param res: the :class:`Response`.
+    :param version: of the request: ``'1.1'``, ``'1.0'``...
+    :param size: bytes of the body; ``None`` when that is not known.
+    :param keep_alive: whether the connection may stay open.
+    :return: ``(head, size, keep_alive, chunked)``.
+    :raises ValueError: a header is not fit for the wire, or the handler's
+                        own Content-Length is not that of the body.
+    """
+    status = res.status_code
+    if not 100 <= status <= 599:
+        raise ValueError('status code')
+    old = version == '1.0'
+    lines = ['HTTP/%s %d %s' % ('1.0' if old else '1.1', status,
+                                res.reason or reason_phrase(status))]
+    # RFC 9110, sections 6.4.1 and 8.6: these never have a body or a length.
+    bare = res.is_bare()
+    typed = bare or res.body is None
+    chunked = False
+    length = None
+    date = True
+    for name, value in res.headers.items():
+        key = parse_token(name)
+        if key == 'connection':
+            # what a handler may ask for is to close
+            if status != 101:
+                keep_alive = keep_alive and 'close' not in value.lower()
+                continue
+        elif key == 'content-length':
+            length = int(value)
+            continue
+        elif key == 'transfer-encoding' or key == 'keep-alive':
+            continue  # framing is decided here
+        elif key == 'content-type':
+            typed = True
+        elif key == 'date':
+            date = False
+        for item in value if isinstance(value, (list, tuple)) else (value,):
+            lines.append('%s: %s' % (name, item))
+    if not typed:
+        lines.append('Content-Type: ' + res.get_default_type())
+    if not bare:
+        if size is None or res.is_head and length is not None:
+            size = length
+        elif length is not None and length != size:
+            raise ValueError('Content-Length is not that of the body')
+        if size is not None:
+            lines.append('Content-Length: %d' % size)
+        elif old:
+            keep_alive = False
+        else:
+            chunked = True
+            lines.append('Transfer-Encoding: chunked')
+    if date:
+        date = date_line()
+        if date:
+            lines.append(date)
+    if not keep_alive:
+        if status != 101:
+            lines.append('Connection: close')
+    elif old:
+        lines.append('Connection: keep-alive')
+    return encode_lines(lines), size, keep_alive, chunked
+
+
+# --- Containers -------------------------------------------------------------
+
+class NoCaseDict(dict):
+    """A dict whose keys are compared without regard to case. The spelling
+    of a key that was set first is the one that iteration shows.
+
+    ``keymap`` holds that spelling for each lower-case key.
+    """
+    def __init__(self, initial_dict=None):
+        super().__init__()
+        self.keymap = {}
+        if initial_dict:
+            self.update(initial_dict)
+
+    def __setitem__(self, key, value):
+        super().__setitem__(self.keymap.setdefault(key.lower(), key), value)
+
+    def __getitem__(self, key):
+        return super().__getitem__(self.keymap[key.lower()])
+
+    def __delitem__(self, key):
+        super().__delitem__(self.keymap.pop(key.lower()))
+
+    def __contains__(self, key):
+        return key.lower() in self.keymap
+
+    def get(self, key, default=None):
+        return self[key] if key in self else default
+
+    def setdefault(self, key, default=None):
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def pop(self, key, *default):
+        if default and key not in self:
+            return default[0]
+        value = self[key]
+        del self[key]
+        return value
+
+    def copy(self):
+        return NoCaseDict(self)
+
+    def update(self, other_dict=(), **kwargs):
+        for pairs in (other_dict, kwargs):
+            if hasattr(pairs, 'items'):
+                pairs = pairs.items()
+            for key, value in pairs:
+                self[key] = value
+
+
+class MultiDict(dict):
+    """A dict that keeps every value a key was given, in order.
+
+    ``[key]`` and :meth:`get` give the first, :meth:`getlist` all of them;
+    assigning adds one. As a plain dict it shows the lists.
+    """
+    def __init__(self, initial_dict=None):
+        super().__init__()
+        if initial_dict:
+            for key, value in initial_dict.items():
+                self[key] = value
+
+    def __setitem__(self, key, value):
+        if key not in self:
+            super().__setitem__(key, [])
+        super().__getitem__(key).append(value)
+
+    def __getitem__(self, key):
+        return super().__getitem__(key)[0]
+
+    def get(self, key, default=None, type=None):
+        """Return the first value of *key*.
+
+        :param default: returned when there is none, or *type* refuses it.
+        :param type: a callable that converts the value, such as ``int``.
+        """
+        try:
+            value = self[key]
+            return type(value) if type else value
+        except (KeyError, ValueError):
+            return default
+
+    def getlist(self, key, type=None):
+        """Return all values of *key*, converted by *type*, as a list.
+
+        :raises ValueError: *type* refuses one.
+        """
+        return [type(value) if type else value for value in
+                (super().__getitem__(key) if key in self else ())]
+
+
+class Stream:
+    """The methods of a stream that can be had from ``read(n)``, which returns
+    one to *n* bytes, or none at the end. Also an iterator of pieces."""
+
+    async def readexactly(self, n):
+        """Read *n* bytes.
+
+        :raises EOFError: there are fewer.
+        """
+        data = bytearray()
+        while len(data) < n:
+            piece = await self.read(n - len(data))
+            if not piece:
+                raise EOFError()
+            data.extend(piece)
+        return bytes(data)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        data = await self.read(1024 if _BOARD else 65536)
+        if not data:
+            raise StopAsyncIteration
+        return data
+
+
+class AsyncBytesIO(Stream):
+    """An ``io.BytesIO`` with the methods of an asynchronous stream."""
+    def __init__(self, data):
+        self.stream = io.BytesIO(data)
+
+    async def read(self, n=-1):
+        return self.stream.read(n)
+
+    readexactly = read
+
+    async def readline(self):
+        return self.stream.readline()
+
+    async def readuntil(self, separator=b'\n'):
+        data = b''
+        piece = data
+        while not data.endswith(separator):
+            piece = self.stream.read(1)
+            if not piece:
+                break
+            data += piece
+        return data
+
+    async def awrite(self, data):
+        return self.stream.write(data)
+
+    async def aclose(self):
+        pass
+
+
+# --- Transport --------------------------------------------------------------
+
+class Connection(Stream):
+    """One client: what was read ahead of it, and how long it may take.
+
+    The methods up to ``take_head`` move bytes, and are replaced where there
+    is something better than a pair of streams; the others are built on them.
+    ``wait`` sets a deadline and one sweep over all connections enforces it,
+    so that a time-out costs neither a task nor a timer.
+
+    As a stream it is the body of the request under way, bounded by the
+    declared length or the chunked coding (RFC 9112, sections 6 and 7);
+    without a body, all that the peer sends: for a protocol that took over.
+    """
+    task = request = reader = writer = _watcher = _out = None
+    deadline = 0      # in sweeps; 0: not waiting for the peer
+    expired = False   # the deadline has passed
+    gone = False      # the peer ended while a response streamed
+    partial = False   # some of a head is here
+    count = 0         # requests so far
+    data = b''        # read ahead
+    pos = 0           # how much of that is used
+    length = 0        # of the body; -1: chunked
+    left = 0          # of the body, or of this chunk
+    limit = 0         # bytes that chunks may bring
+    expect = False    # the peer waits for 100 Continue
+    chunks = 0        # chunks so far
+    done = True       # the body has been read
+
+    def __init__(self, app, addr, sock=None):
+        self.app = app
+        self.addr = addr
+        self.sock = sock
+
+    def start(self):
+        self.task = asyncio.create_task(self.serve())
+
+    async def serve(self):
+        app = self.app
+        try:
+            if not self.reader:
+                await self.open(app.ssl)
+            self.rest()
+            while await self.fill() and await app.serve_requests(self):
+                pass
+        except HTTPException as exc:
+            if self.partial:
+                await app.refuse(self, exc)
+        except Disconnected:
+            pass
+        except asyncio.CancelledError:
+            # ours: a deadline, a client that left, or a shutdown
+            if not (self.expired or self.gone or app.closing):
+                raise
+        except Exception as exc:
+            app.log_exception(None, exc)
+        finally:
+            await self.aclose()
+
+    async def open(self, ssl):
+        sock = self.sock
+        if _BOARD:
+            if ssl:
+                sock = self.sock = ssl.wrap_socket(
+                    sock, server_side=True, do_handshake_on_connect=False)
+            sock.setblocking(False)
+            self.reader = self.writer = asyncio.StreamReader(sock)
+        else:
+            self.reader, self.writer = await asyncio.open_connection(sock=sock)
+
+    async def _peer(self, io):
+        # Errors of the peer's own socket mean that the peer is gone.
+        try:
+            return await io
+        except asyncio.CancelledError:
+            if self.expired:
+                raise HTTPException(408)
+            raise
+        except (OSError, EOFError, MemoryError):
+            raise Disconnected()
+
+    async def fill(self):
+        """Read some more of what the peer sent; ``False`` at its end."""
+        data = await self._peer(self.reader.read(1024))
+        if self.pos < len(self.data):
+            self.data = self.data[self.pos:] + data
+        else:
+            self.data = data
+        self.pos = 0
+        return len(data) > 0
+
+    def write(self, data):
+        """Take bytes to be sent. Unless true is returned, :meth:`drain` has
+        to be awaited next."""
+        self._out = data
+
+    async def drain(self):
+        """Wait until the peer has taken enough to go on."""
+        writer = self.writer
+        data = self._out
+        self._out = None
+        # boards: their network buffers are small
+        for i in range(0, len(data), 2048):
+            piece = data[i:i + 2048]
+            self.wait(self.app.stall_timeout)
+            if hasattr(writer, 'drain'):
+                writer.write(piece)
+                await self._peer(writer.drain())
+            else:
+                await self._peer(writer.awrite(piece))
+        self.deadline = 0
+
+    def watch(self):
+        """Cancel the connection's task should the peer end now."""
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def unwatch(self):
+        if self._watcher:
+            self._watcher.cancel()
+            self._watcher = None
+            await asyncio.sleep(0)  # until it has let go of the stream
+
+    async def _watch(self):
+        try:
+            while await self.fill():
+                if len(self.data) > 2048:
+                    return  # pipelined requests: they can wait
+        except Disconnected:
+            pass
+        self._watcher = None
+        self.gone = True
+        self.task.cancel()
+
+    def stop(self):
+        """Make the task end: a deadline has passed, or the server closes."""
+        self.task.cancel()
+        if not self.writer:
+            self.discard()  # the task may not even have begun
+
+    def discard(self):
+        if self.sock:
+            self.sock.close()
+        self.app.remove_connection(self)
+
+    async def aclose(self):
+        """Close the connection, whatever its state."""
+        if self._watcher:
+            self._watcher.cancel()
+        writer = self.writer
+        try:
+            # boards: close() does nothing, wait_closed() closes
+            if hasattr(writer, 'wait_closed'):
+                writer.close()
+                await self._peer(writer.wait_closed())
+            elif writer:
+                await self._peer(writer.aclose())
+        except Disconnected:
+            pass
+        finally:
+            self.discard()
+
+    def take_head(self):
+        """Return the next request head, or ``None``: not yet here."""
+        data = self.data
+        pos = self.pos
+        # RFC 9112, section 2.2: an empty line before a request
+        if data[pos:pos + 2] == b'\r\n':
+            pos += 2
+        if pos >= len(data) or data[pos:] == b'\r':
+            return None
+        end = find_head(data, pos)
+        if end < 0:
+            return None
+        self.pos = end + 4
+        self.partial = False
+        return data[pos:end]
+
+    def wait(self, seconds):
+        """Allow the peer that much time from now; ``None``: any."""
+        self.deadline = 0 if seconds is None else 1 + self.app.ticks + \
+            int(seconds / self.app.sweep_interval)
+
+    def rest(self):
+        """Set the deadline of a connection that waits for a request."""
+        app = self.app
+        if not self.partial:
+            # absolute: further bytes do not extend it
+            self.partial = self.pos < len(self.data)
+            self.wait(app.keep_alive_timeout if self.count and
+                      not self.partial else app.head_timeout)
+
+    def begin_body(self, length, expect):
+        self.length = length
+        self.left = 0 if length < 0 else length
+        self.done = not length
+        self.expect = expect
+        self.chunks = 0
+
+    async def _more(self):
+        # More of a body: *fill* under the deadline for silence.
+        # (unless the caller has set an absolute one).
+        own = not self.deadline
+        if own:
+            self.wait(self.app.stall_timeout)
+        if not await self.fill():
+            raise Disconnected()
+        if own:
+            self.deadline = 0
+
+    async def _line(self, most):
+        # A line of the chunked coding, without its CRLF.
+        while True:
+            end = self.data.find(b'\r\n', self.pos)
+            if (len(self.data) if end < 0 else end) - self.pos > most:
+                raise HTTPException(400)
+            if end >= 0:
+                line = self.data[self.pos:end]
+                self.pos = end + 2
+                return line
+            await self._more()
+
+    async def _next_chunk(self):
+        # Before it is read again the body counts as lost: what raises here
+        # leaves a connection that must not be used again.
+        if self.length != -1:
+            raise HTTPException(400)
+        self.length = -2
+        if self.chunks and await self._line(0):
+            raise HTTPException(400)
+        self.chunks += 1
+        try:
+            size = parse_chunk_size(await self._line(256))
+        except ValueError:
+            raise HTTPException(400)
+        self.limit -= size
+        if self.limit < 0:
+            raise too_large()
+        self.left = size
+        if not size:
+            # trailers are dropped, never merged into the headers
+            most = Request.max_header_size
+            while most > 0:
+                line = await self._line(most)
+                if not line:
+                    break
+                if _bad_text(line, 0) or b':' not in line:
+                    most = 0
+                most -= len(line)
+            else:
+                raise HTTPException(400)
+            self.done = True
+        self.length = -1
+
+    async def read(self, n=-1):
+        """Read up to *n* bytes, at least one before the end; -1: all.
+
+        :raises HTTPException: 400 for a broken chunk, 408 for silence, 413
+                               for chunks of more than is allowed.
+        :raises Disconnected: the peer left in the middle.
+        """
+        if n < 0:
+            data = bytearray()
+            async for piece in self:
+                data.extend(piece)
+            return bytes(data)
+        if self.length:
+            if self.done:
+                return b''
+            if self.expect:
+                # RFC 9110, section 10.1.1: only now is the body wanted
+                self.expect = False
+                await self.awrite(b'HTTP/1.1 100 Continue\r\n\r\n')
+            if not self.left:
+                await self._next_chunk()
+            n = min(n, self.left)
+        if self.pos >= len(self.data) and n:
+            await self._more()
+        data = self.data[self.pos:self.pos + n]
+        self.pos += n
+        if self.length:
+            self.left -= len(data)
+            self.done = self.length > 0 and not self.left or self.done
+        return data
+
+    def unread(self, data):
+        # Put back what was read of a chunked body, as the only chunk so far.
+        self.data = data + self.data[self.pos:]
+        self.pos = 0
+        self.left += len(data)
+
+    async def awrite(self, data):
+        if not self.write(data):
+            await self.drain()
+
+    def get_extra_info(self, name, default=None):
+        return self.addr if name == 'peername' else default
+
+
+# --- Requests ---------------------------------------------------------------
+
+class Request:
+    """A request, as handlers get it.
+
+    Attributes: ``app``, ``client_addr`` (host and port, or ``None``),
+    ``method``, ``url`` (as received), ``path`` (percent-decoded),
+    ``query_string`` (``None`` without one), ``http_version``, ``scheme``,
+    ``headers`` (:class:`NoCaseDict`), ``args`` (:class:`MultiDict` of the
+    query), ``cookies`` (dict), ``content_length`` (0 when not declared),
+    ``content_type`` (or ``None``), ``g`` (free for the application),
+    ``url_args``, ``url_prefix``, ``subapp``, ``route``, ``sock``;
+    ``body``: the body as ``bytes``, empty when it was left on the stream.
+
+    :raises ValueError: the path of *url* is badly encoded.
+    """
+    #: Bytes of a body, declared or chunked: more is answered with 413. Also
+    #: an argument of the route decorators.
+    max_content_length = 16 * 1024
+    #: Bytes of a body that ``body`` holds; a larger one stays on
+    #: :attr:`stream`.
+    max_body_length = 16 * 1024
+    #: Bytes of the request line (414) and of each header line (431).
+    max_readline = 2 * 1024 if _BOARD else 8 * 1024
+    #: Bytes of all header lines: more is answered with 431.
+    max_header_size = 8 * 1024 if _BOARD else 32 * 1024
+    #: Number of header lines: more is answered with 431.
+    max_headers = 64 if _BOARD else 100
+    #: Number of fields in a query or form: more is answered with 413.
+    max_fields = 100 if _BOARD else 1000
+
+    class G:
+        """A bag of attributes."""
+
+    url_prefix = ''
+    subapp = route = None
+    body_used = False
+    exception = None      # that nobody handled
+    _entry = None         # in the table of routes
+    _chain = ()           # applications whose local handlers apply
+    _json = _form = _files = _g = None
+
+    def __init__(self, app, client_addr, method, url, http_version, headers,
+                 body=None, stream=None, sock=None, url_prefix='',
+                 subapp=None, scheme=None, route=None):
+        self.app = app
+        self.client_addr = client_addr
+        self.method = method
+        self.url = url
+        self.http_version = http_version
+        self.scheme = scheme or 'http'
+        self.sock = sock
+        self.body = body or b''
+        self._stream = stream
+        self.url_args = {}
+        self.after_request_handlers = []
+        if url_prefix or subapp or route:
+            self.url_prefix = url_prefix
+            self.subapp = subapp
+            self.route = route
+        path, _, query = url.partition('?')
+        self.query_string = query or None
+        self._path = path
+        if '%' in path:
+            # An encoded slash is not a separator: to routes it is a NUL.
+            if '%00' in path:
+                raise ValueError('NUL in a path')
+            self._path = '/'.join([
+                urldecode(part, False).replace('/', '\0')
+                for part in path.split('/')])
+            path = self._path.replace('\0', '/')
+        self.path = path
+        if isinstance(headers, tuple):
+            # from parse_head(): the dict that users see is built when needed
+            self._fields, self._lines = headers
+        else:
+            self.headers = NoCaseDict(headers)
+            self._fields = {}
+            for name in self.headers:
+                self._fields[name.lower()] = self.headers[name]
+        self.content_type = self._fields.get('content-type')
+        self.content_length = int(self._fields.get('content-length') or 0)
+
+    def __getattr__(self, name):
+        # What most handlers never read is built when first asked for, and
+        # is an ordinary attribute from then on.
+        if name == 'args':
+            value = self._parse_pairs(self.query_string or '')
+        elif name == 'headers':
+            value = NoCaseDict()
+            for line in self._lines:
+                key = line[:line.find(':')]
+                value[key] = self._fields[key.lower()]
+        elif name == 'cookies':
+            value = parse_cookies(self._fields['cookie']) \
+                if 'cookie' in self._fields else {}
+        elif name == 'g':
+            value = self._g = Request.G()
+        else:
+            raise AttributeError(name)
+        setattr(self, name, value)
+        return value
+
+    @staticmethod
+    async def create(app, client_reader, client_writer, client_addr,
+                     scheme=None):
+        """Read one request from a stream that has ``readline``, ``read`` and
+        ``readexactly``.
+
+        :return: a :class:`Request`, or ``None`` at the end of the stream.
+        :raises ValueError: the request is malformed or over a limit.
+        """
+        head = b''
+        line = None
+        try:
+            while line != b'\r\n':
+                line = (await client_reader.readline()).rstrip() + b'\r\n'
+                head += line
+                find_head(head)
+            if head == line:
+                return None
+            method, target, version, fields, lines = parse_head(head[:-4])
+            length = parse_framing(version, fields)[0]
+        except HTTPException as exc:
+            raise ValueError(exc.reason)
+        body = None
+        if 0 < length <= Request.max_body_length:
+            body = await client_reader.readexactly(length)
+        return Request(app, client_addr, method, target, version,
+                       (fields, lines), body, None if body else client_reader,
+                       (client_reader, client_writer), scheme=scheme)
+
+    def _parse_pairs(self, text):
+        if text.count('&') >= self.max_fields:
+            raise HTTPException(413, 'See Request.max_fields')
+        try:
+            return parse_pairs(text)
+        except ValueError:
+            raise HTTPException(400)
+
+    def _content(self, *types):
+        # The body if it is of one of these types, or else None.
+        kind = (self.content_type or '').split(';', 1)[0].strip().lower()
+        if kind in types or kind.endswith(types[-1]):
+            if not self.body and self.content_length:
+                raise HTTPException(413, 'See Request.max_body_length')
+            return _decode(self.body)
+
+    async def load(self, limit):
+        """Take a small body into memory, before any handler asks for it.
+
+        :param limit: most bytes of a chunked body.
+        """
+        stream = self._stream
+        length = getattr(stream, 'length', None)
+        most = self.max_body_length
+        if length is not None:
+            stream.limit = limit
+            if length >= 0:
+                if length <= most:
+                    self.body = await stream.readexactly(length)
+            else:
+                body = bytearray()
+                while len(body) <= most:
+                    data = await stream.read(most + 1 - len(body))
+                    if not data:
+                        self.body = bytes(body)
+                        return
+                    body.extend(data)
+                stream.unread(bytes(body))
+
+    @property
+    def stream(self):
+        """The body as an asynchronous stream: ``read(n)``, ``readexactly``,
+        ``readline``, ``async for``. Bounded by the body's length."""
+        if self.body and not isinstance(self._stream, AsyncBytesIO) or \
+                not self._stream:
+            self._stream = AsyncBytesIO(self.body)
+        return self._stream
+
+    @property
+    def json(self):
+        """The body parsed as JSON, or ``None`` when it is of another type.
+
+        :raises HTTPException: 400: not JSON. 413: left on the stream.
+        """
+        if self._json is None:
+            text = self._content('application/json', '+json')
+            if text is not None:
+                try:
+                    self._json = json.loads(text)
+                except (ValueError, RuntimeError):
+                    # RuntimeError: nested too deep
+                    raise HTTPException(400)
+        return self._json
+
+    @property
+    def form(self):
+        """The fields of an URL-encoded form as a :class:`MultiDict`, or
+        ``None`` when the body is of another type.
+
+        :raises HTTPException: 400: badly encoded. 413: left on the stream,
+                               or too many fields.
+        """
+        if self._form is None:
+            text = self._content('application/x-www-form-urlencoded')
+            if text is not None:
+                self._form = self._parse_pairs(text)
+        return self._form
+
+    @property
+    def files(self):
+        """The uploaded files of a multipart form, as a dict, or ``None``."""
+        return self._files
+
+    def after_request(self, f):
+        """Decorator: call ``f(request, response)`` once this request has been
+        handled without error. May return another response."""
+        self.after_request_handlers.append(f)
+        return f
+
+
+# --- Responses --------------------------------------------------------------
+
+class BodyIterator:
+    """The pieces of a body as an asynchronous iterator.
+
+    :param body: a file-like object, an iterator, or on a board a generator.
+    :param first: a piece already taken from it.
+    """
+    def __init__(self, body, first=None):
+        self.body = body
+        self.first = first
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        body = self.body
+        piece = self.first
+        self.first = None
+        if piece is None:
+            if hasattr(body, 'read'):
+                piece = body.read(Response.send_file_buffer_size)
+                if iscoroutine(piece):
+                    piece = await piece
+                piece = piece or None
+            elif _BOARD and hasattr(body, 'throw'):
+                more, piece = await _step(body)
+                if not more:
+                    piece = None
+            else:
+                piece = await next_piece(body)
+            if piece is None:
+                raise StopAsyncIteration
+        return piece
+
+    async def aclose(self):
+        await _close(self.body)
+
+
+class Response:
+    """A response.
+
+    :param body: ``str``, ``bytes``, ``bytearray``, ``memoryview``; ``dict`` or
+                 ``list``, sent as JSON; a generator, iterator or file-like
+                 object, sync or async, sent in pieces; ``None`` for no body.
+    :param status_code: the status; ``None`` as body makes 200 a 204.
+    :param headers: a dict; a list as value is sent as several fields.
+    :param reason: the reason phrase, when it is not the standard one.
+    """
+    #: Content types by file extension, for :meth:`send_file`.
+    types_map = {
+        'css': 'text/css',
+        'gif': 'image/gif',
+        'html': 'text/html',
+        'ico': 'image/x-icon',
+        'jpg': 'image/jpeg',
+        'js': 'application/javascript',
+        'json': 'application/json',
+        'png': 'image/png',
+        'txt': 'text/plain',
+        'svg': 'image/svg+xml',
+    }
+    #: Bytes read at a time from a file-like body.
+    send_file_buffer_size = 1024
+    #: The content type of responses that name none.
+    default_content_type = 'text/plain'
+    #: Seconds that files may be cached, when :meth:`send_file` names none.
+    default_send_file_max_age = None
+    #: Returned by a handler that has answered on the socket itself.
+    already_handled = None
+
+    is_head = False
+    size = None  # bytes of a body that is a file
+
+    def __init__(self, body=b'', status_code=200, headers=None, reason=None):
+        if body is None and status_code == 200:
+            body = b''
+            status_code = 204
+        self.status_code = status_code
+        self.headers = NoCaseDict(headers)
+        self.reason = reason
+        if isinstance(body, (dict, list)):
+            body = dump_json(body)
+            self.headers.setdefault('Content-Type',
+                                    'application/json; charset=UTF-8')
+        elif isinstance(body, str):
+            body = body.encode()
+        self.body = body
+
+    def set_cookie(self, cookie, value, path=None, domain=None, expires=None,
+                   max_age=None, secure=False, http_only=False,
+                   partitioned=False, same_site=None):
+        """Add a cookie.
+
+        :param expires: an HTTP date, a ``datetime`` (UTC when naive), or
+                        seconds as of ``time.time()``.
+        :param max_age: seconds to keep it.
+        :param same_site: ``'Strict'``, ``'Lax'`` or ``'None'``.
+        :raises ValueError: a part would not be a part of that cookie any
+                            more: it has a semicolon or a control character,
+                            or the name is not a token.
+        """
+        parse_token(cookie)
+        if expires and not isinstance(expires, str):
+            expires = http_date(expires)
+        text = '%s=%s' % (cookie, value)
+        breaks = 0
+        for name, value in (
+                ('Path', path), ('Domain', domain), ('Expires', expires),
+                ('Max-Age', max_age), ('Secure', secure),
+                ('HttpOnly', http_only), ('Partitioned', partitioned),
+                ('SameSite', same_site)):
+            if value or value == 0 and value is not False:
+                text += '; ' + name
+                breaks += 1
+                if value is not True:
+                    text += '=%s' % value
+        if text.count(';') != breaks or _bad_text(text.encode(), 0):
+            raise ValueError('bad character in a cookie')
+        cookies = self.headers.get('Set-Cookie', [])
+        self.headers['Set-Cookie'] = [text] if not cookies else \
+            ([cookies] if isinstance(cookies, str) else cookies) + [text]
+
+    def delete_cookie(self, cookie, **kwargs):
+        """Make the client forget a cookie. Takes the options that it was set
+        with, but for ``expires`` and ``max_age``."""
+        kwargs['expires'] = 'Thu, 01 Jan 1970 00:00:01 GMT'
+        kwargs['max_age'] = 0
+        self.set_cookie(cookie, '', **kwargs)
+
+    def is_bare(self):
+        # 1xx, 204 and 304 never have a body (RFC 9110, section 6.4.1)
+        return self.status_code < 200 or self.status_code in (204, 304)
+
+    def get_default_type(self):
+        content_type = self.default_content_type
+        return content_type if 'charset=' in content_type \
+            else content_type + '; charset=UTF-8'
+
+    def complete(self):
+        """Fill in ``Content-Length`` (for a body of ``bytes``) and
+        ``Content-Type`` where the headers lack them."""
+        if isinstance(self.body, bytes):
+            self.headers.setdefault('Content-Length', str(len(self.body)))
+        self.headers.setdefault('Content-Type', self.get_default_type())
+
+    async def write(self, stream):
+        """Write the response to a stream with ``awrite``, as HTTP/1.0 and
+        without regard to any request. The server does not use this."""
+        self.complete()
+        status = self.status_code
+        lines = ['HTTP/1.0 %d %s' % (
+            status, self.reason or (
+                'N/A' if status == 204 else reason_phrase(status)))]
+        for name, value in self.headers.items():
+            for item in value if isinstance(value, list) else (value,):
+                lines.append('%s: %s' % (name, item))
+        try:
+            await stream.awrite(encode_lines(lines))
+            if not self.is_head:
+                async for piece in self.body_iter():
+                    await stream.awrite(
+                        piece.encode() if isinstance(piece, str) else piece)
+        except OSError:
+            pass  # the client is gone
+        finally:
+            await _close(self.body)
+
+    def body_iter(self):
+        """Return the body as an asynchronous iterator of pieces.
+
+        :raises TypeError: the body is nothing that can be sent.
+        """
+        body = self.body
+        if hasattr(body, '__aiter__'):
+            return body.__aiter__()
+        if hasattr(body, '__anext__'):
+            return body
+        if not hasattr(body, 'read'):
+            if isinstance(body, (str, bytes, bytearray, memoryview)):
+                body = [body] if body else ()
+            body = iter(body or ())
+        return BodyIterator(body)
+
+    @classmethod
+    def redirect(cls, location, status_code=302):
+        """Redirect to another URL, which is percent-encoded where needed.
+
+        :raises ValueError: it holds CR or LF.
+        """
+        if _bad_text(location.encode(), 0):
+            raise ValueError('control character in a redirect')
+        return cls(b'', status_code,
+                   {'Location': _quote(location, _QUOTE_URL)})
+
+    @classmethod
+    def send_file(cls, filename, status_code=200, content_type=None,
+                  stream=None, max_age=None, compressed=False,
+                  file_extension=''):
+        """Send a file. The name is trusted: never take it from a request
+        unchecked.
+
+        :param content_type: found by the extension of *filename* if omitted.
+        :param stream: a file-like object to send instead.
+        :param max_age: seconds that it may be cached.
+        :param compressed: the file is: ``True`` for gzip, or the name of the
+                           coding. Nothing is compressed here.
+        :param file_extension: added to the name when opening the file.
+        :raises HTTPException: 404: there is no such file.
+        """
+        name = filename = str(filename)
+        headers = {}
+        if compressed:
+            headers['Content-Encoding'] = \
+                compressed if isinstance(compressed, str) else 'gzip'
+            if name.endswith('.gz'):
+                name = name[:-3]
+        headers['Content-Type'] = content_type or cls.types_map.get(
+            name.rsplit('.', 1)[-1].lower(), 'application/octet-stream')
+        if max_age is None:
+            max_age = cls.default_send_file_max_age
+        if max_age is not None:
+            headers['Cache-Control'] = 'max-age=%d' % max_age
+        size = None
+        if not stream:
+            try:
+                stream = open(filename + file_extension, 'rb')
+                size = stream.seek(0, 2)
+                stream.seek(0)
+            except OSError as exc:
+                # ENOENT, ENOTDIR, EISDIR
+                if exc.errno not in (2, 20, 21):
+                    raise
+                raise HTTPException(404, 'Not found')
+        res = cls(stream, status_code, headers)
+        res.size = size
+        return res
+
+
+Response.already_handled = Response()
+redirect = Response.redirect
+send_file = Response.send_file
+
+
+def dump_json(value):
+    """Return *value* as JSON, in ``bytes``."""
+    return json.dumps(value).encode()
+
+
+def too_large():
+    return HTTPException(413, 'See Request.max_content_length')
+
+
+def make_response(result):
+    """Make a :class:`Response` of what a handler returned.
+
+    A response, a body, a status code, or a tuple ``(body, status)``,
+    ``(body, headers)``, ``(body, status, headers)``, ``(status,)`` or
+    ``(status, headers)``.
+    """
+    if isinstance(result, Response):
+        return result
+    rest = ()
+    if isinstance(result, tuple):
+        result, rest = result[0], result[1:]
+    status = 200
+    if isinstance(result, int):
+        status, result = result, b''
+    elif rest and isinstance(rest[0], int):
+        status, rest = rest[0], rest[1:]
+    return Response(result, status, rest[0] if rest else None)
+
+
+async def next_piece(iterator):
+    return next(iterator, None)
+
+
+async def _close(body):
+    # Close an iterator or file that will not be read any further.
+    for name in ('aclose', 'close'):
+        if hasattr(body, name):
+            result = getattr(body, name)()
+            if iscoroutine(result):
+                await result
+            break
+
+
+# --- Routing ----------------------------------------------------------------
+
+def _parse_int(value):
+    if len(value) < 40 and value.lstrip('-') and not _BAD_DIGIT.search(
+            value[1:] if value[0] == '-' else value):
+        return int(value)
+
+
+def _parse_float(value):
+    whole, point, part = value.partition('.')
+    if _parse_int(whole) is not None and len(value) < 40 and (
+            not point or part and not _BAD_DIGIT.search(part)):
+        return float(value)
+
+
+def _expression(pattern, parser=None):
+    # The parser of a type that has a regular expression. Boards run out of
+    # stack when that meets a long text, hence the bound.
+    regex = re.compile('^(?:' + pattern + ')$')
+
+    def parse(value):
+        if len(value) <= URLPattern.max_regex_length and regex.match(value):
+            return parser(value) if parser else value
+
+    return parse
+
+
+class URLPattern:
+    """The pattern of a route, such as ``/users/<int:id>/<path:rest>``.
+
+    A parameter is ``<name>`` or ``<type:name>``; a segment may have text
+    around one, as in ``/user-<id>.json``. Types: ``string``, ``int``,
+    ``float``, ``path`` (several segments, once in a pattern),
+    ``re:EXPRESSION``, and registered ones.
+    """
+    #: Characters of a value that an expression is tried on.
+    max_regex_length = 64 if _BOARD else 1024
+    #: The types: a callable each that converts a value, or returns ``None``.
+    segment_parsers = {'string': str, 'path': str, 'int': _parse_int,
+                       'float': _parse_float}
+    segments = None
+
+    def __init__(self, url_pattern):
+        self.url_pattern = url_pattern
+
+    @classmethod
+    def register_type(cls, type_name, pattern='[^/]+', parser=None):
+        """Add a type of parameter.
+
+        :param pattern: a regular expression for the whole value.
+        :param parser: converts the value; returns ``None`` for no match.
+        """
+        cls.segment_parsers[type_name] = (parser or str) \
+            if pattern == '[^/]+' else _expression(pattern, parser)
+
+    def compile(self):
+        """Parse the pattern. Done when the route is registered.
+
+        :raises ValueError: it is malformed or names an unknown type.
+        """
+        segments = []
+        names = []
+        self._span = None
+        for segment in self.url_pattern.lstrip('/').split('/'):
+            start = segment.find('<')
+            if start >= 0:
+                end = segment.rfind('>')
+                kind = segment[start + 1:end]
+                colon = kind.rfind(':')
+                name = kind[colon + 1:]
+                kind = kind[:colon] if colon >= 0 else 'string'
+                parser = _expression(kind[3:]) if kind[:3] == 're:' \
+                    else self.segment_parsers.get(kind)
+                if end < start or not parser or not name or '<' in name or \
+                        name in names or \
+                        kind == 'path' and self._span is not None:
+                    raise ValueError('URL pattern ' + self.url_pattern)
+                if kind == 'path':
+                    self._span = len(segments)
+                names.append(name)
+                segment = segment[:start], name, parser, segment[end + 1:]
+            segments.append(segment)
+        self.segments = segments
+        #: The path of a pattern without parameters, or ``None``.
+        self.static = None if names else '/' + '/'.join(segments)
+
+    def match(self, path):
+        """Match a path.
+
+        :return: a dict of arguments, or ``None``.
+        """
+        if not self.segments:
+            self.compile()
+        args = {}
+        if self.static:
+            return args if path == self.static else None
+        parts = path.split('/')
+        span = self._span
+        segments = self.segments
+        if span is not None:
+            # as many parts as the others leave
+            span += 1
+            stop = span + len(parts) - len(segments)
+            parts[span:stop] = ['/'.join(parts[span:stop])]
+        if len(parts) != len(segments) + 1 or parts[0]:
+            return None
+        for i in range(len(segments)):
+            segment = segments[i]
+            part = parts[i + 1]
+            if isinstance(segment, str):
+                if part != segment:
+                    return None
+            else:
+                before, name, parser, after = segment
+                end = len(part) - len(after)
+                value = None
+                if end > len(before) and part.startswith(before) and \
+                        part.endswith(after):
+                    value = parser(
+                        part[len(before):end].replace('\0', '/'))
+                if value is None:
+                    return None
+                args[name] = value
+        return args
+
+
+# --- The application --------------------------------------------------------
+
+def _adder(name, doc):
+    # A decorator that appends to a list of the application's. What a child
+    # mounted without local=True registers is also its parent's.
+    def add(self, f):
+        getattr(self, name).append(f)
+        for parent, _, local in self._parents:
+            if not local:
+                add(parent, f)
+        return f
+    return add
+
+
+def _method(method):
+    def add(self, url_pattern, **kwargs):
+        return self.route(url_pattern, [method], **kwargs)
+    return add
+
+
+class Microdot:
+    """An application: routes, handlers, and the server that runs them."""
+
+    # Limits of the server, in seconds where not said otherwise; None: none.
+
+    #: Connections open at once. More wait to be accepted; one that idles is
+    #: closed for them.
+    max_connections = 8 if _BOARD else 1000
+    #: How many of these are kept from streamed responses, which get 503.
+    reserved_connections = 2
+    #: Requests answered on one connection before it is closed.
+    max_requests = 1000
+    #: For a whole request head, from its first byte or, on a new connection,
+    #: from the start: 408, or a silent close when nothing was sent.
+    head_timeout = 10
+    #: For the next request to begin: a silent close.
+    keep_alive_timeout = 5
+    #: Silence within a body (408), or of a peer that does not read (close).
+    stall_timeout = 30
+    #: For requests in flight to finish after :meth:`shutdown`.
+    shutdown_timeout = 10
+    #: Bytes, and seconds, spent on what is left of a body after the answer.
+    drain_size = 64 * 1024
+    drain_timeout = 1
+    #: Seconds between two looks at the deadlines.
+    sweep_interval = 1
+
+    ssl = debug = closing = False
+    server = None
+    ticks = 0       # sweeps so far
+    streams = 0     # responses being streamed
+    _sweeping = _event = None
+
+    def __init__(self):
+        self.before_request_handlers = []
+        self.after_request_handlers = []
+        self.after_error_request_handlers = []
+        self.startup_handlers = []
+        self.shutdown_handlers = []
+        self.error_handlers = {}
+        self.options_handler = self.default_options_handler
+        #: ``open``, ``accepted``, ``refused``, ``timed_out`` connections and
+        #: ``requests`` so far.
+        self.counters = {'open': 0, 'accepted': 0, 'refused': 0,
+                         'timed_out': 0, 'requests': 0}
+        self.connections = set()
+        # tuples (methods, pattern, handler, prefix, subapp, local apps,
+        # max_content_length)
+        self._routes = []
+        self._mounts = []   # (subapp, prefix, local)
+        self._parents = []  # (parent, prefix, local)
+
+    # Registration
+
+    @property
+    def url_map(self):
+        """The routes as a list of tuples ``(methods, URLPattern, handler,
+        url_prefix, subapp)``."""
+        return [route[:5] for route in self._routes]
+
+    def route(self, url_pattern, methods=None, max_content_length=None):
+        """Decorator: call ``f(request, **arguments)`` for matching requests.
+
+        :param url_pattern: see :class:`URLPattern`.
+        :param methods: a list, ``['GET']`` by default.
+        :param max_content_length: bytes of a body, in place of
+                                   ``Request.max_content_length``.
+        :raises ValueError: the pattern is malformed.
+        """
+        def decorated(f):
+            self._add_route(
+                [method.upper() for method in methods or ('GET',)],
+                url_pattern, f, '', None, (), max_content_length)
+            return f
+        return decorated
+
+    get = _method('GET')
+    post = _method('POST')
+    put = _method('PUT')
+    patch = _method('PATCH')
+    delete = _method('DELETE')
+    query = _method('QUERY')
+
+    before_request = _adder('before_request_handlers', '')
+    after_request = _adder('after_request_handlers', '')
+    after_error_request = _adder('after_error_request_handlers', '')
+    on_startup = _adder('startup_handlers', '')
+    on_shutdown = _adder('shutdown_handlers', '')
+
+    def errorhandler(self, status_code_or_exception_class):
+        """Decorator: answer with ``f(request)`` for a status code, or
+        ``f(request, exception)`` for a class of exceptions."""
+        def decorated(f):
+            self._add_error_handler(status_code_or_exception_class, f)
+            return f
+        return decorated
+
+    def _add_error_handler(self, key, f):
+        self.error_handlers[key] = f
+        for parent, _, local in self._parents:
+            if not local:
+                parent._add_error_handler(key, f)
+
+    def mount(self, subapp, url_prefix='', local=False):
+        """Make the routes of another application this one's, now and later.
+
+        :param url_prefix: put before its patterns.
+        :param local: whether its before, after and error handlers remain its
+                      own. Otherwise they apply to all of this application.
+        """
+        self._mounts.append((subapp, url_prefix, local))
+        subapp._parents.append((self, url_prefix, local))
+        for route in subapp._routes:
+            self._add_mounted(subapp, url_prefix, local, route)
+        if not local:
+            for add in ('before_request', 'after_request',
+                        'after_error_request'):
+                for f in getattr(subapp, add + '_handlers'):
+                    getattr(self, add)(f)
+            for key in subapp.error_handlers:
+                self._add_error_handler(key, subapp.error_handlers[key])
+        for add in ('startup', 'shutdown'):
+            for f in getattr(subapp, add + '_handlers'):
+                getattr(self, 'on_' + add)(f)
+
+    def _add_mounted(self, subapp, url_prefix, local, route):
+        methods, pattern, f, prefix, inner, chain, limit = route
+        self._add_route(
+            methods, url_prefix + '/' + pattern.url_pattern.lstrip('/'), f,
+            url_prefix + prefix, inner or subapp,
+            (subapp,) + chain if local else chain, limit)
+
+    def _add_route(self, methods, url_pattern, *route):
+        pattern = URLPattern(url_pattern)
+        pattern.compile()
+        route = (methods, pattern) + route
+        self._routes.append(route)
+        for parent, url_prefix, local in self._parents:
+            parent._add_mounted(self, url_prefix, local, route)
+
+    # Dispatch
+
+    def candidates(self, path):
+        """Return the routes that may match a path, in order."""
+        return self._routes
+
+    def find_route(self, req):
+        """Find who answers a request.
+
+        :return: ``(target, url_prefix, subapp)``; *target* is the handler, a
+                 dict of headers for an OPTIONS request without a handler of
+                 its own, or 404 or 405.
+        """
+        method = req.method.upper()
+        found = None
+        allowed = []
+        for route in self.candidates(req._path):
+            args = route[1].match(req._path)
+            if args is None:
+                continue
+            methods = route[0]
+            if method in methods or method == 'HEAD' and 'GET' in methods \
+                    and not found:
+                found = route
+                req.url_args = args
+                if method in methods:
+                    break
+            if not allowed:
+                req._chain = route[5]
+                other = route
+            allowed += methods
+        if found:
+            req._entry = found
+            req._chain = found[5]
+            return found[2:5]
+        if method == 'OPTIONS' and self.options_handler and (
+                allowed or req._path == '*'):
+            return self.options_handler(req), '', None
+        if allowed:
+            return 405, other[3], other[4]
+        return 404, '', None
+
+    def default_options_handler(self, req):
+        """Return the headers of the answer to an OPTIONS request."""
+        allow = []
+        for route in self.candidates(req._path):
+            if route[1].match(req._path) is not None:
+                for method in route[0]:
+                    if method not in allow:
+                        allow.append(method)
+        if 'GET' in allow and 'HEAD' not in allow:
+            allow.append('HEAD')
+        if 'OPTIONS' not in allow:
+            allow.append('OPTIONS')
+        return {'Allow': ', '.join(allow)}
+
+    def get_request_handlers(self, req, attr, local_first=True):
+        """Return the handlers that apply to a request.
+
+        :param attr: ``'before_request'``, ``'after_request'`` or
+                     ``'after_error_request'``.
+        """
+        attr += '_handlers'
+        handlers = getattr(self, attr)
+        for app in req._chain if req else ():
+            local = getattr(app, attr)
+            handlers = local + handlers if local_first else handlers + local
+        return handlers
+
+    async def error_response(self, req, status_code, reason=None):
+        """Return what the handler for a status code returns, or else
+        ``(reason, status_code)``."""
+        chain = req._chain if req else ()
+        if not chain and status_code == 404:
+            # a local child answers what none of its routes matches
+            chain = self._local_apps(req._path)
+        for app in reversed((self,) + chain):
+            if status_code in app.error_handlers:
+                return await invoke_handler(app.error_handlers[status_code],
+                                            req)
+        return reason or 'N/A', status_code
+
+    def _local_apps(self, path):
+        for app, prefix, local in self._mounts:
+            if path.startswith(prefix) and path[len(prefix):][:1] in '/':
+                chain = app._local_apps(path[len(prefix):])
+                if local or chain:
+                    return (app,) + chain if local else chain
+        return ()
+
+    async def _exception(self, req, exc):
+        # What is answered to an exception.
+        if not isinstance(exc, HTTPException):
+            for cls in mro(type(exc)):
+                for app in reversed((self,) + (req._chain if req else ())):
+                    if cls in app.error_handlers:
+                        res = await invoke_handler(app.error_handlers[cls],
+                                                   req, exc)
+                        if res is not None:
+                            return make_response(res)
+            self.log_exception(req, exc)
+            exc = HTTPException(500, 'Internal server error')
+        res = make_response(await self.error_response(
+            req, exc.status_code, exc.reason))
+        if exc.headers:
+            res.headers.update(exc.headers)
+        return res
+
+    def log_exception(self, req, exc):
+        """Note an exception that nobody handled, once, on the console.
+
+        :param req: the request, or ``None``.
+        """
+        if req:
+            req.exception = exc
+        print_exception(exc)
+
+    async def dispatch_request(self, req, error=None):
+        """Handle a request: find its handler, run what comes before and after
+        it, turn errors into answers.
+
+        :param req: the :class:`Request`, or ``None``: it was malformed.
+        :param error: the :class:`HTTPException` to answer with.
+        :return: a :class:`Response`, always.
+        :raises Disconnected: the client left while its body was read.
+        """
+        try:
+            if not req or error:
+                raise error or HTTPException(400, 'Bad request')
+            target, req.url_prefix, req.subapp = self.find_route(req)
+            entry = req._entry
+            limit = entry and entry[6]
+            if limit is None:
+                limit = req.max_content_length
+            if req.content_length > limit:
+                raise too_large()
+            if isinstance(target, int):
+                raise HTTPException(
+                    target, 'Not found',
+                    target == 405 and self.default_options_handler(req))
+            if entry:
+                if req._stream:
+                    await req.load(limit)
+                req.route = target
+                res = None
+                for handler in self.get_request_handlers(
+                        req, 'before_request', False):
+                    res = await invoke_handler(handler, req)
+                    if res:
+                        break
+                else:
+                    res = await invoke_handler(target, req, **req.url_args)
+                res = make_response(res)
+            else:
+                res = Response(b'', 200, target)
+            res = await self._after(req, res, self.get_request_handlers(
+                req, 'after_request'))
+            res = await self._after(req, res, req.after_request_handlers)
+        except Disconnected:
+            raise
+        except Exception as exc:
+            try:
+                try:
+                    res = await self._exception(req, exc)
+                except HTTPException as exc:
+                    # the handler has called abort()
+                    res = await self._exception(req, exc)
+                res = await self._after(req, res, self.get_request_handlers(
+                    req, 'after_error_request'))
+            except Disconnected:
+                raise
+            except Exception as exc:
+                self.log_exception(req, exc)
+                res = Response('Internal server error', 500)
+        if req:
+            res.is_head = req.method == 'HEAD'
+            vary = getattr(req._g, '_vary', None)
+            if vary:
+                for name in res.headers.get('Vary', '').split(','):
+                    if name:
+                        vary.add(name.strip())
+                res.headers['Vary'] = ', '.join(vary)
+        return res
+
+    async def _after(self, req, res, handlers):
+        for handler in handlers:
+            # the shared object must not be changed by any request
+            result = await invoke_handler(
+                handler, req,
+                Response() if res is Response.already_handled else res)
+            if result:
+                res = make_response(result)
+        return res
+
+    # Serving
+
+    async def serve_requests(self, conn):
+        """Answer the whole requests that a connection has read.
+
+        :return: whether the connection may go on.
+        """
+        keep = True
+        while keep:
+            req = error = None
+            keep = False
+            version = '1.1'
+            try:
+                head = conn.take_head()
+                if head is None:
+                    conn.rest()
+                    return True
+                method, target, version, fields, lines = parse_head(head)
+                length, keep = parse_framing(version, fields)
+                expect = version != '1.0' and fields.get('expect')
+                if expect and expect.lower() != '100-continue':
+                    keep = False
+                    raise HTTPException(417)
+                conn.begin_body(length, expect)
+                conn.request = req = Request(
+                    self, conn.addr, method, target, version, (fields, lines),
+                    None, conn if length else None, (conn, conn),
+                    scheme='https' if self.ssl else None)
+            except ValueError:
+                error = HTTPException(400, 'Bad request')
+            except HTTPException as exc:
+                error = exc
+            keep = keep and not error
+            conn.deadline = 0
+            conn.count += 1
+            self.counters['requests'] += 1
+            res = await self.dispatch_request(req, error)
+            if self.debug and req:
+                print(method, req.path, res.status_code)
+            if res is Response.already_handled:
+                break
+            if conn.count >= self.max_requests or self.closing or \
+                    conn.expect or conn.left > self.drain_size or \
+                    conn.length < -1:
+                keep = False
+            keep = await self._respond(conn, req, res, version, keep)
+            if not conn.done:
+                keep = await self._drain(conn) and keep
+            conn.request = None
+            keep = keep and not self.closing
+
+    async def _respond(self, conn, req, res, version, keep):
+        # Write a response; tell whether the connection may go on.
+        while True:
+            res.is_head = is_head = req is not None and req.method == 'HEAD'
+            pieces = None
+            try:
+                body = res.body or b''
+                size = res.size
+                if isinstance(body, str):
+                    body = body.encode()
+                if isinstance(body, (bytes, bytearray, memoryview)):
+                    size = len(body)
+                else:
+                    pieces = res.body_iter()
+                    if size is None and self.streams >= \
+                            self.max_connections - self.reserved_connections:
+                        raise HTTPException(503)
+                head, left, keep, chunked = encode_head(
+                    res, version, size, keep)
+                break
+            except Exception as exc:
+                await _close(res.body)
+                if isinstance(exc, HTTPException):
+                    res = Response('Too many streams', 503,
+                                   {'Retry-After': '10'})
+                else:
+                    self.log_exception(req, exc)
+                    res = Response('Internal server error', 500,
+                                   {'Content-Type': 'text/plain'})
+        bare = is_head or res.is_bare()
+        if not pieces:
+            if bare:
+                body = b''
+            if len(body) < _JOIN:
+                await conn.awrite(head + body)
+            else:
+                await conn.awrite(head)
+                await conn.awrite(body)
+            return keep
+        watch = size is None and not bare
+        try:
+            if watch:
+                # the first piece may be long in coming
+                self.streams += 1
+                await conn.awrite(head)
+                head = b''
+                conn.watch()
+            if not bare:
+                async for piece in pieces:
+                    if isinstance(piece, str):
+                        piece = piece.encode()
+                    if left is not None:
+                        left -= len(piece)
+                        if left < 0:
+                            break
+                    if chunked and piece:
+                        piece = ('%x\r\n' % len(piece)).encode() + \
+                            bytes(piece) + b'\r\n'
+                    await conn.awrite(head + piece)
+                    head = b''
+                if left:
+                    raise ValueError('body is not of its Content-Length')
+                if chunked:
+                    head += b'0\r\n\r\n'
+            await conn.awrite(head)
+        except Disconnected:
+            raise
+        except Exception as exc:
+            # the connection is cut: the client sees that the body is not whole
+            self.log_exception(req, exc)
+            keep = False
+        finally:
+            if watch:
+                self.streams -= 1
+                await conn.unwatch()
+            await _close(pieces)
+        return keep
+
+    async def refuse(self, conn, exc):
+        """Answer, with an error, a connection that sent no whole request."""
+        try:
+            res = await self.dispatch_request(None, exc)
+            await self._respond(conn, None, res, '1.1', False)
+        except Disconnected:
+            pass
+
+    async def _drain(self, conn):
+        # What is left of a body after the answer: read past if there is
+        # little of it, so that the connection can be used again, or at least
+        # so that the peer gets the answer and not a reset.
+        left = conn.limit = self.drain_size
+        whole = conn.length >= -1 and not conn.expect
+        if not whole:
+            conn.length = 0
+        conn.wait(self.drain_timeout)
+        try:
+            while left > 0:
+                data = await conn.read(left)
+                if not data:
+                    return whole
+                left -= len(data)
+        except (HTTPException, Disconnected):
+            pass
+
+    async def handle_request(self, reader, writer):
+        """Serve one connection over a pair of streams, until it is closed.
+
+        :param reader: has ``read(n)``.
+        :param writer: has ``write``, ``drain``, ``close``, ``wait_closed``; or
+                       ``awrite`` and ``aclose``.
+        """
+        conn = Connection(self, writer.get_extra_info('peername'))
+        conn.reader = reader
+        conn.writer = writer
+        conn.task = asyncio.current_task()
+        self.add_connection(conn)
+        await conn.serve()
+
+    def add_connection(self, conn):
+        self.connections.add(conn)
+        self.counters['open'] += 1
+        if not self._sweeping:
+            self._sweeping = asyncio.create_task(self._sweep())
+
+    def remove_connection(self, conn):
+        if conn in self.connections:
+            self.connections.remove(conn)
+            self.counters['open'] -= 1
+            if self._event:
+                self._event.set()
+
+    async def _sweep(self):
+        # Enforces the deadlines, while there are connections.
+        try:
+            while self.connections:
+                await asyncio.sleep(self.sweep_interval)
+                self.ticks += 1
+                for conn in list(self.connections):
+                    if 0 < conn.deadline <= self.ticks:
+                        conn.deadline = 0
+                        conn.expired = True
+                        self.counters['timed_out'] += 1
+                        conn.stop()
+        finally:
+            self._sweeping = None
+
+    async def _changed(self):
+        # Wait until a connection has gone, or for shutdown().
+        self._event.clear()
+        await self._event.wait()
+
+    async def _gone(self):
+        while self.connections:
+            await self._changed()
+
+    async def _accept(self, listener):
+        # Never ends by itself: whatever fails, for want of memory, sockets or
+        # files, it waits a little and goes on.
+        try:
+            while True:
+                sock = None
+                try:
+                    while len(self.connections) >= self.max_connections:
+                        # close the one that has idled longest
+                        idle = [conn for conn in self.connections
+                                if not (conn.request or conn.partial)]
+                        if idle:
+                            min(idle, key=lambda conn: conn.deadline).stop()
+                        await self._changed()
+                    sock, addr = await accept(listener)
+                    conn = connection_class(self, peer_address(addr), sock)
+                    conn.start()
+                    self.add_connection(conn)
+                    self.counters['accepted'] += 1
+                except Exception:
+                    self.counters['refused'] += 1
+                    if sock:
+                        sock.close()
+                    await asyncio.sleep(0.1)
+        finally:
+            listener.close()
+
+    async def start_server(self, host='0.0.0.0', port=5000, debug=False,
+                           ssl=None, start_serving=True):
+        """Serve until :meth:`shutdown`, beside whatever else runs.
+
+        :param host: the address to bind.
+        :param port: the port; 0 lets the system choose one (CPython).
+        :param debug: whether to print a line per request.
+        :param ssl: an ``SSLContext``, for TLS.
+        :param start_serving: if false (CPython), return a bound server whose
+                              ``serve_forever()`` is to be awaited.
+        :raises OSError: the address cannot be bound.
+        """
+        self.ssl = ssl
+        self.debug = debug
+        self.closing = False
+        self._event = asyncio.Event()
+        self.server = server = server_class(self, listen(host, port))
+        if debug:
+            print('Starting server on %s:%d...' % (host, port))
+        if not start_serving:
+            return server
+        await server.serve_forever()
+
+    def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None):
+        """Serve until :meth:`shutdown` or Ctrl-C. The arguments are those of
+        :meth:`start_server`."""
+        try:
+            run_loop(self, self.start_server(host, port, debug, ssl))
+        finally:
+            # after Ctrl-C on a board nothing has been unwound
+            if self.server:
+                self.server.abort()
+            if _BOARD:
+                asyncio.new_event_loop()
+
+    def shutdown(self):
+        """Stop the server: no more connections, idle ones closed at once,
+        requests in flight finish. May be called at any time, also twice."""
+        if self.server:
+            self.server.close()
+
+    @staticmethod
+    def abort(status_code, reason=None, headers=None):
+        """See :func:`abort`."""
+        abort(status_code, reason, headers)
+
+
+# --- The server -------------------------------------------------------------
+
+class Server:
+    """A listening socket of an application."""
+
+    def __init__(self, app, listener):
+        self.app = app
+        self.listener = listener
+
+    def close(self):
+        """Accept no more; close idle connections; let the others finish."""
+        app = self.app
+        app.closing = True
+        app._event.set()
+
+    def abort(self):
+        """Close everything at once."""
+        self.listener.close()
+        for conn in list(self.app.connections):
+            conn.discard()
+        self.app.server = None
+
+    async def serve_forever(self):
+        """Serve until :meth:`close`, then finish what is under way."""
+        app = self.app
+        task = None
+        try:
+            for handler in app.startup_handlers:
+                await invoke_handler(handler)
+            task = asyncio.create_task(app._accept(self.listener))
+            while not app.closing:
+                await app._changed()
+            task.cancel()
+            for conn in list(app.connections):
+                if not conn.request:
+                    conn.stop()
+            await self._gone(app.shutdown_timeout)
+        finally:
+            app.closing = True
+            if task:
+                task.cancel()
+            for conn in list(app.connections):
+                conn.stop()
+            await self._gone(1)
+            self.abort()
+            for handler in reversed(app.shutdown_handlers):
+                try:
+                    await invoke_handler(handler)
+                except Exception as exc:
+                    app.log_exception(None, exc)
+
+    async def _gone(self, seconds):
+        try:
+            await asyncio.wait_for(self.app._gone(), seconds)
+        except asyncio.TimeoutError:
+            pass
+
+
+def listen(host, port):
+    """Return a listening socket.
+
+    :raises OSError: the address cannot be bound.
+    """
+    import socket
+    info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+    sock = socket.socket(info[0])
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    except (AttributeError, OSError):
+        pass  # some network chips have none
+    try:
+        sock.bind(info[-1])
+        sock.listen(5 if _BOARD else 1024)
+        sock.setblocking(False)
+    except Exception:
+        sock.close()
+        raise
+    return sock
+
+
+async def accept(listener):
+    """Wait for a connection; return its socket and address."""
+    if not _BOARD:
+        return await asyncio.get_running_loop().sock_accept(listener)
+    # reading nothing waits for there being something
+    await asyncio.StreamReader(listener).read(0)
+    return listener.accept()
+
+
+def run_loop(app, main):
+    asyncio.run(main)
+
+
+def peer_address(addr):
+    """Return a peer's address as ``(host, port)``. Some boards give the raw
+    ``sockaddr``."""
+    if isinstance(addr, (bytes, bytearray)) and addr[0] == 2:
+        return ('%d.%d.%d.%d' % tuple(addr[4:8]), addr[2] << 8 | addr[3])
+    return addr
+
+
+connection_class = Connection
+server_class = Server
+
+if not _BOARD:
+    try:
+        from ._cpython import install
+    except ImportError:
+        pass  # copied alone, or left out: plain streams, everything inline
+    else:
+        install(globals())
