@@ -32,8 +32,9 @@ import sys
 import tempfile
 import time
 
-import interpreters
 import pytest
+
+import interpreters
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 PORTABLE = TOP / 'tests' / 'portable'
@@ -75,7 +76,8 @@ def pytest_cmdline_main(config):
     """Give pytest-xdist whole files, unless told otherwise.
 
     Its own default spreads the tests of a file over the workers, and each
-    would start the interpreters.
+    would start the interpreters. (Its groups would give smaller parts, but
+    they end up in the tests' names or, with pytest 9.2, do not work.)
     """
     if (getattr(config.option, 'numprocesses', None)
             and getattr(config.option, 'dist', '') == 'no'):
@@ -84,8 +86,6 @@ def pytest_cmdline_main(config):
 
 def pytest_configure(config):
     """Check the options."""
-    config.addinivalue_line(
-        'markers', 'xdist_group(name): tests for one worker of pytest-xdist')
     config.stash[_runs_key] = {}
     for name in config.getoption('interpreter') or ():
         if name not in [RUNNING] + [each.name for each in _all()]:
@@ -251,8 +251,6 @@ class PortableItem(pytest.Item):
         self.test = test
         self.line = line
         self.result = None
-        self.add_marker(pytest.mark.xdist_group(
-            '%s-%s' % (self.path.stem, interpreter.name)))
 
     def setup(self):
         """Run the process, if this is the first item that needs it."""

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import threading
 
-import interpreters
 import pytest
+
+import interpreters
 
 ONE_LINE = [
     ('deb http://example.org/debian bookworm main contrib',
