@@ -102,7 +102,7 @@ class ProtocolConnection(asyncio.Protocol):
     requests gets one."""
     transport = None
     _reading = None    # future that fill() waits for
-    _writing = None    # future that drain() waits for
+    _writing = None    # future that awrite() waits for
     _watching = False
     _ended = False     # the peer sends no more
     _lost = False      # the socket is closed
@@ -169,7 +169,7 @@ class ProtocolConnection(asyncio.Protocol):
         if self._watching:
             self._leave()
         if self.task is None:
-            self.app.remove_connection(self)
+            self._remove()
 
     def pause_writing(self):
         self._full = True
@@ -195,11 +195,11 @@ class ProtocolConnection(asyncio.Protocol):
 
     # called by the core
 
-    async def serve(self):
+    async def serve(self, error=None):
         keep = False
         app = self.app
         try:
-            keep = await app.serve_requests(self)
+            keep = await app.serve_requests(self, error)
         except (app.HTTPException, app.Disconnected):
             pass
         except asyncio.CancelledError:
@@ -217,14 +217,7 @@ class ProtocolConnection(asyncio.Protocol):
                 self._paused = False
                 self.transport.resume_reading()
             if self._lost:
-                app.remove_connection(self)
-
-    async def _refuse(self, exc):
-        try:
-            await self.app.refuse(self, exc)
-        finally:
-            self.task = None
-            self._close()
+                self._remove()
 
     async def fill(self):
         if self._ended:
@@ -238,13 +231,9 @@ class ProtocolConnection(asyncio.Protocol):
         finally:
             self._reading = None
 
-    def write(self, data):
-        if self._lost:
-            raise self.app.Disconnected()
-        self.transport.write(data)
-        return not self._full
-
-    async def drain(self):
+    async def awrite(self, data):
+        if not self._lost:
+            self.transport.write(data)
         while self._full and not self._lost:
             self.wait(self.app.stall_timeout)
             self._writing = self._loop.create_future()
@@ -254,7 +243,7 @@ class ProtocolConnection(asyncio.Protocol):
                 self._writing = None
                 self.deadline = 0
         if self._lost:
-            raise self.app.Disconnected()
+            raise self.app.Disconnected
 
     def watch(self):
         if self._ended:
@@ -278,7 +267,7 @@ class ProtocolConnection(asyncio.Protocol):
         elif self.task:
             self.task.cancel()
         elif self.expired and self.partial:
-            self.task = self._loop.create_task(self._refuse(
+            self.task = self._loop.create_task(self.serve(
                 self.app.HTTPException(408, 'Request timeout')))
         else:
             self._close()
@@ -295,35 +284,62 @@ class ProtocolConnection(asyncio.Protocol):
             self.transport.abort()
         else:
             self.sock.close()
-        self.app.remove_connection(self)
+        self._remove()
 
     async def aclose(self):
         if self.transport:
             self._close()
 
+    def _remove(self):
+        app = self.app
+        if self in app.connections:
+            app.connections.remove(self)
+            app.counters['open'] -= 1
+            if app._event:
+                app._event.set()
 
-class ServerMethods:
-    """What ``asyncio.Server`` has and a board's server does not need."""
 
-    @property
-    def sockets(self):
-        return (self.listener,) if self.listener.fileno() >= 0 else ()
+class Server:
+    """A server that has not been started, with the methods that matter of
+    ``asyncio.Server``."""
 
-    def get_loop(self):
-        return asyncio.get_running_loop()
+    def __init__(self, app):
+        self._app = app
+        self._task = None
+        self.sockets = (app.server,)
 
     def is_serving(self):
-        return not self.app.closing and self.listener.fileno() >= 0
+        return self._task is not None
+
+    async def start_serving(self):
+        """Begin to serve, in the background."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._app._serve())
+            await asyncio.sleep(0)
+
+    async def serve_forever(self):
+        """Serve until :meth:`close`."""
+        await self.start_serving()
+        await self._task
+
+    def close(self):
+        """Accept no more, and finish what is under way."""
+        self._app.shutdown()
+        if self._task is None:
+            self._app._abort()
+        self.sockets = ()
 
     async def wait_closed(self):
-        while self.app.server is self:
-            await self.app._changed()
+        """Wait until all has been finished."""
+        if self._task:
+            await asyncio.wait([self._task])
 
     async def __aenter__(self):
         return self
 
     async def __aexit__(self, *args):
         self.close()
+        await self.wait_closed()
 
 
 # --- Application ------------------------------------------------------------
@@ -488,15 +504,13 @@ def install(core):
     app.Disconnected = core['Disconnected']
     core['connection_class'] = type(
         'Connection', (ProtocolConnection, core['Connection']), {})
-    core['server_class'] = type(
-        'Server', (ServerMethods, core['Server']), {})
+    core['server_class'] = Server
     core['parse_token'] = Cache(core['parse_token']).__getitem__
     core['parse_host'] = Cache(core['parse_host']).__getitem__
     core['_BAD_BYTE'] = BadByte
     core['reason_phrase'] = reason_phrase
     core['date_line'] = once_a_second(core['date_line'])
     core['invoke_handler'] = invoke_handler
-    core['iscoroutine'] = inspect.iscoroutine
     core['next_piece'] = next_piece
     core['print_exception'] = print_exception
     core['run_loop'] = run_loop

@@ -114,8 +114,9 @@ class HTTPException(Exception):
         self.headers = headers
 
 
-class Disconnected(OSError):
-    """The client is gone: its socket failed, or ended inside a message."""
+class Disconnected(BaseException):
+    """The client is gone: its socket failed, or ended inside a message. Like
+    ``CancelledError`` it is not for handlers to catch, only to clean up."""
 
 
 def abort(status_code, reason=None, headers=None):
@@ -237,16 +238,13 @@ def parse_host(host):
 
     :raises ValueError: it is neither (RFC 9110, section 7.2).
     """
-    name, bracket, port = host.partition(']')
-    if bracket and name[0:1] == '[':
-        name = name[1:]
-    else:
-        name, bracket, port = host.partition(':')
-        bracket = ''
-    if bracket:
-        _, colon, port = port.partition(':')
-        if _:
-            raise ValueError('host')
+    name, colon, port = host.rpartition(':')
+    if not colon or host[-1] == ']':
+        name, port = host, ''
+    if name[0:1] == '[' and name[-1] == ']':
+        name = name[1:-1]
+    elif ':' in name:
+        raise ValueError('host')
     if _BAD_HOST.search(name) or port and _parse_number(port) > 65535:
         raise ValueError('host')
     return host
@@ -377,11 +375,10 @@ def parse_chunk_size(line):
 
 # --- Wire: responses --------------------------------------------------------
 
-_REASONS = ',200 OK,201 Created,204 No Content,206 Partial Content,' \
-    '301 Moved Permanently,302 Found,303 See Other,304 Not Modified,' \
-    '400 Bad Request,401 Unauthorized,403 Forbidden,404 Not Found,' \
-    '405 Method Not Allowed,408 Request Timeout,413 Content Too Large,' \
-    '500 Internal Server Error,501 Not Implemented,503 Service Unavailable,'
+_REASONS = ',200 OK,204 No Content,301 Moved Permanently,302 Found,' \
+    '304 Not Modified,400 Bad Request,401 Unauthorized,403 Forbidden,' \
+    '404 Not Found,405 Method Not Allowed,413 Content Too Large,' \
+    '500 Internal Server Error,503 Service Unavailable,'
 
 
 def reason_phrase(status_code):
@@ -639,7 +636,7 @@ class Connection(Stream):
     declared length or the chunked coding (RFC 9112, sections 6 and 7);
     without a body, all that the peer sends: for a protocol that took over.
     """
-    task = request = reader = writer = _watcher = _out = None
+    task = request = reader = writer = _watcher = None
     deadline = 0      # in sweeps; 0: not waiting for the peer
     expired = False   # the deadline has passed
     gone = False      # the peer ended while a response streamed
@@ -647,10 +644,10 @@ class Connection(Stream):
     count = 0         # requests so far
     data = b''        # read ahead
     pos = 0           # how much of that is used
-    length = 0        # of the body; -1: chunked
+    length = 0        # of the body; -1: chunked; -2: lost in the framing
     left = 0          # of the body, or of this chunk
     limit = 0         # bytes that chunks may bring
-    expect = False    # the peer waits for 100 Continue
+    expect = None     # the peer waits for 100 Continue
     chunks = 0        # chunks so far
     done = True       # the body has been read
 
@@ -658,21 +655,35 @@ class Connection(Stream):
         self.app = app
         self.addr = addr
         self.sock = sock
+        app.connections.add(self)
+        app.counters['open'] += 1
+        if not app._sweeping:
+            app._sweeping = asyncio.create_task(app._sweep())
 
     def start(self):
         self.task = asyncio.create_task(self.serve())
 
     async def serve(self):
         app = self.app
+        sock = self.sock
         try:
-            if not self.reader:
-                await self.open(app.ssl)
+            if self.reader:
+                pass
+            elif _BOARD:
+                if app.ssl:
+                    sock = self.sock = app.ssl.wrap_socket(
+                        sock, server_side=True, do_handshake_on_connect=False)
+                sock.setblocking(False)
+                self.reader = self.writer = asyncio.StreamReader(sock)
+            else:
+                self.reader, self.writer = await asyncio.open_connection(
+                    sock=sock)
             self.rest()
             while await self.fill() and await app.serve_requests(self):
                 pass
         except HTTPException as exc:
             if self.partial:
-                await app.refuse(self, exc)
+                await app.serve_requests(self, exc)
         except Disconnected:
             pass
         except asyncio.CancelledError:
@@ -682,18 +693,9 @@ class Connection(Stream):
         except Exception as exc:
             app.log_exception(None, exc)
         finally:
+            if self._watcher:
+                self._watcher.cancel()
             await self.aclose()
-
-    async def open(self, ssl):
-        sock = self.sock
-        if _BOARD:
-            if ssl:
-                sock = self.sock = ssl.wrap_socket(
-                    sock, server_side=True, do_handshake_on_connect=False)
-            sock.setblocking(False)
-            self.reader = self.writer = asyncio.StreamReader(sock)
-        else:
-            self.reader, self.writer = await asyncio.open_connection(sock=sock)
 
     async def _peer(self, io):
         # Errors of the peer's own socket mean that the peer is gone.
@@ -704,7 +706,7 @@ class Connection(Stream):
                 raise HTTPException(408)
             raise
         except (OSError, EOFError, MemoryError):
-            raise Disconnected()
+            raise Disconnected
 
     async def fill(self):
         """Read some more of what the peer sent; ``False`` at its end."""
@@ -716,16 +718,9 @@ class Connection(Stream):
         self.pos = 0
         return len(data) > 0
 
-    def write(self, data):
-        """Take bytes to be sent. Unless true is returned, :meth:`drain` has
-        to be awaited next."""
-        self._out = data
-
-    async def drain(self):
-        """Wait until the peer has taken enough to go on."""
+    async def awrite(self, data):
+        """Send bytes; wait until the peer has taken enough to go on."""
         writer = self.writer
-        data = self._out
-        self._out = None
         # boards: their network buffers are small
         for i in range(0, len(data), 2048):
             piece = data[i:i + 2048]
@@ -765,23 +760,28 @@ class Connection(Stream):
             self.discard()  # the task may not even have begun
 
     def discard(self):
+        """Close the connection at once."""
+        app = self.app
         if self.sock:
             self.sock.close()
-        self.app.remove_connection(self)
+            self.sock = None
+        if self in app.connections:
+            app.connections.remove(self)
+            app.counters['open'] -= 1
+            if app._event:
+                app._event.set()
 
     async def aclose(self):
         """Close the connection, whatever its state."""
-        if self._watcher:
-            self._watcher.cancel()
         writer = self.writer
         try:
             # boards: close() does nothing, wait_closed() closes
             if hasattr(writer, 'wait_closed'):
                 writer.close()
-                await self._peer(writer.wait_closed())
+                await writer.wait_closed()
             elif writer:
-                await self._peer(writer.aclose())
-        except Disconnected:
+                await writer.aclose()
+        except (OSError, EOFError):
             pass
         finally:
             self.discard()
@@ -816,13 +816,6 @@ class Connection(Stream):
             self.wait(app.keep_alive_timeout if self.count and
                       not self.partial else app.head_timeout)
 
-    def begin_body(self, length, expect):
-        self.length = length
-        self.left = 0 if length < 0 else length
-        self.done = not length
-        self.expect = expect
-        self.chunks = 0
-
     async def _more(self):
         # More of a body: *fill* under the deadline for silence.
         # (unless the caller has set an absolute one).
@@ -830,7 +823,7 @@ class Connection(Stream):
         if own:
             self.wait(self.app.stall_timeout)
         if not await self.fill():
-            raise Disconnected()
+            raise Disconnected
         if own:
             self.deadline = 0
 
@@ -895,7 +888,7 @@ class Connection(Stream):
                 return b''
             if self.expect:
                 # RFC 9110, section 10.1.1: only now is the body wanted
-                self.expect = False
+                self.expect = None
                 await self.awrite(b'HTTP/1.1 100 Continue\r\n\r\n')
             if not self.left:
                 await self._next_chunk()
@@ -909,18 +902,6 @@ class Connection(Stream):
             self.done = self.length > 0 and not self.left or self.done
         return data
 
-    def unread(self, data):
-        # Put back what was read of a chunked body, as the only chunk so far.
-        self.data = data + self.data[self.pos:]
-        self.pos = 0
-        self.left += len(data)
-
-    async def awrite(self, data):
-        if not self.write(data):
-            await self.drain()
-
-    def get_extra_info(self, name, default=None):
-        return self.addr if name == 'peername' else default
 
 
 # --- Requests ---------------------------------------------------------------
@@ -1092,7 +1073,10 @@ class Request:
                         self.body = bytes(body)
                         return
                     body.extend(data)
-                stream.unread(bytes(body))
+                # put it back, as the only chunk so far
+                stream.data = bytes(body) + stream.data[stream.pos:]
+                stream.pos = 0
+                stream.left += len(body)
 
     @property
     def stream(self):
@@ -1724,6 +1708,32 @@ class Microdot:
         """Return the routes that may match a path, in order."""
         return self._routes
 
+    def _match(self, req):
+        # Returns the route for a request, or None, and the methods of all
+        # that match its path.
+        method = req.method.upper()
+        found = None
+        allow = []
+        for route in self.candidates(req._path):
+            args = route[1].match(req._path)
+            if args is not None:
+                methods = route[0]
+                if not found or method in methods:
+                    if method in methods or \
+                            method == 'HEAD' and 'GET' in methods:
+                        found = route
+                        req.url_args = args
+                    if not found and not allow:
+                        req._chain = route[5]
+                        req.subapp = route[4]
+                        req.url_prefix = route[3]
+                    if method in methods:
+                        break
+                for name in methods:
+                    if name not in allow:
+                        allow.append(name)
+        return found, allow
+
     def find_route(self, req):
         """Find who answers a request.
 
@@ -1731,47 +1741,24 @@ class Microdot:
                  dict of headers for an OPTIONS request without a handler of
                  its own, or 404 or 405.
         """
-        method = req.method.upper()
-        found = None
-        allowed = []
-        for route in self.candidates(req._path):
-            args = route[1].match(req._path)
-            if args is None:
-                continue
-            methods = route[0]
-            if method in methods or method == 'HEAD' and 'GET' in methods \
-                    and not found:
-                found = route
-                req.url_args = args
-                if method in methods:
-                    break
-            if not allowed:
-                req._chain = route[5]
-                other = route
-            allowed += methods
-        if found:
-            req._entry = found
-            req._chain = found[5]
-            return found[2:5]
-        if method == 'OPTIONS' and self.options_handler and (
-                allowed or req._path == '*'):
-            return self.options_handler(req), '', None
-        if allowed:
-            return 405, other[3], other[4]
-        return 404, '', None
+        route, allow = self._match(req)
+        if route:
+            req._entry = route
+            req._chain = route[5]
+            return route[2:5]
+        if not allow and req._path != '*':
+            return 404, '', None
+        return self.options_handler(req) \
+            if req.method == 'OPTIONS' and self.options_handler else 405, \
+            req.url_prefix, req.subapp
 
     def default_options_handler(self, req):
         """Return the headers of the answer to an OPTIONS request."""
-        allow = []
-        for route in self.candidates(req._path):
-            if route[1].match(req._path) is not None:
-                for method in route[0]:
-                    if method not in allow:
-                        allow.append(method)
-        if 'GET' in allow and 'HEAD' not in allow:
-            allow.append('HEAD')
-        if 'OPTIONS' not in allow:
-            allow.append('OPTIONS')
+        allow = self._match(req)[1]
+        for name in ('GET', 'OPTIONS'):
+            name2 = 'HEAD' if name == 'GET' else name
+            if name2 not in allow and (name == name2 or name in allow):
+                allow.append(name2)
         return {'Allow': ', '.join(allow)}
 
     def get_request_handlers(self, req, attr, local_first=True):
@@ -1790,15 +1777,21 @@ class Microdot:
     async def error_response(self, req, status_code, reason=None):
         """Return what the handler for a status code returns, or else
         ``(reason, status_code)``."""
+        handler = self._error_handler(req, (status_code,))
+        if handler:
+            return await invoke_handler(handler, req)
+        return reason or 'N/A', status_code
+
+    def _error_handler(self, req, keys):
+        # The handler for the first of some keys, of the innermost application.
         chain = req._chain if req else ()
-        if not chain and status_code == 404:
+        if not chain and 404 in keys and req:
             # a local child answers what none of its routes matches
             chain = self._local_apps(req._path)
-        for app in reversed((self,) + chain):
-            if status_code in app.error_handlers:
-                return await invoke_handler(app.error_handlers[status_code],
-                                            req)
-        return reason or 'N/A', status_code
+        for key in keys:
+            for app in reversed((self,) + chain):
+                if key in app.error_handlers:
+                    return app.error_handlers[key]
 
     def _local_apps(self, path):
         for app, prefix, local in self._mounts:
@@ -1811,13 +1804,11 @@ class Microdot:
     async def _exception(self, req, exc):
         # What is answered to an exception.
         if not isinstance(exc, HTTPException):
-            for cls in mro(type(exc)):
-                for app in reversed((self,) + (req._chain if req else ())):
-                    if cls in app.error_handlers:
-                        res = await invoke_handler(app.error_handlers[cls],
-                                                   req, exc)
-                        if res is not None:
-                            return make_response(res)
+            handler = self._error_handler(req, mro(type(exc)))
+            if handler:
+                res = await invoke_handler(handler, req, exc)
+                if res is not None:
+                    return make_response(res)
             self.log_exception(req, exc)
             exc = HTTPException(500, 'Internal server error')
         res = make_response(await self.error_response(
@@ -1876,8 +1867,6 @@ class Microdot:
             res = await self._after(req, res, self.get_request_handlers(
                 req, 'after_request'))
             res = await self._after(req, res, req.after_request_handlers)
-        except Disconnected:
-            raise
         except Exception as exc:
             try:
                 try:
@@ -1887,8 +1876,6 @@ class Microdot:
                     res = await self._exception(req, exc)
                 res = await self._after(req, res, self.get_request_handlers(
                     req, 'after_error_request'))
-            except Disconnected:
-                raise
             except Exception as exc:
                 self.log_exception(req, exc)
                 res = Response('Internal server error', 500)
@@ -1914,38 +1901,42 @@ class Microdot:
 
     # Serving
 
-    async def serve_requests(self, conn):
+    async def serve_requests(self, conn, error=None):
         """Answer the whole requests that a connection has read.
 
+        :param error: an :class:`HTTPException` to answer instead.
         :return: whether the connection may go on.
         """
         keep = True
         while keep:
-            req = error = None
-            keep = False
+            req = None
             version = '1.1'
+            keep = False
             try:
-                head = conn.take_head()
+                head = error or conn.take_head()
                 if head is None:
                     conn.rest()
                     return True
+                conn.deadline = 0
+                if error:
+                    raise error
                 method, target, version, fields, lines = parse_head(head)
                 length, keep = parse_framing(version, fields)
-                expect = version != '1.0' and fields.get('expect')
-                if expect and expect.lower() != '100-continue':
-                    keep = False
-                    raise HTTPException(417)
-                conn.begin_body(length, expect)
+                conn.length = length
+                conn.left = max(length, 0)
+                conn.done = not length
+                conn.chunks = 0
+                conn.expect = version != '1.0' and fields.get('expect')
                 conn.request = req = Request(
                     self, conn.addr, method, target, version, (fields, lines),
                     None, conn if length else None, (conn, conn),
                     scheme='https' if self.ssl else None)
+                if conn.expect and conn.expect.lower() != '100-continue':
+                    raise HTTPException(417)
             except ValueError:
                 error = HTTPException(400, 'Bad request')
             except HTTPException as exc:
                 error = exc
-            keep = keep and not error
-            conn.deadline = 0
             conn.count += 1
             self.counters['requests'] += 1
             res = await self.dispatch_request(req, error)
@@ -1953,7 +1944,7 @@ class Microdot:
                 print(method, req.path, res.status_code)
             if res is Response.already_handled:
                 break
-            if conn.count >= self.max_requests or self.closing or \
+            if error or conn.count >= self.max_requests or self.closing or \
                     conn.expect or conn.left > self.drain_size or \
                     conn.length < -1:
                 keep = False
@@ -2028,8 +2019,6 @@ class Microdot:
                 if chunked:
                     head += b'0\r\n\r\n'
             await conn.awrite(head)
-        except Disconnected:
-            raise
         except Exception as exc:
             # the connection is cut: the client sees that the body is not whole
             self.log_exception(req, exc)
@@ -2040,14 +2029,6 @@ class Microdot:
                 await conn.unwatch()
             await _close(pieces)
         return keep
-
-    async def refuse(self, conn, exc):
-        """Answer, with an error, a connection that sent no whole request."""
-        try:
-            res = await self.dispatch_request(None, exc)
-            await self._respond(conn, None, res, '1.1', False)
-        except Disconnected:
-            pass
 
     async def _drain(self, conn):
         # What is left of a body after the answer: read past if there is
@@ -2078,43 +2059,27 @@ class Microdot:
         conn.reader = reader
         conn.writer = writer
         conn.task = asyncio.current_task()
-        self.add_connection(conn)
         await conn.serve()
-
-    def add_connection(self, conn):
-        self.connections.add(conn)
-        self.counters['open'] += 1
-        if not self._sweeping:
-            self._sweeping = asyncio.create_task(self._sweep())
-
-    def remove_connection(self, conn):
-        if conn in self.connections:
-            self.connections.remove(conn)
-            self.counters['open'] -= 1
-            if self._event:
-                self._event.set()
 
     async def _sweep(self):
         # Enforces the deadlines, while there are connections.
-        try:
-            while self.connections:
-                await asyncio.sleep(self.sweep_interval)
-                self.ticks += 1
-                for conn in list(self.connections):
-                    if 0 < conn.deadline <= self.ticks:
-                        conn.deadline = 0
-                        conn.expired = True
-                        self.counters['timed_out'] += 1
-                        conn.stop()
-        finally:
-            self._sweeping = None
+        while self.connections:
+            await asyncio.sleep(self.sweep_interval)
+            self.ticks += 1
+            for conn in list(self.connections):
+                if 0 < conn.deadline <= self.ticks:
+                    conn.deadline = 0
+                    conn.expired = True
+                    self.counters['timed_out'] += 1
+                    conn.stop()
+        self._sweeping = None
 
     async def _changed(self):
         # Wait until a connection has gone, or for shutdown().
         self._event.clear()
         await self._event.wait()
 
-    async def _gone(self):
+    async def _empty(self):
         while self.connections:
             await self._changed()
 
@@ -2135,7 +2100,6 @@ class Microdot:
                     sock, addr = await accept(listener)
                     conn = connection_class(self, peer_address(addr), sock)
                     conn.start()
-                    self.add_connection(conn)
                     self.counters['accepted'] += 1
                 except Exception:
                     self.counters['refused'] += 1
@@ -2157,16 +2121,66 @@ class Microdot:
                               ``serve_forever()`` is to be awaited.
         :raises OSError: the address cannot be bound.
         """
+        import socket
         self.ssl = ssl
         self.debug = debug
-        self.closing = False
-        self._event = asyncio.Event()
-        self.server = server = server_class(self, listen(host, port))
+        info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+        self.server = sock = socket.socket(info[0])
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        except (AttributeError, OSError):
+            pass  # some network chips have none
+        try:
+            sock.bind(info[-1])
+            sock.listen(5 if _BOARD else 1024)
+            sock.setblocking(False)
+        except OSError:
+            self._abort()
+            raise
         if debug:
             print('Starting server on %s:%d...' % (host, port))
+        self.closing = False
+        self._event = asyncio.Event()
         if not start_serving:
-            return server
-        await server.serve_forever()
+            return server_class(self)
+        await self._serve()
+
+    async def _serve(self):
+        accepting = None
+        try:
+            for handler in self.startup_handlers:
+                await invoke_handler(handler)
+            accepting = asyncio.create_task(self._accept(self.server))
+            while not self.closing:
+                await self._changed()
+        finally:
+            grace = self.shutdown_timeout if self.closing else 0
+            self.closing = True
+            if accepting:
+                accepting.cancel()
+            for conn in list(self.connections):
+                if not conn.request:
+                    conn.stop()
+            for seconds in (grace, 1):
+                try:
+                    await asyncio.wait_for(self._empty(), seconds)
+                except asyncio.TimeoutError:
+                    for conn in list(self.connections):
+                        conn.stop()
+            self._abort()
+            for handler in reversed(self.shutdown_handlers):
+                try:
+                    await invoke_handler(handler)
+                except Exception as exc:
+                    self.log_exception(None, exc)
+
+    def _abort(self):
+        # Close everything at once.
+        for conn in list(self.connections):
+            conn.discard()
+        if self.server:
+            self.server.close()
+            self.server = None
 
     def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None):
         """Serve until :meth:`shutdown` or Ctrl-C. The arguments are those of
@@ -2175,16 +2189,16 @@ class Microdot:
             run_loop(self, self.start_server(host, port, debug, ssl))
         finally:
             # after Ctrl-C on a board nothing has been unwound
-            if self.server:
-                self.server.abort()
+            self._abort()
             if _BOARD:
                 asyncio.new_event_loop()
 
     def shutdown(self):
         """Stop the server: no more connections, idle ones closed at once,
         requests in flight finish. May be called at any time, also twice."""
-        if self.server:
-            self.server.close()
+        self.closing = True
+        if self._event:
+            self._event.set()
 
     @staticmethod
     def abort(status_code, reason=None, headers=None):
@@ -2193,84 +2207,6 @@ class Microdot:
 
 
 # --- The server -------------------------------------------------------------
-
-class Server:
-    """A listening socket of an application."""
-
-    def __init__(self, app, listener):
-        self.app = app
-        self.listener = listener
-
-    def close(self):
-        """Accept no more; close idle connections; let the others finish."""
-        app = self.app
-        app.closing = True
-        app._event.set()
-
-    def abort(self):
-        """Close everything at once."""
-        self.listener.close()
-        for conn in list(self.app.connections):
-            conn.discard()
-        self.app.server = None
-
-    async def serve_forever(self):
-        """Serve until :meth:`close`, then finish what is under way."""
-        app = self.app
-        task = None
-        try:
-            for handler in app.startup_handlers:
-                await invoke_handler(handler)
-            task = asyncio.create_task(app._accept(self.listener))
-            while not app.closing:
-                await app._changed()
-            task.cancel()
-            for conn in list(app.connections):
-                if not conn.request:
-                    conn.stop()
-            await self._gone(app.shutdown_timeout)
-        finally:
-            app.closing = True
-            if task:
-                task.cancel()
-            for conn in list(app.connections):
-                conn.stop()
-            await self._gone(1)
-            self.abort()
-            for handler in reversed(app.shutdown_handlers):
-                try:
-                    await invoke_handler(handler)
-                except Exception as exc:
-                    app.log_exception(None, exc)
-
-    async def _gone(self, seconds):
-        try:
-            await asyncio.wait_for(self.app._gone(), seconds)
-        except asyncio.TimeoutError:
-            pass
-
-
-def listen(host, port):
-    """Return a listening socket.
-
-    :raises OSError: the address cannot be bound.
-    """
-    import socket
-    info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
-    sock = socket.socket(info[0])
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    except (AttributeError, OSError):
-        pass  # some network chips have none
-    try:
-        sock.bind(info[-1])
-        sock.listen(5 if _BOARD else 1024)
-        sock.setblocking(False)
-    except Exception:
-        sock.close()
-        raise
-    return sock
-
 
 async def accept(listener):
     """Wait for a connection; return its socket and address."""
@@ -2294,7 +2230,7 @@ def peer_address(addr):
 
 
 connection_class = Connection
-server_class = Server
+server_class = None  # what start_serving=False gives, on CPython
 
 if not _BOARD:
     try:
