@@ -104,7 +104,7 @@ def cache(tmp_path, monkeypatch):
     """An empty cache, a checkout of its own and no other MicroPython."""
     monkeypatch.setattr(interpreters, '_cache', lambda: tmp_path / 'cache')
     monkeypatch.setattr(interpreters, 'TOP', tmp_path / 'top')
-    monkeypatch.setattr(interpreters, '_own_commands', lambda packaged: [])
+    monkeypatch.setattr(interpreters, '_own_commands', lambda unpacked: [])
     return tmp_path / 'cache'
 
 
@@ -191,6 +191,14 @@ def test_interpreter_that_does_not_start_is_not_kept(cache, monkeypatch):
 
 
 @unix_only
+def test_interpreter_that_is_too_old_is_not_kept(cache, monkeypatch):
+    expect(monkeypatch, filler('micropython 1.21.9 64 True'))
+    assert interpreters.fetch() == [
+        'Slot 0: it is MicroPython 1.21.9, which is too old']
+    assert interpreters.find() == []
+
+
+@unix_only
 def test_interrupted_fetch_is_taken_up_again(cache, monkeypatch):
     expect(monkeypatch, filler(error=KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
@@ -253,17 +261,87 @@ def test_failure_is_one_line_and_the_exit_status(cache, monkeypatch, capsys):
         'error: Slot 1: no network')
 
 
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A ``micropython`` that stands alone in a folder."""
+    program = tmp_path / 'bin' / 'micropython'
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho micropython 9.9.0 64 True\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(interpreters, '_cache', lambda: tmp_path / 'cache')
+    monkeypatch.setattr(interpreters, 'TOP', tmp_path / 'top')
+    monkeypatch.delenv('MICROPYTHON', raising=False)
+    return program
+
+
 @unix_only
-def test_environment_names_one_more(tmp_path, monkeypatch):
-    own = tmp_path / 'own'
-    own.write_text('#!/bin/sh\necho micropython 9.9.0 64 True\n')
-    own.chmod(0o755)
-    monkeypatch.setattr(interpreters, '_cache', lambda: tmp_path)
-    expect(monkeypatch)
+def test_environment_names_one_more(own, monkeypatch):
+    expect(monkeypatch, filler())
+    interpreters.fetch()
     monkeypatch.setenv('MICROPYTHON', str(own))
+    assert [each.name for each in interpreters.find()] == [
+        'micropython-9.8-64', 'micropython-9.9-64']
+
+
+@unix_only
+def test_path_is_used_where_nothing_is_unpacked(own, monkeypatch):
+    monkeypatch.setenv('PATH', str(own.parent))
+    expect(monkeypatch)
     found, = interpreters.find()
-    assert found.name == 'micropython-9.9-64'
     assert found.command == [str(own)]
+    assert interpreters.missing() == []
+
+
+@unix_only
+def test_build_without_event_loop_does_not_stand_in(own, monkeypatch):
+    monkeypatch.setenv('PATH', str(own.parent))
+    wasm = interpreters.Slot('wasm', 'Wasm',
+                             filler('micropython 9.8.7 32 False'),
+                             has_event_loop=False)
+    monkeypatch.setattr(interpreters, 'expected', lambda: [wasm])
+    interpreters.fetch()
+    assert [each.name for each in interpreters.find()] == [
+        'micropython-9.8-32', 'micropython-9.9-64']
+    own.unlink()
+    assert interpreters.missing() == ['micropython on PATH']
+
+
+@unix_only
+def test_optional_slot_is_left_where_one_is_on_path(own, monkeypatch):
+    fill = filler()
+    slot = interpreters.Slot('ubuntu', 'Ubuntu', fill, is_optional=True)
+    monkeypatch.setattr(interpreters, 'expected', lambda: [slot])
+    monkeypatch.setenv('MICROPYTHON', str(own))
+    assert interpreters.fetch() == []
+    assert fill.calls == []
+    monkeypatch.setenv('MICROPYTHON', str(own.parent / 'none'))
+    assert interpreters.fetch() == []
+    assert len(fill.calls) == 1
+
+
+MACHINES = [
+    ('debian', 'amd64', 'apt-get dpkg-deb node npm',
+     ['Debian trixie, amd64', 'Debian trixie, i386', 'Debian forky, amd64',
+      'WebAssembly build']),
+    ('debian', 'arm64', 'apt-get dpkg-deb node',
+     ['Debian trixie, arm64', 'Debian forky, arm64']),
+    ('ubuntu', 'amd64', 'apt-get dpkg-deb', ['Ubuntu x, amd64']),
+    ('fedora', '', 'node npm', ['WebAssembly build']),
+    ('', '', '', []),
+]
+
+
+@pytest.mark.parametrize('distribution, arch, programs, expected', MACHINES)
+def test_expected_on_a_machine(monkeypatch, distribution, arch, programs,
+                               expected):
+    monkeypatch.setattr(interpreters, '_os_release', lambda: {
+        'ID': distribution, 'VERSION_CODENAME': 'x'})
+    monkeypatch.setattr(interpreters, '_own_arch', lambda: arch)
+    monkeypatch.setattr(interpreters.shutil, 'which', lambda name: (
+        name if name in programs.split() else None))
+    labels = [slot.label.replace(' ' + interpreters.WASM_VERSION, '')
+              for slot in interpreters.expected()]
+    assert labels == expected
 
 
 # -------------------------------------------------- what this machine has

@@ -12,10 +12,10 @@ Where interpreters come from:
   machine's own apt sources name, apt checks the signatures, and nothing is
   installed: packages and the libraries they need are unpacked into a folder
   and started through their own dynamic loader.
-- On Ubuntu, from its own release, in the same way.
-- The official WebAssembly build, from npm, where Node and npm are installed.
-- ``$MICROPYTHON``, when set, names one more. Where no package can be had, a
+- On Ubuntu, from its own release in the same way, unless there is one already:
+- ``$MICROPYTHON``, when set, names one more. Where none is unpacked, a
   ``micropython`` on ``PATH`` is used.
+- The official WebAssembly build, from npm, where Node and npm are installed.
 
 The fetched files are kept in ``$XDG_CACHE_HOME/microdot-interpreters``
 (``~/.cache`` by default), outside the checkout, so that a fresh clone starts
@@ -54,6 +54,8 @@ DEBIAN_STABLE = 'trixie'
 DEBIAN_NEXT = ('forky', 'sid')
 #: Counts changes of the layout, so that an old cache is not misread.
 LAYOUT = 'v1'
+#: The oldest that this project supports; others are as good as none.
+OLDEST_MICROPYTHON = (1, 22)
 OLDEST_CPYTHON = 10
 NEWEST_CPYTHON = 20
 
@@ -101,6 +103,9 @@ class Slot(typing.NamedTuple):
     key: str
     label: str
     fill: typing.Callable
+    has_event_loop: bool = True
+    #: Not to be fetched where another interpreter does.
+    is_optional: bool = False
 
 
 def find():
@@ -113,9 +118,10 @@ def find():
         interpreter = _read_slot(slot)
         if interpreter is not None:
             found.append(interpreter)
-    for command in _own_commands(packaged=bool(found)):
+    unpacked = any(each.has_event_loop for each in found)
+    for command in _own_commands(unpacked):
         interpreter = _probe(command)
-        if interpreter is not None:
+        if interpreter is not None and _is_supported(interpreter):
             found.append(interpreter)
     return _with_unique_names(found)
 
@@ -126,13 +132,19 @@ def missing():
     :return: a list of labels such as ``Debian trixie, i386``, empty when all
         that this machine can run is there.
     """
+    labels = [slot.label for slot in _missing_slots()]
+    if not any(each.has_event_loop for each in find()):
+        if not any(slot.has_event_loop for slot in expected()):
+            labels.append('micropython on PATH')
+    return labels
+
+
+def _missing_slots():
     slots = [slot for slot in expected() if _read_slot(slot) is None]
-    if not find():
-        return [slot.label for slot in slots] or ['micropython on PATH']
-    # An own interpreter stands in for a distribution that has no package.
-    if any(map(_probe, _own_commands(packaged=False))):
-        slots = [slot for slot in slots if not slot.key.startswith('ubuntu')]
-    return [slot.label for slot in slots]
+    if any(slot.is_optional for slot in slots):
+        if any(each.has_event_loop for each in find()):
+            slots = [slot for slot in slots if not slot.is_optional]
+    return slots
 
 
 def fetch():
@@ -144,11 +156,9 @@ def fetch():
     :return: a list of one-line error messages, empty when all went well.
     """
     errors = []
-    if any(_read_slot(slot) is None for slot in expected()):
+    if _missing_slots():
         with _lock():
-            for slot in expected():
-                if _read_slot(slot) is not None:
-                    continue
+            for slot in _missing_slots():
                 print('fetching MicroPython: %s' % slot.label,
                       file=sys.stderr)
                 try:
@@ -200,10 +210,12 @@ def expected():
             slots.append(Slot(
                 'ubuntu-%s-%s' % (suite, arch),
                 'Ubuntu %s, %s' % (suite, arch),
-                functools.partial(_fill_from_apt, 'Ubuntu', (suite,), arch)))
+                functools.partial(_fill_from_apt, 'Ubuntu', (suite,), arch),
+                is_optional=True))
     if shutil.which('node') and shutil.which('npm'):
         slots.append(Slot('wasm-' + WASM_VERSION,
-                          'WebAssembly build ' + WASM_VERSION, _fill_from_npm))
+                          'WebAssembly build ' + WASM_VERSION, _fill_from_npm,
+                          has_event_loop=False))
     return slots
 
 
@@ -261,6 +273,9 @@ def _fill(slot):
     interpreter = _probe(_command(result, info))
     if interpreter is None:
         raise FetchError('unpacked, but does not start on this machine')
+    if not _is_supported(interpreter):
+        raise FetchError('it is MicroPython %d.%d.%d, which is too old'
+                         % interpreter.version)
     info.update(interpreter._asdict())
     del info['command']
     if 'module' in info:
@@ -335,11 +350,15 @@ def _probe(command):
                        words[3] == 'True')
 
 
-def _own_commands(packaged):
+def _is_supported(interpreter):
+    return interpreter.version[:2] >= OLDEST_MICROPYTHON
+
+
+def _own_commands(unpacked):
     commands = []
     if os.environ.get('MICROPYTHON'):
         commands.append(shlex.split(os.environ['MICROPYTHON']))
-    elif not packaged and shutil.which('micropython'):
+    elif not unpacked and shutil.which('micropython'):
         commands.append([shutil.which('micropython')])
     return commands
 
