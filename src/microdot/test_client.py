@@ -1,0 +1,723 @@
+"""Test an application in memory, with no socket.
+
+A request is encoded to the bytes that a client would send, goes through the
+connection loop of the server, and what is answered is parsed from the bytes
+that a client would get.
+"""
+import asyncio
+import time
+from json import dumps, loads
+
+from microdot.microdot import (
+    AsyncBytesIO,
+    Connection,
+    Disconnected,
+    NoCaseDict,
+    Response,
+    encode_lines,
+    invoke_handler,
+    parse_chunk_size,
+    reason_phrase,
+    urlencode,
+)
+
+__all__ = ['TestClient', 'TestResponse']
+
+# The example of RFC 6455, section 1.3
+_KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
+_ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
+_MASK = b'\x37\xfa\x21\x3d'
+
+
+# --- Wire: requests ---------------------------------------------------------
+
+def _pairs(fields):
+    # The pairs of a dict or of an iterable of pairs, a list being so many
+    # values.
+    for key, values in fields.items() if hasattr(fields, 'items') else fields:
+        for value in values if isinstance(values, list) else (values,):
+            yield key, value
+
+
+def _encode_pairs(fields):
+    return '&'.join([urlencode(str(key)) + '=' + urlencode(str(value))
+                     for key, value in _pairs(fields)])
+
+
+def _encode(content):
+    if hasattr(content, 'read'):
+        content = content.read()
+    if isinstance(content, (bytes, bytearray, memoryview)):
+        return bytes(content)
+    return str(content).encode()
+
+
+def _escape(name):
+    # WHATWG HTML, section 4.10.21.8
+    return name.replace('\r', '%0D').replace('\n', '%0A').replace('"', '%22')
+
+
+def _encode_multipart(form, files):
+    # RFC 7578. Returns the body and its boundary.
+    parts = [('name="%s"' % _escape(name), _encode(value))
+             for name, value in _pairs(form)]
+    for name, value in _pairs(files):
+        if not isinstance(value, tuple):
+            value = (name, value)
+        filename = value[0]
+        kind = value[2] if len(value) > 2 else Response.types_map.get(
+            filename.rsplit('.', 1)[-1], 'application/octet-stream')
+        parts.append(('name="%s"; filename="%s"\r\nContent-Type: %s' % (
+            _escape(name), _escape(filename), kind), _encode(value[1])))
+    boundary = 'boundary'
+    while any([boundary.encode() in content for _, content in parts]):
+        boundary += '-'
+    body = b''
+    for head, content in parts:
+        body += ('--%s\r\nContent-Disposition: form-data; %s\r\n\r\n' % (
+            boundary, head)).encode() + content + b'\r\n'
+    return body + ('--%s--\r\n' % boundary).encode(), boundary
+
+
+def _encode_chunks(pieces):
+    return b''.join([
+        ('%x\r\n' % len(piece)).encode() + piece + b'\r\n'
+        for piece in map(_encode, pieces) if piece]) + b'0\r\n\r\n'
+
+
+def _encode_body(headers, body, form, files, json):
+    # Returns the body as bytes and sets the headers that it needs.
+    kind = None
+    if files is not None:
+        body, boundary = _encode_multipart(form or (), files)
+        kind = 'multipart/form-data; boundary=' + boundary
+    elif form is not None:
+        body = _encode_pairs(form)
+        kind = 'application/x-www-form-urlencoded'
+    elif json is not None or isinstance(body, (dict, list)):
+        body = dumps(body if json is None else json)
+        kind = 'application/json'
+    if kind:
+        headers.setdefault('Content-Type', kind)
+    if hasattr(body, '__next__'):
+        headers['Transfer-Encoding'] = 'chunked'
+        return _encode_chunks(body)
+    body = b'' if body is None else _encode(body)
+    if body:
+        headers.setdefault('Content-Length', str(len(body)))
+    return body
+
+
+def _resolve(path, location):
+    # A relative reference (RFC 3986, section 5.2), without its dot segments.
+    if location[:1] == '/':
+        return location
+    path = path.partition('?')[0]
+    if location[:1] == '?':
+        return path + location
+    return path[:path.rfind('/') + 1] + location if location else path
+
+
+# --- Wire: responses --------------------------------------------------------
+
+def _decode_chunks(data):
+    # Returns the content of a chunked body, and what follows it.
+    body = b''
+    while True:
+        line, _, data = data.partition(b'\r\n')
+        size = parse_chunk_size(line)
+        if not size:
+            break
+        body += data[:size]
+        if data[size:size + 2] != b'\r\n':
+            raise ValueError('a chunk is not of its size')
+        data = data[size + 2:]
+    if data[:2] != b'\r\n':
+        raise ValueError('trailers')
+    return body, data[2:]
+
+
+def _is_past(date):
+    # Whether a cookie expired by then, such as Thu, 01 Jan 1970 00:00:01 GMT.
+    try:
+        _, day, month, year, clock = date.replace('-', ' ').split()[:5]
+        months = 'JanFebMarAprMayJunJulAugSepOctNovDec'
+        when = [int(year), months.find(month[:3]) // 3 + 1, int(day)]
+        when += [int(number) for number in clock.split(':')]
+    except ValueError:
+        return False
+    return when <= list(time.gmtime()[:6])
+
+
+class TestResponse:
+    """A response, as a client sees it.
+
+    Attributes: ``status_code``, ``reason`` (``None`` unless it is another
+    than the standard one), ``http_version``, ``headers``
+    (:class:`NoCaseDict`; ``Set-Cookie`` is a list), ``body`` (``bytes``, or
+    ``None`` when there can be none: the answer to HEAD, or a handler that
+    answered nothing or took over the connection).
+    """
+    __test__ = False
+    status_code = reason = http_version = body = None
+
+    def __init__(self):
+        self.headers = NoCaseDict()
+
+    @classmethod
+    async def create(cls, res):
+        """Make a response of a :class:`Response`, without a request."""
+        stream = AsyncBytesIO(b'')
+        await res.write(stream)
+        result = cls.parse(stream.stream.getvalue(), res.is_head)
+        result.reason = res.reason
+        return result
+
+    @classmethod
+    def parse(cls, data, is_head=False):
+        """Parse what a server has sent up to the end of a connection.
+
+        :param is_head: whether it answers a HEAD request.
+        :raises ValueError: it is not one response, whole and well-formed.
+        """
+        while True:
+            res = cls()
+            head, blank, data = data.partition(b'\r\n\r\n')
+            if not blank:
+                raise ValueError('the head of a response does not end')
+            res._parse_head(head.decode().split('\r\n'))
+            if res.status_code >= 200 or res.status_code == 101:
+                break  # another 1xx is followed by the response
+        if res.status_code != 101:
+            data = res._parse_body(data, is_head)
+        if data:
+            raise ValueError('bytes after the end of a response')
+        return res
+
+    def _parse_head(self, lines):
+        start = lines.pop(0)
+        version, _, status = start.partition(' ')
+        status, _, reason = status.partition(' ')
+        if version[:5] != 'HTTP/' or len(status) != 3:
+            raise ValueError('not a status line: ' + start)
+        self.http_version = version[5:]
+        self.status_code = int(status)
+        if reason != reason_phrase(self.status_code):
+            self.reason = reason
+        headers = self.headers
+        for line in lines:
+            name, colon, value = line.partition(':')
+            value = value.strip()
+            if not colon or not name or name != name.strip():
+                raise ValueError('not a header: ' + line)
+            if name.lower() == 'set-cookie':
+                headers.setdefault(name, []).append(value)
+            else:
+                headers[name] = headers[name] + ', ' + value \
+                    if name in headers else value
+
+    def _parse_body(self, data, is_head):
+        # RFC 9112, section 6.3. Returns what follows the body.
+        size = self.headers.get('Content-Length')
+        chunked = 'Transfer-Encoding' in self.headers
+        if chunked and size is not None:
+            raise ValueError('a response has a length and a coding')
+        if is_head:
+            return data
+        if self.status_code in (204, 304):
+            self.body = b''
+            return data
+        if chunked:
+            self.body, data = _decode_chunks(data)
+            return data
+        size = len(data) if size is None else int(size)
+        if size > len(data):
+            raise ValueError('%d bytes of a body of %d' % (len(data), size))
+        self.body = data[:size]
+        return data[size:]
+
+    def _content_type(self):
+        return self.headers.get('Content-Type', '').split(';')[0].lower()
+
+    @property
+    def text(self):
+        """The body as text, or ``None`` if it is not UTF-8."""
+        try:
+            return self.body.decode()
+        except (ValueError, AttributeError):
+            return None
+
+    @property
+    def json(self):
+        """The body parsed as JSON, or ``None`` if it is of another type.
+
+        :raises ValueError: it is not what its type says.
+        """
+        kind = self._content_type()
+        if self.body and (kind == 'application/json' or
+                          kind.endswith('+json')):
+            return loads(self.body.decode())
+
+    @property
+    def events(self):
+        """The server-sent events as a list, or ``None`` if there are none.
+
+        Each is a dict of ``data`` (``bytes``), ``data_json`` (that parsed, or
+        ``None``), ``event``, ``event_id`` and ``retry`` (in seconds).
+        """
+        if self._content_type() != 'text/event-stream' or self.body is None:
+            return None
+        events = []
+        fields = {}
+        body = self.body.replace(b'\r\n', b'\n').replace(b'\r', b'\n')
+        for line in body.split(b'\n'):
+            if line:
+                name, _, value = line.partition(b':')
+                if value[:1] == b' ':
+                    value = value[1:]
+                if name == b'data' and name in fields:
+                    value = fields[name] + b'\n' + value
+                fields[name] = value
+                continue
+            data = fields.get(b'data')
+            if data:
+                event = {'data': data, 'data_json': None, 'retry': None}
+                try:
+                    event['data_json'] = loads(data.decode())
+                except ValueError:
+                    pass
+                for key, name in (('event', b'event'), ('event_id', b'id')):
+                    event[key] = fields[name].decode() \
+                        if name in fields else None
+                if b'retry' in fields:
+                    event['retry'] = int(fields[b'retry']) / 1000
+                events.append(event)
+            fields = {}
+        return events
+
+
+# --- Wire: WebSocket --------------------------------------------------------
+
+def _encode_frame(opcode, payload):
+    # RFC 6455, section 5.2. A client's frames are masked.
+    size = len(payload)
+    if size < 126:
+        head = bytes([0x80 | opcode, 0x80 | size])
+    elif size < 65536:
+        head = bytes([0x80 | opcode, 0xfe]) + size.to_bytes(2, 'big')
+    else:
+        head = bytes([0x80 | opcode, 0xff]) + size.to_bytes(8, 'big')
+    return head + _MASK + bytes([
+        payload[i] ^ _MASK[i & 3] for i in range(size)])
+
+
+def _take_frame(data):
+    # Returns the first byte, the payload and what follows, or None: need
+    # more. A server's frames are not masked.
+    if len(data) < 2:
+        return None
+    size = data[1]
+    if data[0] & 0x70 or size > 127:
+        raise ValueError('not a frame that a server may send')
+    pos = 2
+    if size > 125:
+        pos = 4 if size == 126 else 10
+        size = int.from_bytes(data[2:pos], 'big')
+    if len(data) < pos + size:
+        return None
+    return data[0], data[pos:pos + size], data[pos + size:]
+
+
+# --- Connections ------------------------------------------------------------
+
+class _Connection(Connection):
+    # A connection of which the client has sent all that it will.
+    last = None    # the request, also when it has been answered
+    error = None   # of the client's own
+    _request = None
+
+    def __init__(self, client, scheme, data, sock=None):
+        # not the base class: the server does not know of this connection
+        self.app = client.app
+        self.addr = ('127.0.0.1', 1234)
+        self.scheme = scheme
+        self.replaced_sock = sock
+        self.data = data
+        self.sent = b''
+        self.pieces = []
+
+    @property
+    def request(self):
+        return self._request
+
+    @request.setter
+    def request(self, req):
+        self._request = req
+        if req:
+            self.last = req
+            req.scheme = self.scheme
+            if self.replaced_sock:
+                req.sock = self.replaced_sock
+
+    async def fill(self):
+        return False
+
+    async def awrite(self, data):
+        self.pieces.append(bytes(data))
+
+    def watch(self):
+        pass
+
+    async def unwatch(self):
+        pass
+
+    async def aclose(self):
+        pass
+
+    async def finish(self):
+        # Returns all that the server has sent.
+        return b''.join(self.pieces)
+
+
+class _WebSocketConnection(_Connection):
+    # A connection whose client is a generator, once it has been upgraded. It
+    # runs when the server sends or waits, in the server's task.
+    head = b''
+    incoming = b''     # frames for the server
+    message = b''      # the begin of one from the server
+    opcode = 0         # of that
+    listening = False  # the client has nothing to send
+    ended = False      # the client has left
+    _busy = False
+    _event = None
+
+    def __init__(self, client, scheme, data, generator):
+        super().__init__(client, scheme, data)
+        self.generator = generator
+
+    async def fill(self):
+        while not self.incoming:
+            if self.ended:
+                return False
+            if self.listening or self._busy:
+                self._event = asyncio.Event()
+                await self._event.wait()
+            else:
+                # the server waits, having sent nothing
+                await self._run(self._advance, None)
+        self.data = self.data[self.pos:] + self.incoming
+        self.pos = 0
+        self.incoming = b''
+        return True
+
+    async def awrite(self, data):
+        if self.ended:
+            raise Disconnected
+        self.sent += data
+        if not self._busy:
+            await self._run(self._deliver)
+
+    async def _run(self, function, *args):
+        self._busy = True
+        try:
+            await function(*args)
+        except Exception as exc:
+            # is the test's, not the handler's
+            self.error = exc
+            self.ended = True
+        finally:
+            self._busy = False
+            if self._event:
+                self._event.set()
+
+    async def _deliver(self):
+        if not self.head:
+            head, blank, rest = self.sent.partition(b'\r\n\r\n')
+            if not blank or not head.startswith(b'HTTP/1.1 101 '):
+                return
+            self.head = head + blank
+            self.sent = rest
+            await self._advance(None)
+        while not self.ended:
+            frame = _take_frame(self.sent)
+            if not frame:
+                break
+            first, payload, self.sent = frame
+            opcode = first & 15
+            if opcode == 8:
+                self.incoming += _encode_frame(8, payload)
+                self.ended = True
+            elif opcode == 9:
+                self.incoming += _encode_frame(10, payload)
+            elif opcode < 3:
+                self.opcode = opcode or self.opcode
+                self.message += payload
+                if first & 0x80:
+                    message = self.message
+                    self.message = b''
+                    await self._advance(
+                        message.decode() if self.opcode == 1 else message)
+
+    async def _advance(self, message):
+        generator = self.generator
+        try:
+            if hasattr(generator, 'asend'):
+                message = await generator.asend(message)
+            else:
+                message = generator.send(message)
+        except (StopIteration, StopAsyncIteration):
+            self.ended = True
+            return
+        self.listening = message is None
+        if not self.listening:
+            self.incoming += _encode_frame(
+                1 if isinstance(message, str) else 2, _encode(message))
+
+    async def finish(self):
+        self.ended = True
+        if hasattr(self.generator, 'aclose'):
+            await self.generator.aclose()
+        else:
+            self.generator.close()
+        return self.head or self.sent
+
+
+# --- The client -------------------------------------------------------------
+
+def _method(method):
+    def send(self, path, headers=None, body=None, **options):
+        return self.request(method, path, headers, body, **options)
+    return send
+
+
+class TestClient:
+    """A client of an application.
+
+    ``async with TestClient(app) as client:`` runs the application's startup
+    handlers, and in the end its shutdown handlers; without, neither is run.
+
+    :param cookies: a dict of cookies to begin with; those that the
+                    application sets are added. A value is the cookie's, or a
+                    tuple of that and a path.
+    :param scheme: ``'http'`` or ``'https'``.
+    :param host: the value of the ``Host`` header.
+    :param follow_redirects: whether to follow them, as a browser does.
+    :param raise_exceptions: whether to raise what a handler raised, rather
+                             than to return the response with status 500.
+    :param timeout: seconds that a request may take; ``None``: any.
+    """
+    __test__ = False
+    #: Redirects that one request may lead to.
+    max_redirects = 10
+
+    def __init__(self, app, cookies=None, scheme=None, host=None,
+                 follow_redirects=False, raise_exceptions=False,
+                 timeout=None):
+        self.app = app
+        self.cookies = {} if cookies is None else cookies
+        self.scheme = scheme
+        self.host = host or 'example.com:1234'
+        self.follow_redirects = follow_redirects
+        self.raise_exceptions = raise_exceptions
+        self.timeout = timeout
+
+    async def __aenter__(self):
+        try:
+            for handler in self.app.startup_handlers:
+                await invoke_handler(handler)
+        except Exception as exc:
+            await self.__aexit__(type(exc), exc, None)
+            raise
+        return self
+
+    async def __aexit__(self, exc_type, exc, tb):
+        error = None
+        for handler in reversed(self.app.shutdown_handlers):
+            try:
+                await invoke_handler(handler)
+            except Exception as failure:
+                error = error or failure
+        if error and not exc_type:
+            raise error
+
+    get = _method('GET')
+    head = _method('HEAD')
+    options = _method('OPTIONS')
+    post = _method('POST')
+    put = _method('PUT')
+    patch = _method('PATCH')
+    delete = _method('DELETE')
+    query = _method('QUERY')
+
+    async def request(self, method, path, headers=None, body=None, sock=None,
+                      form=None, files=None, json=None, query=None,
+                      follow_redirects=None, raise_exceptions=None,
+                      timeout=None):
+        """Send a request and return the :class:`TestResponse`.
+
+        :param path: the target; may have a query.
+        :param headers: a dict; a list as value is sent as several headers.
+        :param body: ``str``, ``bytes`` or a file; a dict or list is sent as
+                     JSON, an iterator in chunks.
+        :param sock: what ``request.sock`` is to be.
+        :param form: the fields of a form: a dict, or pairs. A list as value
+                     is sent as several fields.
+        :param files: the files of a form, likewise: the content (``bytes``,
+                      ``str`` or a file), or a tuple of the name of the file,
+                      the content and, if it is to differ, the type.
+        :param json: a value to be sent as JSON.
+        :param query: the fields of a query, as those of a form.
+        :param follow_redirects: see the client; so are the other two.
+        :raises ValueError: the response is malformed, or there is none, or
+                            there are too many redirects.
+        :raises asyncio.TimeoutError: it took too long.
+
+        An exception that ends a streamed body is always raised.
+        """
+        headers = NoCaseDict(headers)
+        body = _encode_body(headers, body, form, files, json)
+        if query is not None:
+            path += ('&' if '?' in path else '?') + _encode_pairs(query)
+        if follow_redirects is None:
+            follow_redirects = self.follow_redirects
+        if raise_exceptions is None:
+            raise_exceptions = self.raise_exceptions
+        return await self._limit(timeout, self._send(
+            method, path, headers, body, sock, follow_redirects,
+            raise_exceptions))
+
+    async def websocket(self, path, client, headers=None, timeout=None):
+        """Open a WebSocket.
+
+        :param client: a generator function, sync or (on CPython) async. What
+                       it yields, ``str`` or ``bytes``, is sent; ``None``
+                       sends nothing. Then ``yield`` gives the next message
+                       from the server, or ``None`` if the server waits for
+                       one in turn (unless nothing was sent). It leaves by
+                       ending.
+        :param headers: a dict.
+        :return: a :class:`TestResponse`, of status 101 if all went well.
+
+        An exception of *client* is raised.
+        """
+        fields = NoCaseDict({
+            'Upgrade': 'websocket', 'Connection': 'Upgrade',
+            'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': _KEY})
+        fields.update(headers or {})
+        scheme = self.scheme or 'http'
+        conn = _WebSocketConnection(
+            self, scheme, self._encode_request('GET', path, fields), client())
+        res = await self._limit(timeout, self._exchange(conn, path, False))
+        if res.status_code == 101 and fields['Sec-WebSocket-Key'] == _KEY \
+                and res.headers.get('Sec-WebSocket-Accept') != _ACCEPT:
+            raise ValueError('Sec-WebSocket-Accept does not fit the key')
+        return res
+
+    async def _limit(self, timeout, coro):
+        if timeout is None:
+            timeout = self.timeout
+        if timeout is None:
+            return await coro
+        return await asyncio.wait_for(coro, timeout)
+
+    async def _send(self, method, path, headers, body, sock, follow,
+                    raise_exceptions):
+        scheme = self.scheme or 'http'
+        left = self.max_redirects
+        while True:
+            conn = _Connection(self, scheme, self._encode_request(
+                method, path, headers) + body, sock)
+            res = await self._exchange(conn, path, method == 'HEAD')
+            if raise_exceptions and conn.last and conn.last.exception:
+                raise conn.last.exception
+            location = res.headers.get('Location')
+            if not follow or location is None or \
+                    res.status_code not in (301, 302, 303, 307, 308):
+                return res
+            location = location.partition('#')[0]
+            if location[:2] == '//':
+                location = scheme + ':' + location
+            new_scheme, mark, rest = location.partition('://')
+            if mark and '?' not in new_scheme:
+                host, slash, rest = rest.partition('/')
+                if host != headers.get('Host', self.host):
+                    return res  # is not for this application to answer
+                scheme = new_scheme
+                location = '/' + rest
+            path = _resolve(path, location)
+            # RFC 9110, sections 15.4.2 to 15.4.4
+            if res.status_code == 303 and method != 'HEAD' or \
+                    res.status_code < 303 and method == 'POST':
+                method = 'GET'
+                body = b''
+                for name in ('Content-Type', 'Content-Length',
+                             'Transfer-Encoding'):
+                    headers.pop(name, None)
+            if not left:
+                raise ValueError(
+                    'more than %d redirects' % self.max_redirects)
+            left -= 1
+
+    def _encode_request(self, method, path, headers):
+        lines = ['%s %s HTTP/1.1' % (method, path)]
+        headers = headers.copy()
+        headers.setdefault('Host', self.host)
+        cookies = [headers['Cookie']] if 'Cookie' in headers else []
+        where = path.partition('?')[0]
+        for name, value in self.cookies.items():
+            if isinstance(value, tuple):
+                value, scope = value
+                # RFC 6265, section 5.1.4
+                if where != scope and \
+                        not where.startswith(scope.rstrip('/') + '/'):
+                    continue
+            cookies.append('%s=%s' % (name, value))
+        if cookies:
+            headers['Cookie'] = '; '.join(cookies)
+        for name, value in _pairs(headers):
+            lines.append('%s: %s' % (name, value))
+        return encode_lines(lines)
+
+    async def _exchange(self, conn, path, is_head):
+        handled = False
+        try:
+            await self.app.serve_requests(conn)
+            handled = True
+        except Disconnected:
+            pass  # the client left, or there was less of a body than declared
+        finally:
+            data = await conn.finish()
+        if conn.error:
+            raise conn.error
+        if handled and not data:
+            return TestResponse()  # the handler says that it has answered
+        try:
+            res = TestResponse.parse(data, is_head)
+        except ValueError:
+            if conn.last and conn.last.exception:
+                raise conn.last.exception  # it ended the body
+            raise
+        for cookie in res.headers.get('Set-Cookie', ()):
+            self._set_cookie(cookie)
+        return res
+
+    def _set_cookie(self, cookie):
+        options = {}
+        cookie, _, rest = cookie.partition(';')
+        for option in rest.split(';'):
+            name, _, value = option.partition('=')
+            options[name.strip().lower()] = value.strip()
+        name, _, value = cookie.partition('=')
+        name = name.strip()
+        path = options.get('path') or '/'
+        if 'max-age' in options:
+            delete = int(options['max-age']) <= 0
+        else:
+            delete = _is_past(options.get('expires', ''))
+        if not delete:
+            value = value.strip()
+            self.cookies[name] = value if path == '/' else (value, path)
+        elif name in self.cookies:
+            stored = self.cookies[name]
+            if path == (stored[1] if isinstance(stored, tuple) else '/'):
+                del self.cookies[name]
