@@ -162,7 +162,8 @@ class ParsedFile:
                     self.async_tests.append('%s.%s' % (name, node.name))
             elif isinstance(node, ast.FunctionDef):
                 if node.name.startswith('test'):
-                    tests[node.name] = node.lineno - 1
+                    first = (node.decorator_list or [node])[0]
+                    tests[node.name] = first.lineno - 1
             elif isinstance(node, ast.Assign):
                 for target in node.targets:
                     self._note_attribute(target, node.value, tests)
@@ -198,6 +199,7 @@ def is_portable(path):
             and path.name.startswith('test_'))
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collect_file(file_path, parent):
     """Collect portable files once more, for the other interpreters."""
     if is_portable(file_path):

@@ -453,37 +453,6 @@ class TestX(unittest.TestCase):
         {'TestX::test_y[%s]' % names[0]: 'PASSED'} if listed else {})
 
 
-def test_helper_runs_each_coroutine_in_a_fresh_loop(checkout):
-    checkout.write_test("""
-        import asyncio
-        from helpers import run
-
-        async def endless():
-            while True:
-                await asyncio.sleep(0)
-
-        class TestX(unittest.TestCase):
-            def test_1(self):
-                async def main():
-                    asyncio.create_task(endless())
-                    return 5
-                self.assertEqual(run(main()), 5)
-
-            def test_2(self):
-                async def main():
-                    await asyncio.sleep(0.01)
-                    return 6
-                self.assertEqual(run(main()), 6)
-
-            def test_3(self):
-                with self.assertRaises(asyncio.TimeoutError):
-                    run(endless(), timeout=0.05)
-    """)
-    status, output = checkout.run()
-    assert set(checkout.outcomes(output).values()) == {'PASSED'}
-    assert len(checkout.outcomes(output)) >= 3 * (1 + len(CHOSEN))
-
-
 @pytest.mark.parametrize('ci, outcome, expected_status', [
     ('', 'SKIPPED', 0), ('false', 'SKIPPED', 0), ('true', 'FAILED', 1)])
 def test_missing_micropython_is_loud_where_nobody_looks(

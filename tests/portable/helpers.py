@@ -1,6 +1,7 @@
 """What portable tests share; runs on both interpreters."""
 
 import asyncio
+import os
 
 #: The longest a test may take, in seconds, unless it says otherwise. Meant to
 #: end what hangs, not to measure anything.
@@ -38,3 +39,24 @@ def _run_without_loop(coro):
         return exc.value
     coro.close()
     raise RuntimeError('the coroutine waits, but there is no event loop')
+
+
+def free_port():
+    """Return a TCP port of 127.0.0.1 on which nobody listens.
+
+    A board's server cannot tell which port it was given for 0, so tests name
+    one. It is chosen at random, as tests of several files run side by side,
+    and below those that systems give to clients.
+    """
+    import socket  # not on every build
+    while True:
+        port = 10000 + int.from_bytes(os.urandom(2), 'big') % 20000
+        listener = socket.socket()
+        try:
+            # In this form for boards, which take no tuple here.
+            listener.bind(socket.getaddrinfo('127.0.0.1', port)[0][-1])
+            return port
+        except OSError:
+            pass
+        finally:
+            listener.close()
