@@ -1,0 +1,324 @@
+"""The code, the commands and the numbers in README and docs hold.
+
+Every ``python`` block is run. A block that ends in running a server is a
+program of its own; others continue one another, from the top of their page,
+after the imports that ``docs/index.rst`` shows. Each ``curl`` command of a
+``console`` block is carried out against what came before it, over a socket,
+and what it prints is compared. A ``text`` block of the class ``output`` is
+what the ``python`` block before it prints.
+"""
+
+import gzip
+import http.client
+import itertools
+import pathlib
+import re
+import shlex
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+import check
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+PAGES = [TOP / 'README.rst', *sorted((TOP / 'docs').glob('*.rst'))]
+#: Seconds for a program to start, to answer, and to stop.
+PATIENCE = 30
+#: Put before a program: the server listens where the test says, on loopback.
+PATCH = """\
+import sys
+port = int(sys.argv.pop(1))
+import microdot
+start_server = microdot.Microdot.start_server
+def patched(self, host='0.0.0.0', wanted=5000, *args, **kwargs):
+    kwargs.pop('port', None)
+    return start_server(self, '127.0.0.1', port, *args, **kwargs)
+microdot.Microdot.start_server = patched
+exec(compile(sys.stdin.read(), 'block', 'exec'), {'__name__': '__main__'})
+"""
+#: What pieces of code for boards import, where the tests run.
+NETWORK = """\
+class WLAN:
+    IF_STA = 0
+    def __init__(self, interface):
+        self.connected = False
+    def active(self, on):
+        pass
+    def isconnected(self):
+        return self.connected
+    def connect(self, name, password):
+        self.connected = True
+    def ifconfig(self):
+        return ('192.0.2.1', '255.255.255.0', '192.0.2.254', '192.0.2.254')
+"""
+DIRECTIVE = re.compile(r'( *)\.\. code-block:: *(\S*)$')
+
+
+class Block:
+    """A ``code-block``: its language, text, options and place."""
+
+    def __init__(self, page, line, language, options, text):
+        self.page = page
+        self.line = line
+        self.language = language
+        self.options = options
+        self.text = text
+
+    @property
+    def is_program(self):
+        """Whether it is Python that runs a server, and so is complete."""
+        return self.language == 'python' and re.search(
+            r'^( *)(app\.run\(|asyncio\.run\()', self.text, re.MULTILINE)
+
+    def __repr__(self):
+        return '%s:%d' % (self.page.name, self.line)
+
+
+def read_blocks(page):
+    """Return the code blocks of a page."""
+    lines = page.read_text().split('\n')
+    blocks = []
+    for number, line in enumerate(lines):
+        match = DIRECTIVE.match(line)
+        if not match:
+            continue
+        indent = len(match[1])
+        body = list(itertools.takewhile(
+            lambda line: not line.strip() or line[:indent + 1].isspace(),
+            lines[number + 1:]))
+        blank = body.index('')
+        options = dict(option.strip().lstrip(':').split(':', 1)
+                       for option in body[:blank])
+        blocks.append(Block(
+            page, number + 1, match[2],
+            {name: value.strip() for name, value in options.items()},
+            textwrap.dedent('\n'.join(body[blank:])).strip('\n') + '\n'))
+    return blocks
+
+
+def read_prologue():
+    """Return the code that pieces of code are said to continue."""
+    block, = [block for block in read_blocks(TOP / 'docs' / 'index.rst')
+              if block.language == 'python']
+    return block.text
+
+
+def scenarios():
+    """Yield what is to be run: a program, and the blocks that go with it.
+
+    A program ends with the last block before the next ``python`` block.
+    """
+    for page in PAGES:
+        pieces = read_prologue() if page.name != 'index.rst' else ''
+        blocks = read_blocks(page)
+        while blocks:
+            block = blocks.pop(0)
+            answers = []
+            while blocks and blocks[0].language != 'python':
+                answers.append(blocks.pop(0))
+            if block.language != 'python':
+                continue
+            if block.is_program and 'import ' in block.text:
+                source = pieces = block.text
+                # What follows it on the page continues it.
+                pieces = re.sub(r'^(app|asyncio)\.run\(.*', '', pieces,
+                                flags=re.MULTILINE)
+            else:
+                source = pieces = pieces + block.text
+                if not block.is_program:
+                    source += '\nif __name__ == "__main__":\n    app.run()\n'
+            yield pytest.param(source, answers, id=repr(block))
+
+
+def parse_console(text):
+    """Yield the commands of a console block, each with its output."""
+    command = None
+    output = []
+    for line in text.split('\n'):
+        if line.startswith('$ '):
+            if command is not None:
+                yield command, '\n'.join(output).rstrip()
+            command = line[2:]
+            output = []
+        else:
+            output.append(line)
+    yield command, '\n'.join(output).rstrip()
+
+
+# ---------------------------------------------------------------------- curl
+
+class Curl:
+    """As much of ``curl`` as the pages use."""
+
+    def __init__(self, words, folder):
+        self.folder = folder
+        self.method = None
+        self.headers = {}
+        self.body = None
+        self.show_head = False
+        self.url = None
+        words = iter(words)
+        for word in words:
+            if word == '-X':
+                self.method = next(words)
+            elif word == '-H':
+                name, value = next(words).split(': ')
+                self.headers[name] = value
+            elif word in ('-d', '--data-binary'):
+                self._add_data(next(words))
+            elif word == '-i':
+                self.show_head = True
+            elif word not in ('-k', '--path-as-is'):
+                assert not word.startswith('-'), word
+                self.url = word
+
+    def _add_data(self, data):
+        self.body = data.encode()
+        if data.startswith('@'):
+            self.body = (self.folder / data[1:]).read_bytes()
+        self.method = self.method or 'POST'
+        self.headers.setdefault('Content-Type',
+                                'application/x-www-form-urlencoded')
+
+    def run(self, port):
+        """Send the request; return status line, headers and text."""
+        scheme, rest = self.url.split('://')
+        host, slash, path = rest.partition('/')
+        if scheme == 'https':
+            context = ssl._create_unverified_context()
+            connection = http.client.HTTPSConnection(
+                '127.0.0.1', port, timeout=PATIENCE, context=context)
+        else:
+            connection = http.client.HTTPConnection(
+                '127.0.0.1', port, timeout=PATIENCE)
+        try:
+            connection.request(self.method or 'GET', slash + path,
+                               self.body, {'Host': host, **self.headers})
+            response = connection.getresponse()
+            return ('HTTP/1.1 %d %s' % (response.status, response.reason),
+                    response.getheaders(), response.read().decode())
+        finally:
+            connection.close()
+
+
+def wait_for(process, port):
+    """Wait until a program that was started listens."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(('127.0.0.1', port), PATIENCE).close()
+            return
+        except ConnectionRefusedError:
+            assert process.poll() is None, 'the program ended'
+            assert time.monotonic() < deadline, 'the program does not listen'
+            time.sleep(0.02)
+
+
+def check_curl(command, expected, port, folder):
+    """Carry out a command and compare what it prints.
+
+    Of the head, which ``-i`` shows, a page may leave out headers, and all
+    that comes after it.
+    """
+    curl = Curl(shlex.split(command)[1:], folder)
+    status_line, headers, text = curl.run(port)
+    if curl.show_head:
+        head, _, expected = expected.partition('\n\n')
+        head = head.split('\n')
+        assert status_line == head[0], command
+        for line in head[1:]:
+            assert tuple(line.split(': ', 1)) in headers, (command, headers)
+        if not expected:
+            return
+    assert text.rstrip() == expected, command
+
+
+# ------------------------------------------------------------------ programs
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the files that the pages speak of."""
+    for name in ('cert.pem', 'key.pem'):
+        (tmp_path / name).write_bytes(
+            (TOP / 'tests' / 'files' / name).read_bytes())
+    (tmp_path / 'large.bin').write_bytes(bytes(100000))
+    (tmp_path / 'network.py').write_text(NETWORK)
+    (tmp_path / 'hello.py').write_text('def main():\n    pass\n')
+    static = tmp_path / 'static'
+    static.mkdir()
+    (static / 'logo.svg').write_text('<svg></svg>\n')
+    (static / 'style.css.gz').write_bytes(gzip.compress(b'p {}'))
+    return tmp_path
+
+
+def start(source, port, folder, output):
+    """Start a program whose server will listen on a port."""
+    process = subprocess.Popen(
+        [sys.executable, '-c', PATCH, str(port)], cwd=folder,
+        env={'PYTHONPATH': '%s:%s' % (TOP / 'src', folder),
+             'PYTHONUNBUFFERED': '1', 'PYTHONWARNINGS': 'error'},
+        stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
+        text=True)
+    process.stdin.write(source)
+    process.stdin.close()
+    return process
+
+
+def stop(process):
+    """Stop a program as Ctrl-C does, if it runs."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize('source, answers', list(scenarios()))
+def test_code_runs_and_answers_as_shown(source, answers, folder):
+    commands = [each for block in answers if block.language == 'console'
+                for each in parse_console(block.text)
+                if each[0].startswith('curl ')]
+    outputs = [block.text for block in answers
+               if block.options.get('class') == 'output']
+    port = check.free_port()
+    log = folder / 'log'
+    with open(log, 'w') as output:
+        process = start(source, port, folder, output)
+        try:
+            if commands or 'app.run(' in source:
+                wait_for(process, port)
+                for command, expected in commands:
+                    check_curl(command, expected, port, folder)
+            else:
+                process.wait(PATIENCE)
+        finally:
+            stop(process)
+            printed = log.read_text()
+            print(printed)
+    assert outputs in ([], [printed])
+    if not commands and 'app.run(' not in source:
+        assert process.returncode == 0
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_every_block_names_its_language(page):
+    text = page.read_text()
+    assert not re.search(r'^(?!\s*\.\. ).*::$', text, re.MULTILINE)
+    assert {block.language for block in read_blocks(page)} <= {
+        'python', 'console', 'text'}
+
+
+def test_readme_is_valid(tmp_path):
+    from docutils.core import publish_string
+
+    publish_string((TOP / 'README.rst').read_text(), writer='html',
+                   settings_overrides={'halt_level': 2,
+                                       'report_level': 2})
