@@ -1,0 +1,101 @@
+"""tools/check.py reports what fails, and then goes on to the tests."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import check
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Reporter:
+    """What pytest prints with."""
+
+    def __init__(self):
+        self.lines = []
+
+    def section(self, title):
+        self.lines.append(title)
+
+    line = section
+
+
+def test_a_step_that_works_takes_one_line(capsys):
+    def step(step):
+        step.run(sys.executable, '-c', 'print("noise")')
+
+    assert check.attempt('step', step) is None
+    out = capsys.readouterr().out
+    assert out.startswith('step ') and out.endswith(' ok\n')
+    assert out.count('\n') == 1
+
+
+def test_a_step_that_fails_shows_what_it_printed(capsys):
+    def step(step):
+        step.run(sys.executable, '-c', 'print("reason"); raise SystemExit(3)')
+
+    assert check.attempt('step', step) == 'step'
+    out = capsys.readouterr().out
+    assert '\nreason\n' in out
+    assert out.endswith('FAILED: exit status 3\n')
+
+
+def test_a_command_that_does_not_exist_fails_the_step(capsys):
+    assert check.attempt('step', lambda step: step.run('/no/such')) == 'step'
+    assert 'FAILED: FileNotFoundError' in capsys.readouterr().out
+
+
+def test_failed_steps_fail_the_whole_although_the_tests_pass(monkeypatch):
+    def fail(step):
+        raise check.Failure('for a reason')
+
+    monkeypatch.setattr(check, 'CHECKS', {'lint': fail})
+    monkeypatch.setattr(check, 'set_up', lambda step: None)
+    monkeypatch.setattr(check, 'fetch_interpreters', lambda step: None)
+    ran = []
+    monkeypatch.setattr(
+        check, 'run_tests', lambda *args: ran.append(args) or 0)
+    assert check.main(['--', '-x']) == 1
+    assert ran == [(['lint'], ['-x'])]
+
+
+def test_failed_steps_are_repeated_at_the_end_of_pytest(monkeypatch):
+    monkeypatch.setenv(check.FAILED, 'lint docs')
+    reporter = Reporter()
+    check.pytest_terminal_summary(reporter)
+    assert reporter.lines[1:] == ['FAILED tools/check.py lint',
+                                  'FAILED tools/check.py docs']
+
+
+def test_without_failed_steps_nothing_is_added(monkeypatch):
+    monkeypatch.setenv(check.FAILED, '')
+    reporter = Reporter()
+    check.pytest_terminal_summary(reporter)
+    assert reporter.lines == []
+
+
+def test_an_unknown_step_is_refused(capsys):
+    with pytest.raises(SystemExit) as info:
+        check.main(['lint', 'typo'])
+    assert info.value.code == 2
+    assert 'no step typo' in capsys.readouterr().err
+
+
+def test_it_starts_where_nothing_is_installed():
+    # -S: not even site-packages; -I: no variables of the environment.
+    result = subprocess.run(
+        [sys.executable, '-I', '-S', str(TOP / 'tools' / 'check.py'), '-h'],
+        capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0
+    for name in [*check.CHECKS, 'test']:
+        assert '``%s``' % name in result.stdout
+
+
+def test_ci_runs_the_same_command():
+    script = TOP / '.ci' / 'run'
+    assert os.access(script, os.X_OK)
+    assert script.read_text().endswith('\nexec python3 tools/check.py\n')
