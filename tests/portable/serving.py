@@ -1,14 +1,14 @@
 """A server and its clients in one event loop; runs on both interpreters."""
 
 import asyncio
-import os
+import time
 
 #: The longest any single wait may take, in seconds.
 PATIENCE_S = 5
 
 #: Below the range that Linux takes the ports of outgoing connections from.
 _FIRST_PORT, _LAST_PORT = 20000, 32000
-_port = _FIRST_PORT + (os.urandom(1)[0] << 8 | os.urandom(1)[0]) % 12000
+_port = _FIRST_PORT + time.time_ns() // 1000 % (_LAST_PORT - _FIRST_PORT)
 
 GET = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
@@ -223,6 +223,13 @@ class Client:
                 answer.whole = False
                 answer.body = self.data
         return answer
+
+    async def bodies(self, count):
+        """Return the bodies of that many responses, as a list."""
+        bodies = []
+        for _ in range(count):
+            bodies.append((await self.answer()).body)
+        return bodies
 
     async def _chunks(self, chunks):
         while True:
