@@ -203,8 +203,8 @@ class ProtocolConnection(asyncio.Protocol):
         except (app.HTTPException, app.Disconnected):
             pass
         except asyncio.CancelledError:
-            # ours: a deadline, a client that left, or a shutdown
-            if not (self.expired or self.gone or app.closing):
+            # ours: a client that left, or a shutdown
+            if not (self.gone or app.closing):
                 raise
         except Exception as exc:
             app.log_exception(None, exc)
@@ -244,6 +244,10 @@ class ProtocolConnection(asyncio.Protocol):
                 self.deadline = 0
         if self._lost:
             raise self.app.Disconnected
+
+    def end(self):
+        if not self._lost and self.transport.can_write_eof():
+            self.transport.write_eof()
 
     def watch(self):
         if self._ended:

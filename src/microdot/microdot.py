@@ -313,7 +313,7 @@ def parse_head(head):
                 raise ValueError('ambiguous')
             value = fields[key] + ('; ' if key == 'cookie' else ', ') + value
         fields[key] = value
-    if target[0] != '/' or '#' in target:
+    if target[:1] != '/' or '#' in target:
         # RFC 9112, section 3.2
         if method == 'CONNECT':
             raise HTTPException(501)
@@ -667,29 +667,33 @@ class Connection(Stream):
         app = self.app
         sock = self.sock
         try:
-            if self.reader:
-                pass
-            elif _BOARD:
-                if app.ssl:
-                    sock = self.sock = app.ssl.wrap_socket(
-                        sock, server_side=True, do_handshake_on_connect=False)
-                sock.setblocking(False)
-                self.reader = self.writer = asyncio.StreamReader(sock)
-            else:
-                self.reader, self.writer = await asyncio.open_connection(
-                    sock=sock)
-            self.rest()
-            while await self.fill() and await app.serve_requests(self):
-                pass
-        except HTTPException as exc:
-            if self.partial:
-                await app.serve_requests(self, exc)
+            try:
+                if self.reader:
+                    pass
+                elif _BOARD:
+                    if app.ssl:
+                        sock = self.sock = app.ssl.wrap_socket(
+                            sock, server_side=True,
+                            do_handshake_on_connect=False)
+                    sock.setblocking(False)
+                    self.reader = self.writer = asyncio.StreamReader(sock)
+                else:
+                    self.reader, self.writer = await asyncio.open_connection(
+                        sock=sock)
+                self.rest()
+                while await self.fill() and await app.serve_requests(self):
+                    pass
+            except Disconnected:
+                if self.expired and self.partial:
+                    await app.serve_requests(self, HTTPException(408))
         except Disconnected:
             pass
         except asyncio.CancelledError:
-            # ours: a deadline, a client that left, or a shutdown
-            if not (self.expired or self.gone or app.closing):
+            # ours: a client that left, or a shutdown
+            if not (self.gone or app.closing):
                 raise
+        except OSError:
+            pass  # a socket that was of no use from the start
         except Exception as exc:
             app.log_exception(None, exc)
         finally:
@@ -702,11 +706,11 @@ class Connection(Stream):
         try:
             return await io
         except asyncio.CancelledError:
-            if self.expired:
-                raise HTTPException(408)
-            raise
+            if not self.expired:
+                raise
         except (OSError, EOFError, MemoryError):
-            raise Disconnected
+            pass
+        raise Disconnected
 
     async def fill(self):
         """Read some more of what the peer sent; ``False`` at its end."""
@@ -731,6 +735,9 @@ class Connection(Stream):
             else:
                 await self._peer(writer.awrite(piece))
         self.deadline = 0
+
+    def end(self):
+        """Say that nothing more will be sent, if that can be said."""
 
     def watch(self):
         """Cancel the connection's task should the peer end now."""
@@ -813,17 +820,23 @@ class Connection(Stream):
         if not self.partial:
             # absolute: further bytes do not extend it
             self.partial = self.pos < len(self.data)
-            self.wait(app.keep_alive_timeout if self.count and
-                      not self.partial else app.head_timeout)
+            if self.count or not self.deadline:
+                self.wait(app.keep_alive_timeout if self.count and
+                          not self.partial else app.head_timeout)
 
     async def _more(self):
-        # More of a body: *fill* under the deadline for silence.
-        # (unless the caller has set an absolute one).
+        # More of a body: *fill* under the deadline for silence, unless the
+        # caller has set an absolute one.
         own = not self.deadline
         if own:
             self.wait(self.app.stall_timeout)
-        if not await self.fill():
-            raise Disconnected
+        try:
+            if not await self.fill():
+                raise Disconnected
+        except Disconnected:
+            if self.expired:
+                raise HTTPException(408)
+            raise
         if own:
             self.deadline = 0
 
@@ -831,7 +844,8 @@ class Connection(Stream):
         # A line of the chunked coding, without its CRLF.
         while True:
             end = self.data.find(b'\r\n', self.pos)
-            if (len(self.data) if end < 0 else end) - self.pos > most:
+            # (without an end, the last byte may be its CR)
+            if (len(self.data) - 1 if end < 0 else end) - self.pos > most:
                 raise HTTPException(400)
             if end >= 0:
                 line = self.data[self.pos:end]
@@ -894,14 +908,13 @@ class Connection(Stream):
                 await self._next_chunk()
             n = min(n, self.left)
         if self.pos >= len(self.data) and n:
-            await self._more()
+            await (self._more if self.length else self.fill)()
         data = self.data[self.pos:self.pos + n]
-        self.pos += n
+        self.pos += len(data)
         if self.length:
             self.left -= len(data)
             self.done = self.length > 0 and not self.left or self.done
         return data
-
 
 
 # --- Requests ---------------------------------------------------------------
@@ -1926,17 +1939,21 @@ class Microdot:
                 conn.left = max(length, 0)
                 conn.done = not length
                 conn.chunks = 0
-                conn.expect = version != '1.0' and fields.get('expect')
+                expect = version != '1.0' and fields.get('expect')
+                conn.expect = length and expect
                 conn.request = req = Request(
                     self, conn.addr, method, target, version, (fields, lines),
                     None, conn if length else None, (conn, conn),
                     scheme='https' if self.ssl else None)
-                if conn.expect and conn.expect.lower() != '100-continue':
+                if expect and expect.lower() != '100-continue':
                     raise HTTPException(417)
-            except ValueError:
-                error = HTTPException(400, 'Bad request')
-            except HTTPException as exc:
-                error = exc
+            except (ValueError, HTTPException) as exc:
+                error = exc if isinstance(exc, HTTPException) \
+                    else HTTPException(400, 'Bad request')
+                if not req:
+                    # what follows cannot be told from the head
+                    conn.length = -2
+                    conn.done = False
             conn.count += 1
             self.counters['requests'] += 1
             res = await self.dispatch_request(req, error)
@@ -1946,10 +1963,12 @@ class Microdot:
                 break
             if error or conn.count >= self.max_requests or self.closing or \
                     conn.expect or conn.left > self.drain_size or \
-                    conn.length < -1:
+                    conn.expired or conn.length < -1:
                 keep = False
             keep = await self._respond(conn, req, res, version, keep)
             if not conn.done:
+                if not keep:
+                    conn.end()
                 keep = await self._drain(conn) and keep
             conn.request = None
             keep = keep and not self.closing
@@ -2063,16 +2082,20 @@ class Microdot:
 
     async def _sweep(self):
         # Enforces the deadlines, while there are connections.
-        while self.connections:
-            await asyncio.sleep(self.sweep_interval)
-            self.ticks += 1
-            for conn in list(self.connections):
-                if 0 < conn.deadline <= self.ticks:
-                    conn.deadline = 0
-                    conn.expired = True
-                    self.counters['timed_out'] += 1
-                    conn.stop()
-        self._sweeping = None
+        task = asyncio.current_task()
+        try:
+            while self.connections and self._sweeping is task:
+                await asyncio.sleep(self.sweep_interval)
+                self.ticks += 1
+                for conn in list(self.connections):
+                    if 0 < conn.deadline <= self.ticks:
+                        conn.deadline = 0
+                        conn.expired = True
+                        self.counters['timed_out'] += 1
+                        conn.stop()
+        finally:
+            if self._sweeping is task:
+                self._sweeping = None
 
     async def _changed(self):
         # Wait until a connection has gone, or for shutdown().
@@ -2088,12 +2111,13 @@ class Microdot:
         # files, it waits a little and goes on.
         try:
             while True:
-                sock = None
+                sock = conn = None
                 try:
                     while len(self.connections) >= self.max_connections:
                         # close the one that has idled longest
                         idle = [conn for conn in self.connections
-                                if not (conn.request or conn.partial)]
+                                if conn.deadline and not conn.request
+                                and not conn.partial]
                         if idle:
                             min(idle, key=lambda conn: conn.deadline).stop()
                         await self._changed()
@@ -2103,7 +2127,9 @@ class Microdot:
                     self.counters['accepted'] += 1
                 except Exception:
                     self.counters['refused'] += 1
-                    if sock:
+                    if conn:
+                        conn.discard()
+                    elif sock:
                         sock.close()
                     await asyncio.sleep(0.1)
         finally:
@@ -2176,6 +2202,8 @@ class Microdot:
 
     def _abort(self):
         # Close everything at once.
+        self._sweeping = None
+        self.streams = 0
         for conn in list(self.connections):
             conn.discard()
         if self.server:
