@@ -1,0 +1,347 @@
+"""Properties of the wire functions, which hold for any bytes of a peer."""
+
+import asyncio
+from email.utils import formatdate
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from microdot.microdot import (
+    Connection,
+    Disconnected,
+    HTTPException,
+    Microdot,
+    Request,
+    Response,
+    encode_head,
+    find_head,
+    http_date,
+    parse_chunk_size,
+    parse_cookies,
+    parse_framing,
+    parse_head,
+    parse_host,
+    parse_token,
+    urldecode,
+    urlencode,
+)
+
+# How long an example takes says nothing here.
+settings.register_profile('wire', deadline=None)
+settings.load_profile('wire')
+
+# What the wire functions may raise: more needs no answer than its status.
+REFUSED = (ValueError, HTTPException)
+
+# Bytes that are nearly a request, so that more than the first check is met.
+WORDS = st.sampled_from([
+    b'GET', b'POST', b'OPTIONS', b'CONNECT', b' ', b'  ', b'/', b'*', b'/a%2F',
+    b'?x=1&y', b'http://', b'example.com', b'[::1]', b':80', b':', b': ', b'#',
+    b' HTTP/1.1', b' HTTP/1.0', b' HTTP/2.0', b' HTTP/', b'\r\n', b'\r', b'\n',
+    b'\r\n\r\n', b'Host', b'Host: a', b'Content-Length: 5', b'chunked',
+    b'Content-Length:', b'Transfer-Encoding: chunked', b'Cookie: a=b; c',
+    b'Connection: close', b'Connection: keep-alive', b'Expect: 100-continue',
+    b'X', b'\t', b'\x00', b'\x7f', b'\xff', b'\xe2\x82\xac', b'%', b'%zz',
+    b'5', b'5\r\nhello\r\n', b'0\r\n\r\n', b'hello', b';', b',', b'"'])
+NEARLY = st.lists(WORDS | st.binary(max_size=4), max_size=24).map(b''.join)
+ANY_BYTES = st.binary(max_size=200) | NEARLY
+HEAD_START = st.sampled_from([
+    b'GET / HTTP/1.1\r\nHost: a\r\n', b'POST /x?y HTTP/1.1\r\nHost: a\r\n',
+    b'OPTIONS * HTTP/1.0\r\n', b'GET http://a/b HTTP/1.1\r\n', b''])
+
+TOKEN = st.text(
+    'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_',
+    min_size=1, max_size=12)
+VALUE = st.text(st.characters(codec='utf-8', exclude_categories=('Cc', 'Cs')),
+                max_size=20)
+
+
+class Peer(Connection):
+    """A connection that brings given pieces, and then ends."""
+
+    def __init__(self, app, pieces):
+        self.app = app
+        self.addr = None
+        self.pieces = list(pieces)
+        self.sent = b''
+
+    async def fill(self):
+        data = self.pieces.pop(0) if self.pieces else b''
+        self.data = self.data[self.pos:] + data
+        self.pos = 0
+        return len(data) > 0
+
+    async def awrite(self, data):
+        self.sent += data
+
+    def watch(self):
+        pass
+
+    async def unwatch(self):
+        pass
+
+
+def make_app():
+    app = Microdot()
+    app.seen = []
+
+    async def view(request, path=''):
+        app.seen.append((
+            request.method, request.url, sorted(request.headers.items()),
+            request.body))
+        return [request.path, request.args, request.cookies, request.json,
+                request.form]
+
+    for pattern in ('/', '/<path:path>'):
+        app.route(pattern, methods=['GET', 'POST'])(view)
+    return app
+
+
+async def serve(pieces):
+    """Return what the handler saw, and the statuses of the answers."""
+    app = make_app()
+    conn = Peer(app, pieces)
+    try:
+        while await conn.fill() and await app.serve_requests(conn):
+            pass
+    except Disconnected:
+        pass
+    return app.seen, [
+        line.split(b' ')[1] for line in conn.sent.split(b'\r\n')
+        if line.startswith(b'HTTP/1.')]
+
+
+def cut(data, places):
+    """Return the pieces of *data* that cutting at *places* gives."""
+    places = sorted({place % (len(data) + 1) for place in places})
+    pieces = [data[start:stop] for start, stop in zip(
+        [0] + places, places + [len(data)], strict=True)]
+    return [piece for piece in pieces if piece]
+
+
+@given(HEAD_START, ANY_BYTES.filter(bool))
+@example(b'', b'GET  HTTP/1.1\r\nHost: a')
+@example(b'', b'GET HTTP/1.1')
+@example(b'', b'\r\n')
+@example(b'', b'GET / HTTP/1.1\r\nHost: ')
+def test_any_head_is_parsed_or_refused(start, data):
+    try:
+        method, target, version, fields, lines = parse_head(start + data)
+    except REFUSED:
+        return
+    assert target[0] in '/*'
+    assert version.startswith('1.')
+    assert all(name == name.lower() for name in fields)
+    assert len(fields) <= len(lines) + 1
+    try:
+        length, keep_alive = parse_framing(version, fields)
+    except REFUSED:
+        return
+    assert -1 <= length < 10 ** 10
+    assert isinstance(keep_alive, bool)
+
+
+@given(ANY_BYTES.filter(bool))
+def test_any_bytes_end_a_head_or_need_more_or_are_refused(data):
+    try:
+        end = find_head(data)
+    except REFUSED:
+        return
+    assert end == data.find(b'\r\n\r\n')
+
+
+@given(ANY_BYTES, ANY_BYTES.filter(bool))
+def test_head_is_found_after_what_was_used(before, data):
+    results = []
+    for text, pos in ((data, 0), (before + data, len(before))):
+        try:
+            end = find_head(text, pos)
+            results.append(end - pos if end >= 0 else end)
+        except REFUSED as exc:
+            results.append(getattr(exc, 'status_code', 400))
+    assert results[0] == results[1]
+
+
+@given(ANY_BYTES)
+def test_any_chunk_size_is_parsed_or_refused(line):
+    try:
+        size = parse_chunk_size(line)
+    except ValueError:
+        return
+    assert 0 <= size < 2 ** 32
+    digits = line.split(b';')[0].rstrip(b' \t')
+    assert size == int(digits, 16)
+
+
+@given(st.text(max_size=40))
+def test_any_host_is_accepted_or_refused(text):
+    try:
+        assert parse_host(text) == text
+    except ValueError:
+        return
+    assert not set(text) & set('/?#@\\ \r\n\t')
+
+
+@given(st.text(max_size=20))
+def test_any_token_is_accepted_or_refused(text):
+    try:
+        token = parse_token(text)
+    except ValueError:
+        return
+    assert token == text.lower()
+    assert token.isascii() and token.isprintable()
+    assert not set(token) & set('()<>@,;:\\"/[]?={} ')
+
+
+@given(st.text(st.characters(codec='utf-8')))
+def test_decoding_undoes_encoding(text):
+    assert urldecode(urlencode(text)) == text
+    assert urldecode(urlencode(text), plus=False) == text
+    assert urldecode(urlencode(text).encode()) == text
+
+
+@given(st.text(st.characters(codec='utf-8')))
+def test_encoded_text_has_no_separator(text):
+    encoded = urlencode(text)
+    assert encoded.isascii() and encoded.isprintable()
+    assert not set(encoded) & set(' +?#&="<>\\')
+
+
+@given(st.binary() | st.text(st.characters(codec='utf-8')))
+@example(b'%+1')
+@example(b'% 1')
+@example(b'%4')
+@example(b'%\xff')
+def test_any_escapes_are_decoded_or_refused(data):
+    try:
+        assert isinstance(urldecode(data), str)
+    except ValueError:
+        pass
+
+
+@given(st.text())
+def test_any_cookies_are_parsed(text):
+    cookies = parse_cookies(text)
+    assert all(isinstance(part, str)
+               for pair in cookies.items() for part in pair)
+
+
+@given(st.dictionaries(TOKEN, st.text('abc 123=+/', max_size=8).map(str.strip),
+                       max_size=5))
+def test_cookies_survive_their_header(cookies):
+    text = '; '.join('%s=%s' % pair for pair in cookies.items())
+    assert parse_cookies(text) == cookies or not cookies
+
+
+@given(st.text(st.characters(codec='utf-8')))
+def test_any_query_is_parsed_or_refused(query):
+    req = Request(None, None, 'GET', '/?' + query, '1.1', {})
+    try:
+        assert all(isinstance(value, str) for key in req.args
+                   for value in req.args.getlist(key))
+    except HTTPException as exc:
+        assert exc.status_code in (400, 413)
+
+
+@given(st.sampled_from(['application/json', 'application/problem+json',
+                        'application/x-www-form-urlencoded', 'text/plain',
+                        '', ';', 'application/json; charset=x']),
+       st.binary(max_size=60) | st.text('[]{}",:0123e.-\\u ').map(str.encode))
+@example('application/json', b'[' * 20000)
+def test_any_body_is_parsed_or_refused(content_type, body):
+    req = Request(None, None, 'POST', '/', '1.1',
+                  {'Content-Type': content_type,
+                   'Content-Length': str(len(body))}, body)
+    for name in ('json', 'form'):
+        try:
+            getattr(req, name)
+        except HTTPException as exc:
+            assert exc.status_code in (400, 413)
+
+
+@given(st.text(max_size=20))
+@example('/%00')
+@example('/%2F%')
+@example('')
+def test_any_target_makes_a_request_or_is_refused(target):
+    try:
+        req = Request(None, None, 'GET', target, '1.1', {})
+    except ValueError:
+        return
+    assert isinstance(req.path, str)
+
+
+@given(st.dictionaries(TOKEN, VALUE | st.text(), max_size=4),
+       st.integers(0, 999), st.text(max_size=10),
+       st.none() | st.integers(0, 99))
+def test_any_response_has_one_head_or_is_refused(headers, status, reason,
+                                                 size):
+    res = Response(b'x' * (size or 0), status, headers, reason)
+    try:
+        head, size, keep_alive, chunked = encode_head(res, '1.1', size, True)
+    except (ValueError, UnicodeError):
+        return
+    assert head.endswith(b'\r\n\r\n')
+    assert head.count(b'\r\n\r\n') == 1
+    lines = head[:-4].split(b'\r\n')
+    assert len(lines) >= len(headers) - 4
+    for line in lines:
+        assert b'\r' not in line and b'\n' not in line and b'\0' not in line
+
+
+@given(st.integers(0, 2 ** 32))
+def test_any_time_is_a_date_of_one_form(seconds):
+    assert http_date(seconds) == formatdate(seconds, usegmt=True)
+
+
+@settings(max_examples=50)
+@given(ANY_BYTES, st.lists(st.integers(0, 10 ** 6), max_size=8))
+@example(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n', [])
+@example(b'GET  HTTP/1.1\r\nHost: a\r\n\r\n', [])
+def test_any_bytes_are_answered_or_closed(data, places):
+    seen, statuses = asyncio.run(serve(cut(data, places)))
+    assert b'500' not in statuses
+
+
+HEADS = st.builds(
+    lambda method, target, version, fields: (
+        '%s %s HTTP/%s\r\nHost: a\r\n%s\r\n' % (
+            method, target, version, ''.join(
+                'X-%s: %s\r\n' % pair for pair in fields))).encode(),
+    st.sampled_from(['GET', 'HEAD', 'OPTIONS', 'DELETE']),
+    st.sampled_from(['/', '/a', '/a/b?c=d', '/%E2%82%AC', 'http://b/c']),
+    st.sampled_from(['1.1', '1.0']),
+    st.lists(st.tuples(TOKEN, VALUE.map(str.strip)), max_size=4))
+
+
+def post(body, chunks):
+    """Return a request with a body, in chunks of given sizes if any."""
+    head = b'POST /p HTTP/1.1\r\nHost: a\r\n'
+    if not chunks:
+        return head + b'Content-Length: %d\r\n\r\n' % len(body) + body
+    wire = head + b'Transfer-Encoding: chunked\r\n\r\n'
+    while body:
+        size = chunks[0]
+        chunks = chunks[1:] + chunks[:1]
+        piece, body = body[:size], body[size:]
+        wire += b'%x\r\n' % len(piece) + piece + b'\r\n'
+    return wire + b'0\r\n\r\n'
+
+
+REQUESTS = HEADS | st.builds(post, st.binary(max_size=50),
+                             st.lists(st.integers(1, 20), max_size=3))
+
+
+@settings(max_examples=50)
+@given(st.lists(REQUESTS, min_size=1, max_size=3).map(b''.join),
+       st.lists(st.integers(0, 10 ** 6), max_size=12))
+def test_cutting_requests_changes_nothing(data, places):
+    assert asyncio.run(serve(cut(data, places))) == \
+        asyncio.run(serve([data]))
+
+
+@settings(max_examples=30)
+@given(REQUESTS)
+def test_requests_survive_one_byte_at_a_time(data):
+    pieces = [data[i:i + 1] for i in range(len(data))]
+    assert asyncio.run(serve(pieces)) == asyncio.run(serve([data]))
