@@ -19,6 +19,7 @@ from microdot import (
     send_file,
 )
 from microdot.microdot import HTTPException, MultiDict, NoCaseDict
+from microdot.test_client import TestClient
 
 app = Microdot()
 Request.max_content_length = 1024 * 1024
@@ -114,3 +115,14 @@ async def main() -> None:
 assert_type(HTTPException(404).reason, str)
 # Decorators return the function as it was.
 decorated: Callable[[], Coroutine[Any, Any, None]] = start
+
+
+async def test_index() -> None:
+    async with TestClient(app, cookies={'user': 'ada'}) as client:
+        response = await client.get('/', headers={'Authorization': 'x'})
+        assert_type(response.status_code, int)
+        assert_type(response.headers['Content-Type'], Any)
+        assert_type(response.text, str | None)
+        response = await client.post('/upload', body=b'abc', timeout=1)
+        assert response.json['size'] == 3
+        await client.put('/form', form={'tag': ['a', 'b']})
