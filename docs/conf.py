@@ -15,9 +15,22 @@ extensions = ['sphinx.ext.autodoc']
 exclude_patterns = ['_build']
 # A reference that leads nowhere is a warning, and a warning is an error.
 nitpicky = True
+nitpick_ignore = [('py:exc', 'asyncio.TimeoutError')]
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'none'
 
 html_theme = 'furo'
 html_show_copyright = False
 html_title = 'microdot'
+
+
+def find_in_core(app, env, node, content):
+    """Find what a docstring outside of the core names of the core."""
+    return env.domains['py'].resolve_xref(
+        env, node['refdoc'], app.builder, node.get('reftype'),
+        'microdot.microdot.' + node['reftarget'], node, content)
+
+
+def setup(app):
+    """Set up Sphinx."""
+    app.connect('missing-reference', find_in_core)
