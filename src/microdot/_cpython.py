@@ -358,11 +358,10 @@ def print_exception(exc):
 
 
 def is_async(function):
-    """Tell whether a call of *function* does not block: it gives a coroutine
-    or an async generator."""
+    """Tell whether a call of *function* gives a coroutine."""
     try:
-        # CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR
-        return function.__code__.co_flags & 0x380
+        # CO_COROUTINE, CO_ITERABLE_COROUTINE
+        return function.__code__.co_flags & 0x180
     except AttributeError:
         call = getattr(function, '__call__', None)
         return inspect.iscoroutinefunction(function) or \
@@ -381,6 +380,8 @@ async def invoke_handler(handler, *args, **kwargs):
     """Call *handler*, await what it returns if need be, return the result.
     A plain function runs in a thread."""
     if is_async(handler):
+        return await handler(*args, **kwargs)
+    if inspect.isasyncgenfunction(handler):
         result = handler(*args, **kwargs)
     else:
         result = await run_in_thread(handler, *args, **kwargs)
@@ -514,6 +515,8 @@ def install(core):
     core['_BAD_BYTE'] = BadByte
     core['reason_phrase'] = reason_phrase
     core['date_line'] = once_a_second(core['date_line'])
+    core['status_line'] = functools.lru_cache(core['status_line'])
+    core['is_async'] = is_async
     core['invoke_handler'] = invoke_handler
     core['next_piece'] = next_piece
     core['print_exception'] = print_exception

@@ -83,6 +83,11 @@ def _step(gen):
             error = exc
 
 
+def is_async(handler):
+    """Tell whether a handler is known to return a coroutine."""
+    return False
+
+
 async def invoke_handler(handler, *args, **kwargs):
     """Call *handler*, await what it returns if need be, return the result.
 
@@ -388,6 +393,13 @@ def reason_phrase(status_code):
     return '' if i < 0 else _REASONS[i + 5:_REASONS.find(',', i + 5)]
 
 
+def status_line(status_code, reason=None):
+    # without the version
+    if not 100 <= status_code <= 599:
+        raise ValueError('status code')
+    return '%d %s' % (status_code, reason or reason_phrase(status_code))
+
+
 def date_line():
     """Return the ``Date`` header, or ``''`` while the clock is not set."""
     now = time.time()
@@ -417,17 +429,14 @@ def encode_head(res, version, size, keep_alive):
                         own Content-Length is not that of the body.
     """
     status = res.status_code
-    if not 100 <= status <= 599:
-        raise ValueError('status code')
     old = version == '1.0'
-    lines = ['HTTP/%s %d %s' % ('1.0' if old else '1.1', status,
-                                res.reason or reason_phrase(status))]
     # RFC 9110, sections 6.4.1 and 8.6: these never have a body or a length.
     bare = res.is_bare()
     typed = bare or res.body is None
     chunked = False
     length = None
-    date = True
+    dated = False
+    lines = [status_line(status, res.reason)]
     for name, value in res.headers.items():
         key = parse_token(name)
         if key == 'connection':
@@ -443,7 +452,7 @@ def encode_head(res, version, size, keep_alive):
         elif key == 'content-type':
             typed = True
         elif key == 'date':
-            date = False
+            dated = True
         for item in value if isinstance(value, (list, tuple)) else (value,):
             lines.append('%s: %s' % (name, item))
     if not typed:
@@ -460,16 +469,17 @@ def encode_head(res, version, size, keep_alive):
         else:
             chunked = True
             lines.append('Transfer-Encoding: chunked')
-    if date:
-        date = date_line()
-        if date:
-            lines.append(date)
+    if not dated:
+        dated = date_line()
+        if dated:
+            lines.append(dated)
     if not keep_alive:
         if status != 101:
             lines.append('Connection: close')
     elif old:
         lines.append('Connection: keep-alive')
-    return encode_lines(lines), size, keep_alive, chunked
+    return (b'HTTP/1.0 ' if old else b'HTTP/1.1 ') + encode_lines(lines), \
+        size, keep_alive, chunked
 
 
 # --- Containers -------------------------------------------------------------
@@ -1223,12 +1233,12 @@ class Response:
         self.status_code = status_code
         self.headers = NoCaseDict(headers)
         self.reason = reason
-        if isinstance(body, (dict, list)):
+        if isinstance(body, str):
+            body = body.encode()
+        elif isinstance(body, (dict, list)):
             body = dump_json(body)
             self.headers.setdefault('Content-Type',
                                     'application/json; charset=UTF-8')
-        elif isinstance(body, str):
-            body = body.encode()
         self.body = body
 
     def set_cookie(self, cookie, value, path=None, domain=None, expires=None,
@@ -1292,10 +1302,9 @@ class Response:
         """Write the response to a stream with ``awrite``, as HTTP/1.0 and
         without regard to any request. The server does not use this."""
         self.complete()
-        status = self.status_code
-        lines = ['HTTP/1.0 %d %s' % (
-            status, self.reason or (
-                'N/A' if status == 204 else reason_phrase(status)))]
+        lines = ['HTTP/1.0 ' + status_line(
+            self.status_code,
+            self.reason or self.status_code == 204 and 'N/A')]
         for name, value in self.headers.items():
             for item in value if isinstance(value, list) else (value,):
                 lines.append('%s: %s' % (name, item))
@@ -1873,13 +1882,19 @@ class Microdot:
                     if res:
                         break
                 else:
-                    res = await invoke_handler(target, req, **req.url_args)
+                    if is_async(target):
+                        res = await target(req, **req.url_args)
+                    else:
+                        res = await invoke_handler(target, req,
+                                                   **req.url_args)
                 res = make_response(res)
             else:
                 res = Response(b'', 200, target)
-            res = await self._after(req, res, self.get_request_handlers(
-                req, 'after_request'))
-            res = await self._after(req, res, req.after_request_handlers)
+            if req._chain or self.after_request_handlers:
+                res = await self._after(req, res, self.get_request_handlers(
+                    req, 'after_request'))
+            if req.after_request_handlers:
+                res = await self._after(req, res, req.after_request_handlers)
         except Exception as exc:
             try:
                 try:
@@ -1894,7 +1909,7 @@ class Microdot:
                 res = Response('Internal server error', 500)
         if req:
             res.is_head = req.method == 'HEAD'
-            vary = getattr(req._g, '_vary', None)
+            vary = req._g and getattr(req._g, '_vary', None)
             if vary:
                 for name in res.headers.get('Vary', '').split(','):
                     if name:
