@@ -1,0 +1,808 @@
+"""The wire layer: requests and responses as bytes."""
+
+import unittest
+
+from helpers import run
+from microdot.microdot import (
+    HTTPException,
+    NoCaseDict,
+    Request,
+    Response,
+    encode_head,
+    find_head,
+    http_date,
+    make_response,
+    parse_chunk_size,
+    parse_cookies,
+    parse_framing,
+    parse_head,
+    parse_host,
+    parse_token,
+    urldecode,
+    urlencode,
+)
+from peers import Peer, Recorder, converse, ways_to_cut, without_date
+
+NEEDS_EVENT_LOOP = False
+
+# name, head without the blank line, method, target, version, fields
+HEADS = [
+    ('the least of 1.1', b'GET / HTTP/1.1\r\nHost: a',
+     'GET', '/', '1.1', {'host': 'a'}),
+    ('the least of 1.0', b'GET / HTTP/1.0', 'GET', '/', '1.0', {}),
+    ('a later minor version', b'GET / HTTP/1.2\r\nHost: a',
+     'GET', '/', '1.2', {'host': 'a'}),
+    ('an unknown method', b'M-SEARCH / HTTP/1.1\r\nHost: a',
+     'M-SEARCH', '/', '1.1', {'host': 'a'}),
+    ('a method in lower case', b'get / HTTP/1.1\r\nHost: a',
+     'get', '/', '1.1', {'host': 'a'}),
+    ('a raw target', b'GET /a%2Fb?c=d&e HTTP/1.1\r\nHost: a',
+     'GET', '/a%2Fb?c=d&e', '1.1', {'host': 'a'}),
+    ('two slashes', b'GET //a HTTP/1.1\r\nHost: a',
+     'GET', '//a', '1.1', {'host': 'a'}),
+    ('no space after the colon', b'GET / HTTP/1.1\r\nHost:a',
+     'GET', '/', '1.1', {'host': 'a'}),
+    ('space around a value', b'GET / HTTP/1.0\r\nX: \t a b\t ',
+     'GET', '/', '1.0', {'x': 'a b'}),
+    ('an empty value', b'GET / HTTP/1.0\r\nX:\r\nY: ',
+     'GET', '/', '1.0', {'x': '', 'y': ''}),
+    ('colons in a value', b'GET / HTTP/1.0\r\nX: a:b: c',
+     'GET', '/', '1.0', {'x': 'a:b: c'}),
+    ('an empty host', b'GET / HTTP/1.1\r\nHost:',
+     'GET', '/', '1.1', {'host': ''}),
+    ('UTF-8', b'GET / HTTP/1.0\r\nX: \xe2\x82\xac',
+     'GET', '/', '1.0', {'x': '\u20ac'}),
+    ('other bytes above ASCII', b'GET / HTTP/1.0\r\nX: \xe9',
+     'GET', '/', '1.0', {'x': '\xe9'}),
+    ('names of any case', b'GET / HTTP/1.1\r\nhOST: a\r\nX-Y: Z',
+     'GET', '/', '1.1', {'host': 'a', 'x-y': 'Z'}),
+    ('a repeated header', b'GET / HTTP/1.0\r\nX: a\r\nY: c\r\nx: b',
+     'GET', '/', '1.0', {'x': 'a, b', 'y': 'c'}),
+    ('a repeated cookie', b'GET / HTTP/1.0\r\nCookie: a=b\r\ncookie: c=d',
+     'GET', '/', '1.0', {'cookie': 'a=b; c=d'}),
+    ('an absolute target', b'GET http://b:80/c?d HTTP/1.1\r\nHost: a',
+     'GET', '/c?d', '1.1', {'host': 'b:80'}),
+    ('an absolute target without a path', b'GET HTTPS://b HTTP/1.1\r\nHost: a',
+     'GET', '/', '1.1', {'host': 'b'}),
+    ('an asterisk', b'OPTIONS * HTTP/1.1\r\nHost: a',
+     'OPTIONS', '*', '1.1', {'host': 'a'}),
+]
+
+# name, head without the blank line, status
+BAD_HEADS = [
+    ('one word', b'GET', 400),
+    ('two words', b'GET /', 400),
+    ('four words', b'GET / x HTTP/1.1\r\nHost: a', 400),
+    ('no target', b'GET  HTTP/1.1\r\nHost: a', 400),
+    ('no method', b' / HTTP/1.1\r\nHost: a', 400),
+    ('two spaces', b'GET  / HTTP/1.1\r\nHost: a', 400),
+    ('a space at the end', b'GET / HTTP/1.1 \r\nHost: a', 400),
+    ('tabs for spaces', b'GET\t/\tHTTP/1.1\r\nHost: a', 400),
+    ('a method that is no token', b'G(T / HTTP/1.1\r\nHost: a', 400),
+    ('a method that is not ASCII', b'G\xc3\xa9T / HTTP/1.1\r\nHost: a', 400),
+    ('no version', b'GET / HTTP/\r\nHost: a', 400),
+    ('half a version', b'GET / HTTP/1\r\nHost: a', 400),
+    ('a version of three digits', b'GET / HTTP/1.10\r\nHost: a', 400),
+    ('a version of letters', b'GET / HTTP/a.b\r\nHost: a', 400),
+    ('a version in lower case', b'GET / http/1.1\r\nHost: a', 400),
+    ('another protocol', b'GET / RTSP/1.1\r\nHost: a', 400),
+    ('version 0.9', b'GET / HTTP/0.9\r\nHost: a', 505),
+    ('version 2.0', b'GET / HTTP/2.0\r\nHost: a', 505),
+    ('version 9.9', b'GET / HTTP/9.9\r\nHost: a', 505),
+    ('no host', b'GET / HTTP/1.1\r\nX: y', 400),
+    ('no headers', b'GET / HTTP/1.1', 400),
+    ('two hosts', b'GET / HTTP/1.1\r\nHost: a\r\nHost: b', 400),
+    ('a host twice', b'GET / HTTP/1.1\r\nHost: a\r\nHost: a', 400),
+    ('a bad host', b'GET / HTTP/1.1\r\nHost: a/b', 400),
+    ('two lengths', b'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n'
+     b'Content-Length: 2', 400),
+    ('a length twice', b'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n'
+     b'Content-Length: 1', 400),
+    ('a coding twice', b'GET / HTTP/1.1\r\nHost: a\r\n'
+     b'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', 400),
+    ('a space before the colon', b'GET / HTTP/1.1\r\nHost : a', 400),
+    ('a space before a name', b'GET / HTTP/1.1\r\nHost: a\r\n X: y', 400),
+    ('a folded line', b'GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n z', 400),
+    ('a folded line with a colon', b'GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n'
+     b'\tz: w', 400),
+    ('no colon', b'GET / HTTP/1.1\r\nHost: a\r\nX', 400),
+    ('no name', b'GET / HTTP/1.1\r\nHost: a\r\n: x', 400),
+    ('a name that is no token', b'GET / HTTP/1.1\r\nHost: a\r\nX@: x', 400),
+    ('a name that is not ASCII', b'GET / HTTP/1.1\r\nHost: a\r\nX\xe9: x',
+     400),
+    ('a NUL in a value', b'GET / HTTP/1.1\r\nHost: a\r\nX: a\0b', 400),
+    ('an escape in a value', b'GET / HTTP/1.1\r\nHost: a\r\nX: \x1b[2J', 400),
+    ('a DEL in a value', b'GET / HTTP/1.1\r\nHost: a\r\nX: \x7f', 400),
+    ('a control character in the target', b'GET /\x01 HTTP/1.1\r\nHost: a',
+     400),
+    ('a bare CR', b'GET / HTTP/1.1\r\nHost: a\r\nX: a\rY: b', 400),
+    ('a bare LF', b'GET / HTTP/1.1\r\nHost: a\r\nX: a\nY: b', 400),
+    ('LF for CRLF', b'GET / HTTP/1.1\nHost: a', 400),
+    ('a path without a slash', b'GET a HTTP/1.1\r\nHost: a', 400),
+    ('a fragment', b'GET /a#b HTTP/1.1\r\nHost: a', 400),
+    ('an asterisk for another method', b'GET * HTTP/1.1\r\nHost: a', 400),
+    ('another scheme', b'GET ftp://a/ HTTP/1.1\r\nHost: a', 400),
+    ('an absolute target without a host', b'GET http:///a HTTP/1.1\r\n'
+     b'Host: a', 400),
+    ('an absolute target with a bad host', b'GET http://u@b/ HTTP/1.1\r\n'
+     b'Host: a', 400),
+    ('an absolute target with a fragment', b'GET http://b/#c HTTP/1.1\r\n'
+     b'Host: a', 400),
+    ('CONNECT', b'CONNECT a:80 HTTP/1.1\r\nHost: a', 501),
+]
+
+# name, version, fields, length, keep-alive
+FRAMINGS = [
+    ('nothing', '1.1', {}, 0, True),
+    ('nothing in 1.0', '1.0', {}, 0, False),
+    ('a length', '1.1', {'content-length': '12'}, 12, True),
+    ('a length of none', '1.1', {'content-length': '0'}, 0, True),
+    ('leading zeros', '1.1', {'content-length': '007'}, 7, True),
+    ('ten digits', '1.1', {'content-length': '9999999999'}, 9999999999, True),
+    ('a length in 1.0', '1.0', {'content-length': '12'}, 12, False),
+    ('chunked', '1.1', {'transfer-encoding': 'chunked'}, -1, True),
+    ('chunked in capitals', '1.1', {'transfer-encoding': 'CHUNKED'}, -1, True),
+    ('close', '1.1', {'connection': 'close'}, 0, False),
+    ('close in capitals', '1.1', {'connection': 'Close'}, 0, False),
+    ('close among others', '1.1', {'connection': 'x ,\tclose , y'}, 0, False),
+    ('others', '1.1', {'connection': 'upgrade, x-close'}, 0, True),
+    ('keep-alive', '1.1', {'connection': 'keep-alive'}, 0, True),
+    ('keep-alive in 1.0', '1.0', {'connection': 'Keep-Alive'}, 0, True),
+    ('both in 1.0', '1.0', {'connection': 'keep-alive, close'}, 0, False),
+    ('others in 1.0', '1.0', {'connection': 'upgrade'}, 0, False),
+]
+
+# name, version, fields, status
+BAD_FRAMINGS = [
+    ('a negative length', '1.1', {'content-length': '-1'}, 400),
+    ('a signed length', '1.1', {'content-length': '+1'}, 400),
+    ('an empty length', '1.1', {'content-length': ''}, 400),
+    ('a length with a space', '1.1', {'content-length': '1 2'}, 400),
+    ('a length with an underscore', '1.1', {'content-length': '1_2'}, 400),
+    ('two lengths in one', '1.1', {'content-length': '1, 1'}, 400),
+    ('a length in hexadecimal', '1.1', {'content-length': '0x1'}, 400),
+    ('a length of other digits', '1.1', {'content-length': '\u0661'}, 400),
+    ('a length of eleven digits', '1.1', {'content-length': '1' * 11}, 400),
+    ('both', '1.1', {'content-length': '1', 'transfer-encoding': 'chunked'},
+     400),
+    ('chunked in 1.0', '1.0', {'transfer-encoding': 'chunked'}, 400),
+    ('another coding', '1.1', {'transfer-encoding': 'gzip'}, 501),
+    ('two codings', '1.1', {'transfer-encoding': 'gzip, chunked'}, 501),
+    ('chunked twice', '1.1', {'transfer-encoding': 'chunked, chunked'}, 501),
+    ('an empty coding', '1.1', {'transfer-encoding': ''}, 501),
+    ('a coding in quotes', '1.1', {'transfer-encoding': '"chunked"'}, 501),
+]
+
+CHUNK_SIZES = [
+    (b'0', 0), (b'5', 5), (b'a', 10), (b'F', 15), (b'1f', 31), (b'000', 0),
+    (b'ffffffff', 4294967295), (b'5;x', 5), (b'5;x="y"', 5), (b'5 ;x', 5),
+    (b'5 ', 5), (b'5\t', 5),
+]
+
+BAD_CHUNK_SIZES = [
+    b'', b' ', b' 5', b'-1', b'+1', b'0x5', b'5_0', b'g', b'123456789', b';x',
+    b'5 5', b'5\n', b'5\r', b'5;\r', b'5;\n', b'5;\0', b'5\0', b'\xd9\xa1',
+    b'\xff', b'5,',
+]
+
+HOSTS = [
+    '', 'a', 'a.b', 'a:80', 'a:', 'A-b_c~d.e:65535', '127.0.0.1:8000', '[::1]',
+    '[::1]:80', '[fe80::1%25eth0]', '[v1.a:b]', 'a%20b', 'a,b', '[]',
+]
+
+BAD_HOSTS = [
+    'a b', 'a/b', 'a?b', 'a#b', 'a@b', 'a\\b', 'a"b', 'a<b', '::1', 'a:b:80',
+    'a:b', 'a:-1', 'a:65536', 'a: 80', 'a:8\u0661', '[::1', '::1]', '[::1]80',
+    '[::1]:x', '[[::1]]', 'a[b]', '\xe9', 'a\tb', 'a^b', 'a|b', '[a]b:80',
+]
+
+
+try:
+    LENIENT_UTF8 = b'\xc0\xaf'.decode() is not None
+except ValueError:
+    LENIENT_UTF8 = False
+
+
+def status_of(function, *args):
+    """Return the status that a refusal is answered with, or None."""
+    try:
+        function(*args)
+    except HTTPException as exc:
+        return exc.status_code
+    except ValueError:
+        return 400
+
+
+class TestHeads(unittest.TestCase):
+    def limit(self, name, value):
+        self.addCleanup(setattr, Request, name, getattr(Request, name))
+        setattr(Request, name, value)
+
+    def test_heads_are_parsed(self):
+        for name, head, method, target, version, fields in HEADS:
+            with self.subTest(name=name):
+                parsed = parse_head(head)
+                self.assertEqual(parsed[:3], (method, target, version))
+                self.assertEqual(parsed[3], fields)
+
+    def test_header_lines_are_kept_as_received(self):
+        lines = parse_head(b'GET / HTTP/1.0\r\nX-a:  b \r\nY: c')[4]
+        self.assertEqual(lines, ['X-a:  b ', 'Y: c'])
+
+    def test_bad_heads_are_refused(self):
+        for name, head, status in BAD_HEADS:
+            with self.subTest(name=name):
+                self.assertEqual(status_of(parse_head, head), status)
+
+    def test_bad_heads_are_answered(self):
+        for name, head, status in BAD_HEADS:
+            with self.subTest(name=name):
+                answer = run(converse(Recorder(), head + b'\r\n\r\n'))
+                self.assertEqual(answer[:13], b'HTTP/1.1 %d ' % status)
+                self.assertIn(b'\r\nConnection: close\r\n', answer)
+                self.assertEqual(answer.count(b'HTTP/1.1 '), 1)
+
+    def test_end_of_a_head_is_found(self):
+        for name, head, method, target, version, fields in HEADS:
+            with self.subTest(name=name):
+                self.assertEqual(find_head(head + b'\r\n\r\nmore'), len(head))
+
+    def test_end_of_a_head_is_found_after_others(self):
+        head = b'GET / HTTP/1.0\r\n\r\n'
+        self.assertEqual(find_head(head + head, len(head)),
+                         2 * len(head) - 4)
+
+    def test_part_of_a_head_needs_more(self):
+        for name, head, method, target, version, fields in HEADS:
+            head += b'\r\n\r\n'
+            with self.subTest(name=name):
+                for cut in range(1, len(head)):
+                    self.assertEqual(find_head(head[:cut]), -1)
+
+    def test_what_never_becomes_a_head_is_refused_at_once(self):
+        for name, data in (('a bare LF', b'GET / HTTP/1.1\n'),
+                           ('LF in a header', b'GET / HTTP/1.1\r\nHost: a\n'),
+                           ('an LF alone', b'\n'),
+                           ('TLS', b'\x16\x03\x01\x02\x00\x01\x00'),
+                           ('a space', b' GET / HTTP/1.1\r\n')):
+            with self.subTest(name=name):
+                if name == 'LF in a header':
+                    # seen when the head ends, or is over its limit
+                    self.assertEqual(find_head(data), -1)
+                else:
+                    self.assertEqual(status_of(find_head, data), 400)
+
+    def test_request_line_at_the_limit_is_taken(self):
+        self.limit('max_readline', 100)
+        line = b'GET /' + b'a' * 86 + b' HTTP/1.0'
+        self.assertEqual(len(line), 100)
+        self.assertEqual(find_head(line + b'\r\n\r\n'), 100)
+
+    def test_request_line_one_byte_over_the_limit_is_refused(self):
+        self.limit('max_readline', 100)
+        line = b'GET /' + b'a' * 87 + b' HTTP/1.0'
+        for end in (b'', b'\r\n', b'\r\n\r\n', b'\r\nX: y\r\n\r\n'):
+            with self.subTest(end=end):
+                self.assertEqual(status_of(find_head, line + end), 414)
+
+    def test_request_line_that_does_not_end_is_refused_at_the_limit(self):
+        self.limit('max_readline', 100)
+        conn = Peer(Recorder(), [b'a'] * 1000)
+        run(conn.serve())
+        self.assertEqual(conn.sent[:13], b'HTTP/1.1 414 ')
+        self.assertEqual(conn.most_held, 101)
+
+    def test_header_line_at_the_limit_is_taken(self):
+        self.limit('max_readline', 100)
+        line = b'X: ' + b'a' * 97
+        self.assertEqual(
+            parse_head(b'GET / HTTP/1.0\r\n' + line)[3], {'x': 'a' * 97})
+
+    def test_header_line_one_byte_over_the_limit_is_refused(self):
+        self.limit('max_readline', 100)
+        for head in (b'X: %s', b'X: %s\r\nY: z', b'Y: z\r\nX: %s'):
+            head = b'GET / HTTP/1.0\r\n' + head.replace(b'%s', b'a' * 98)
+            with self.subTest(head=head):
+                self.assertEqual(status_of(parse_head, head), 431)
+
+    def test_headers_at_the_limit_are_taken(self):
+        self.limit('max_readline', 50)
+        self.limit('max_header_size', 100)
+        lines = b'X: ' + b'a' * 46 + b'\r\nY: ' + b'b' * 46
+        self.assertEqual(len(lines), 100)
+        head = b'GET / HTTP/1.0\r\n' + lines
+        self.assertEqual(find_head(head + b'\r\n\r\n'), len(head))
+
+    def test_headers_one_byte_over_the_limit_are_refused(self):
+        self.limit('max_readline', 50)
+        self.limit('max_header_size', 100)
+        head = b'GET / HTTP/1.0\r\nX: ' + b'a' * 46 + b'\r\nY: ' + b'b' * 47
+        self.assertEqual(status_of(find_head, head + b'\r\n\r\n'), 431)
+
+    def test_headers_that_do_not_end_are_refused_at_the_limit(self):
+        self.limit('max_readline', 50)
+        self.limit('max_header_size', 100)
+        conn = Peer(Recorder(), [b'GET / HTTP/1.0\r\n'] + [b'a: b\r\n'] * 999)
+        run(conn.serve())
+        self.assertEqual(conn.sent[:13], b'HTTP/1.1 431 ')
+        self.assertTrue(100 < conn.most_held < 130, conn.most_held)
+
+    def test_number_of_headers_at_the_limit_is_taken(self):
+        self.limit('max_headers', 5)
+        head = b'GET / HTTP/1.0' + b'\r\nX: y' * 5
+        self.assertEqual(len(parse_head(head)[4]), 5)
+
+    def test_number_of_headers_one_over_the_limit_is_refused(self):
+        self.limit('max_headers', 5)
+        head = b'GET / HTTP/1.0' + b'\r\nX: y' * 6
+        self.assertEqual(status_of(parse_head, head), 431)
+
+
+class TestFraming(unittest.TestCase):
+    def test_framing_is_found(self):
+        for name, version, fields, length, keep_alive in FRAMINGS:
+            with self.subTest(name=name):
+                self.assertEqual(parse_framing(version, fields),
+                                 (length, keep_alive))
+
+    def test_bad_framing_is_refused(self):
+        for name, version, fields, status in BAD_FRAMINGS:
+            with self.subTest(name=name):
+                self.assertEqual(status_of(parse_framing, version, fields),
+                                 status)
+
+    def test_bad_framing_is_answered_and_nothing_after_it_is_read(self):
+        for name, version, fields, status in BAD_FRAMINGS:
+            wire = 'POST / HTTP/%s\r\nHost: a\r\n' % version
+            for key, value in fields.items():
+                wire += '%s: %s\r\n' % (key, value)
+            wire = wire.encode() + b'\r\nGET /smuggled HTTP/1.1\r\n\r\n'
+            with self.subTest(name=name):
+                answer = run(converse(Recorder(), wire))
+                self.assertIn(b'HTTP/1.%s %d ' % (
+                    version[2:].encode(), status), answer[:14])
+                self.assertEqual(answer.count(b'HTTP/1.'), 1)
+
+    def test_chunk_sizes_are_parsed(self):
+        for line, size in CHUNK_SIZES:
+            with self.subTest(line=line):
+                self.assertEqual(parse_chunk_size(line), size)
+
+    def test_bad_chunk_sizes_are_refused(self):
+        for line in BAD_CHUNK_SIZES:
+            with self.subTest(line=line):
+                self.assertRaises(ValueError, parse_chunk_size, line)
+
+
+class TestNames(unittest.TestCase):
+    def test_tokens_are_lowered(self):
+        for text in ('a', 'X-Y', "!#$%&'*+-.^_`|~09azAZ"):
+            with self.subTest(text=text):
+                self.assertEqual(parse_token(text), text.lower())
+
+    def test_other_texts_are_no_tokens(self):
+        for text in ['', 'a b', ' a', 'a\r', 'a\n', 'a\0', '\xe9', '\u0661',
+                     '\u212a', 'a' * 3000 + ' '] + list('"(),/:;<=>?@[\\]{}'):
+            with self.subTest(text=text[:9]):
+                self.assertRaises(ValueError, parse_token, text)
+
+    def test_hosts_are_taken(self):
+        for host in HOSTS:
+            with self.subTest(host=host):
+                self.assertEqual(parse_host(host), host)
+
+    def test_bad_hosts_are_refused(self):
+        for host in BAD_HOSTS:
+            with self.subTest(host=host):
+                self.assertRaises(ValueError, parse_host, host)
+
+
+def make_app():
+    app = Recorder()
+
+    @app.route('/<path:path>', methods=['GET', 'POST'])
+    async def view(request, path):
+        return path + ':' + request.body.decode()
+
+    return app
+
+
+def answer(body, *lines):
+    head = [b'HTTP/1.1 200 OK', b'Content-Type: text/plain; charset=UTF-8',
+            b'Content-Length: %d' % len(body)] + list(lines)
+    return b'\r\n'.join(head) + b'\r\n\r\n' + body
+
+
+# name, bytes of the peer, answers
+CONVERSATIONS = [
+    ('one', b'GET /a HTTP/1.1\r\nHost: a\r\n\r\n', answer(b'a:')),
+    ('an empty line first', b'\r\nGET /a HTTP/1.1\r\nHost: a\r\n\r\n',
+     answer(b'a:')),
+    ('two in a row',
+     b'GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n',
+     answer(b'a:') + answer(b'b:')),
+    ('a body, then another',
+     b'POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz'
+     b'GET /b HTTP/1.1\r\nHost: a\r\n\r\n',
+     answer(b'a:xyz') + answer(b'b:')),
+    ('chunks, then another',
+     b'POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+     b'2\r\nxy\r\n1;ext\r\nz\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n',
+     answer(b'a:xyz') + answer(b'b:')),
+    ('chunks with trailers',
+     b'POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+     b'1\r\nx\r\n0\r\nHost: b\r\nX: y\r\n\r\n', answer(b'a:x')),
+    ('no chunks',
+     b'POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+     b'0\r\n\r\n', answer(b'a:')),
+    ('close',
+     b'GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+     b'GET /b HTTP/1.1\r\nHost: a\r\n\r\n',
+     answer(b'a:', b'Connection: close')),
+    ('HTTP/1.0', b'GET /a HTTP/1.0\r\n\r\nGET /b HTTP/1.0\r\n\r\n',
+     answer(b'a:', b'Connection: close').replace(b'/1.1', b'/1.0')),
+    ('HTTP/1.0 that stays',
+     b'GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n'
+     b'GET /b HTTP/1.0\r\n\r\n',
+     answer(b'a:', b'Connection: keep-alive').replace(b'/1.1', b'/1.0') +
+     answer(b'b:', b'Connection: close').replace(b'/1.1', b'/1.0')),
+    ('100-continue',
+     b'POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n'
+     b'Expect: 100-Continue\r\n\r\nx',
+     b'HTTP/1.1 100 Continue\r\n\r\n' + answer(b'a:x')),
+    ('100-continue in HTTP/1.0',
+     b'POST /a HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n'
+     b'x',
+     answer(b'a:x', b'Connection: close').replace(b'/1.1', b'/1.0')),
+]
+
+CHUNKED = b'POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+
+# name, chunked body, status
+BAD_CHUNKS = [
+    ('a bad size', b'x\r\n', 400),
+    ('no size', b'\r\n\r\n', 400),
+    ('a chunk that is too long', b'1\r\nxy\r\n0\r\n\r\n', 400),
+    ('a size line of LF', b'1\nx\r\n0\r\n\r\n', 400),
+    ('a bare LF in an extension', b'1;a\nb\r\nx\r\n0\r\n\r\n', 400),
+    ('a bare CR in an extension', b'1;a\rb\r\nx\r\n0\r\n\r\n', 400),
+    ('a long extension', b'1;' + b'x' * 300 + b'\r\nx\r\n0\r\n\r\n', 400),
+    ('a trailer that is no header', b'0\r\nx\r\n\r\n', 400),
+    ('a bad byte in a trailer', b'0\r\nX: \0\r\n\r\n', 400),
+    ('endless trailers', b'0\r\n' + b'X: y\r\n' * 9000, 400),
+    ('too much', b'ffffffff\r\nx', 413),
+]
+
+
+class TestConversations(unittest.TestCase):
+    def test_requests_are_answered_however_they_are_cut(self):
+        app = make_app()
+        for name, wire, expected in CONVERSATIONS:
+            with self.subTest(name=name):
+                for pieces in ways_to_cut(wire):
+                    self.assertEqual(
+                        sorted_lines(run(converse(app, *pieces))),
+                        sorted_lines(expected), [len(p) for p in pieces])
+        self.assertEqual(app.logged, [])
+
+    def test_truncated_requests_are_never_answered(self):
+        # but for what came before them
+        app = make_app()
+        for name, wire, expected in CONVERSATIONS[:1] + CONVERSATIONS[4:6]:
+            with self.subTest(name=name):
+                for cut in range(1, len(wire)):
+                    got = run(converse(app, wire[:cut]))
+                    self.assertTrue(len(got) <= len(expected), got)
+                    self.assertFalse(b' 500 ' in got or b' 400 ' in got, got)
+        self.assertEqual(app.logged, [])
+
+    def test_bad_chunks_are_refused(self):
+        for name, body, status in BAD_CHUNKS:
+            with self.subTest(name=name):
+                got = run(converse(make_app(), CHUNKED + body))
+                self.assertEqual(got[:13], b'HTTP/1.1 %d ' % status)
+                self.assertIn(b'\r\nConnection: close\r\n', got)
+                self.assertEqual(got.count(b'HTTP/1.1 '), 1)
+
+    def test_requests_after_bad_chunks_are_not_answered(self):
+        got = run(converse(
+            make_app(), CHUNKED + b'1\r\nxyz\r\n0\r\n\r\n'
+            b'GET /b HTTP/1.1\r\nHost: a\r\n\r\n'))
+        self.assertEqual(got[:13], b'HTTP/1.1 400 ')
+        self.assertEqual(got.count(b'HTTP/1.1 '), 1)
+
+    def test_unknown_expectation_is_refused(self):
+        got = run(converse(make_app(), b'GET /a HTTP/1.1\r\nHost: a\r\n'
+                                       b'Expect: x\r\n\r\n'))
+        self.assertEqual(got[:13], b'HTTP/1.1 417 ')
+
+    def test_chunks_at_the_limit_are_taken(self):
+        self.addCleanup(setattr, Request, 'max_content_length',
+                        Request.max_content_length)
+        Request.max_content_length = 5
+        for body in (b'5\r\nhello\r\n0\r\n\r\n',
+                     b'3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n'):
+            with self.subTest(body=body):
+                got = run(converse(make_app(), CHUNKED + body))
+                self.assertEqual(got[-7:], b'a:hello')
+
+    def test_chunks_one_byte_over_the_limit_are_refused(self):
+        self.addCleanup(setattr, Request, 'max_content_length',
+                        Request.max_content_length)
+        Request.max_content_length = 5
+        for body in (b'6\r\nhello!\r\n0\r\n\r\n',
+                     b'3\r\nhel\r\n3\r\nlo!\r\n0\r\n\r\n'):
+            with self.subTest(body=body):
+                got = run(converse(make_app(), CHUNKED + body))
+                self.assertEqual(got[:13], b'HTTP/1.1 413 ')
+                self.assertIn(b'Request.max_content_length', got)
+
+
+def sorted_lines(data):
+    # Headers come in any order on a board.
+    return sorted(data.split(b'\r\n'))
+
+
+class TestResponseHeads(unittest.TestCase):
+    def encode(self, res, version='1.1', size=0, keep_alive=True):
+        head, size, keep_alive, chunked = encode_head(
+            res, version, size, keep_alive)
+        self.assertEqual(head[-4:], b'\r\n\r\n')
+        head = without_date(head)
+        return sorted_lines(head[:-4]), size, keep_alive, chunked
+
+    def test_head_tells_the_length(self):
+        self.assertEqual(self.encode(Response('hello'), size=5), ([
+            b'Content-Length: 5', b'Content-Type: text/plain; charset=UTF-8',
+            b'HTTP/1.1 200 OK'], 5, True, False))
+
+    def test_start_line_comes_first(self):
+        head = encode_head(Response('', 404, {'A': 'b'}), '1.1', 0, True)[0]
+        self.assertEqual(head[:24], b'HTTP/1.1 404 Not Found\r\n')
+
+    def test_date_is_told_once(self):
+        for headers, count in (({}, 1), ({'date': 'x'}, 1)):
+            head = encode_head(Response('', 200, headers), '1.1', 0, True)[0]
+            self.assertEqual(head.lower().count(b'\r\ndate: '), count)
+
+    def test_unknown_length_is_chunked(self):
+        lines, size, keep_alive, chunked = self.encode(
+            Response(iter('a')), size=None)
+        self.assertIn(b'Transfer-Encoding: chunked', lines)
+        self.assertFalse([line for line in lines if b'Length' in line])
+        self.assertEqual((size, keep_alive, chunked), (None, True, True))
+
+    def test_unknown_length_in_version_1_0_closes(self):
+        lines, size, keep_alive, chunked = self.encode(
+            Response(iter('a')), version='1.0', size=None)
+        self.assertIn(b'Connection: close', lines)
+        self.assertFalse([line for line in lines if b'Transfer' in line])
+        self.assertEqual((size, keep_alive, chunked), (None, False, False))
+
+    def test_version_1_0_is_answered_in_kind(self):
+        lines = self.encode(Response(''), version='1.0', keep_alive=True)[0]
+        self.assertIn(b'HTTP/1.0 200 OK', lines)
+        self.assertIn(b'Connection: keep-alive', lines)
+
+    def test_later_version_is_answered_as_1_1(self):
+        self.assertIn(b'HTTP/1.1 200 OK',
+                      self.encode(Response(''), version='1.2')[0])
+
+    def test_close_is_told(self):
+        self.assertIn(b'Connection: close',
+                      self.encode(Response(''), keep_alive=False)[0])
+
+    def test_response_may_ask_for_close(self):
+        for value in ('close', 'Close'):
+            lines, size, keep_alive, chunked = self.encode(
+                Response('', 200, {'connection': value}))
+            self.assertEqual(lines.count(b'Connection: close'), 1)
+            self.assertFalse(keep_alive)
+
+    def test_response_cannot_ask_for_more_than_the_request(self):
+        lines, size, keep_alive, chunked = self.encode(
+            Response('', 200, {'Connection': 'keep-alive'}), keep_alive=False)
+        self.assertEqual([line for line in lines if b'onnection' in line],
+                         [b'Connection: close'])
+        self.assertFalse(keep_alive)
+
+    def test_framing_headers_of_the_handler_are_dropped(self):
+        for name in ('Transfer-Encoding', 'transfer-encoding', 'Keep-Alive'):
+            lines = self.encode(Response('', 200, {name: 'x'}))[0]
+            self.assertFalse([line for line in lines if b': x' in line])
+
+    def test_statuses_without_a_body_have_no_length_and_no_type(self):
+        for status in (100, 103, 204, 304):
+            with self.subTest(status=status):
+                lines = self.encode(Response(b'', status))[0]
+                self.assertEqual(len(lines), 1, lines)
+
+    def test_own_length_must_be_that_of_the_body(self):
+        res = Response('hello', 200, {'Content-Length': '5'})
+        self.assertIn(b'Content-Length: 5', self.encode(res, size=5)[0])
+        for value in ('4', '6', '-5', 'x', ''):
+            with self.subTest(value=value):
+                res = Response('hello', 200, {'Content-Length': value})
+                self.assertRaises(ValueError, encode_head, res, '1.1', 5, True)
+
+    def test_own_length_of_a_stream_is_told(self):
+        lines, size, keep_alive, chunked = self.encode(
+            Response(iter('a'), 200, {'Content-Length': '7'}), size=None)
+        self.assertIn(b'Content-Length: 7', lines)
+        self.assertEqual((size, keep_alive, chunked), (7, True, False))
+
+    def test_list_is_sent_as_several_headers(self):
+        lines = self.encode(Response('', 200, {'Set-Cookie': ['a', 'b']}))[0]
+        self.assertIn(b'Set-Cookie: a', lines)
+        self.assertIn(b'Set-Cookie: b', lines)
+
+    def test_numbers_are_sent_as_text(self):
+        self.assertIn(b'X: 5', self.encode(Response('', 200, {'X': 5}))[0])
+
+    def test_own_reason_is_told(self):
+        self.assertIn(b'HTTP/1.1 200 FINE',
+                      self.encode(Response('', reason='FINE'))[0])
+
+    def test_unknown_status_has_an_empty_reason(self):
+        self.assertIn(b'HTTP/1.1 299 ', self.encode(Response('', 299))[0])
+
+    def test_what_would_split_the_response_is_refused(self):
+        """S21: header values, names and reasons were written verbatim."""
+        for res in (Response('', 200, {'X': 'a\r\nY: b'}),
+                    Response('', 200, {'X': 'a\nb'}),
+                    Response('', 200, {'X': 'a\rb'}),
+                    Response('', 200, {'X': 'a\0b'}),
+                    Response('', 200, {'X': ['a', 'b\r\n']}),
+                    Response('', 200, {'X\r\nY': 'a'}),
+                    Response('', 200, {'X Y': 'a'}),
+                    Response('', 200, {'': 'a'}),
+                    Response('', 200, {'X:': 'a'}),
+                    Response('', 200, None, 'a\r\nX: b'),
+                    Response('', 20), Response('', 600)):
+            with self.subTest(headers=res.headers):
+                self.assertRaises(ValueError, encode_head, res, '1.1', 0, True)
+
+    def test_upgrade_keeps_its_connection_header(self):
+        res = Response(None, 101, {'Connection': 'Upgrade', 'Upgrade': 'x'})
+        lines = self.encode(res, keep_alive=False)[0]
+        self.assertIn(b'Connection: Upgrade', lines)
+        self.assertFalse(b'Connection: close' in lines)
+
+
+class TestText(unittest.TestCase):
+    def test_escapes_are_decoded(self):
+        for text, expected in (
+                ('', ''), ('abc', 'abc'), ('a+b', 'a b'), ('a%20b', 'a b'),
+                ('%2F', '/'), ('%2f%%', '/%%'), ('100%', '100%'),
+                ('%%', '%%'), ('%25', '%'), ('%2B', '+'),
+                ('dot%e2%80%a2dot', 'dot\u2022dot'), ('\u2022', '\u2022'),
+                ('%3Ffoo%3Dbar%26x', '?foo=bar&x')):
+            with self.subTest(text=text):
+                self.assertEqual(urldecode(text), expected)
+                self.assertEqual(urldecode(text.encode()), expected)
+
+    def test_plus_is_kept_in_paths(self):
+        self.assertEqual(urldecode('a+b%20c', False), 'a+b c')
+
+    def test_bad_escapes_are_refused(self):
+        """S38: signs and spaces were taken for digits."""
+        for text in ('%4', '%4%41', '%zz', '%+1', '% 1', '%-1', '%1 ', '%u00',
+                     '%ff', '%e2%82', '%80'):
+            with self.subTest(text=text):
+                self.assertRaises(ValueError, urldecode, text)
+
+    @unittest.skipIf(LENIENT_UTF8, 'the UTF-8 decoder takes more than UTF-8')
+    def test_overlong_sequences_and_surrogates_are_refused(self):
+        for text in ('%c0%af', '%e0%80%af', '%ed%a0%80', '%f4%90%80%80'):
+            with self.subTest(text=text):
+                self.assertRaises(ValueError, urldecode, text)
+
+    def test_overlong_slash_is_no_slash(self):
+        app = make_app()
+        got = run(converse(app, b'GET /..%c0%af.. HTTP/1.0\r\n\r\n'))
+        self.assertFalse(got.endswith(b'../..:'), got)
+
+    def test_text_is_encoded(self):
+        for text, expected in (
+                ('', ''), ('abc', 'abc'), ('?foo=bar&x', '%3Ffoo%3Dbar%26x'),
+                ('/?foo=bar', '/%3Ffoo%3Dbar'), ('a b', 'a%20b'),
+                ('+', '%2B'), ('%', '%25'), ('#', '%23'),
+                ('\r\n', '%0D%0A'), ('"', '%22'), ('\u2022', '%E2%80%A2'),
+                ('\x7f', '%7F'), ('\0', '%00')):
+            with self.subTest(text=text):
+                self.assertEqual(urlencode(text), expected)
+
+    def test_decoding_undoes_encoding(self):
+        """S38: + became %252B."""
+        text = ''.join([chr(i) for i in range(300)]) + '\u20ac\U0001f600'
+        self.assertEqual(urldecode(urlencode(text)), text)
+
+    def test_cookies_are_parsed(self):
+        for text, expected in (
+                ('a=b', {'a': 'b'}),
+                ('a=b; c=d', {'a': 'b', 'c': 'd'}),
+                ('foo=bar;nothing;abc=def;',
+                 {'foo': 'bar', 'nothing': '', 'abc': 'def', '': ''}),
+                (' a = b ', {'a': 'b'}),
+                ('a=b=c', {'a': 'b=c'}),
+                ('a="b"', {'a': '"b"'}),
+                ('=a', {'': 'a'})):
+            with self.subTest(text=text):
+                self.assertEqual(parse_cookies(text), expected)
+
+    def test_times_are_dates(self):
+        for seconds, expected in (
+                (0, 'Thu, 01 Jan 1970 00:00:00 GMT'),
+                (784111777, 'Sun, 06 Nov 1994 08:49:37 GMT'),
+                (951782399.9, 'Mon, 28 Feb 2000 23:59:59 GMT'),
+                (951782400, 'Tue, 29 Feb 2000 00:00:00 GMT'),
+                (1767225599, 'Wed, 31 Dec 2025 23:59:59 GMT')):
+            with self.subTest(seconds=seconds):
+                self.assertEqual(http_date(seconds), expected)
+
+
+class TestMakeResponse(unittest.TestCase):
+    def check(self, result, body, status, headers=None):
+        res = make_response(result)
+        self.assertEqual(res.body, body)
+        self.assertEqual(res.status_code, status)
+        self.assertEqual(res.headers, headers or {})
+
+    def test_body(self):
+        self.check('hello', b'hello', 200)
+
+    def test_body_of_bytes(self):
+        self.check(b'hello', b'hello', 200)
+
+    def test_empty_body(self):
+        self.check('', b'', 200)
+
+    def test_nothing(self):
+        self.check(None, b'', 204)
+
+    def test_status(self):
+        self.check(201, b'', 201)
+
+    def test_status_in_a_tuple(self):
+        """S35: a tuple of one element was an error."""
+        self.check((202,), b'', 202)
+
+    def test_body_in_a_tuple(self):
+        self.check(('hello',), b'hello', 200)
+
+    def test_status_and_headers(self):
+        self.check((204, {'X': 'y'}), b'', 204, {'X': 'y'})
+
+    def test_body_and_status(self):
+        self.check(('hello', 201), b'hello', 201)
+
+    def test_body_and_headers(self):
+        self.check(('hello', {'X': 'y'}), b'hello', 200, {'X': 'y'})
+
+    def test_body_status_and_headers(self):
+        self.check(('hello', 201, {'X': 'y'}), b'hello', 201, {'X': 'y'})
+
+    def test_nothing_with_a_status(self):
+        res = make_response((None, 404))
+        self.assertEqual(res.status_code, 404)
+
+    def test_dict(self):
+        self.check({'a': 1}, b'{"a": 1}', 200,
+                   {'Content-Type': 'application/json; charset=UTF-8'})
+
+    def test_list_with_a_status(self):
+        self.check(([1], 201), b'[1]', 201,
+                   {'Content-Type': 'application/json; charset=UTF-8'})
+
+    def test_response(self):
+        res = Response('a')
+        self.assertIs(make_response(res), res)
+
+    def test_headers_are_copied(self):
+        headers = NoCaseDict({'X': 'y'})
+        make_response(('a', headers)).headers['Z'] = 'w'
+        self.assertEqual(headers, {'X': 'y'})
+
+
+if __name__ == '__main__':
+    unittest.main()
