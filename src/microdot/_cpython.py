@@ -109,6 +109,7 @@ class ProtocolConnection(asyncio.Protocol):
     _full = False      # the transport has enough to write
     _paused = False    # the transport does not read
     _closing = False
+    _burst = 0         # writes since the peer was last heard
 
     def start(self):
         self._loop = asyncio.get_running_loop()
@@ -124,7 +125,10 @@ class ProtocolConnection(asyncio.Protocol):
                    'ssl_shutdown_timeout': 1}
                 if ssl and sys.version_info >= (3, 11) else {})
         except (OSError, EOFError, MemoryError):
+            self.discard()  # it left, or does not speak TLS
+        except Exception as exc:
             self.discard()
+            self.app.log_exception(None, exc)
         finally:
             self._opening = None
 
@@ -138,7 +142,7 @@ class ProtocolConnection(asyncio.Protocol):
             self.data = self.data[self.pos:] + data
         else:
             self.data = data
-        self.pos = 0
+        self.pos = self._burst = 0
         if self._reading:
             self._wake_reader(True)
         elif self.task is None:
@@ -234,6 +238,11 @@ class ProtocolConnection(asyncio.Protocol):
     async def awrite(self, data):
         if not self._lost:
             self.transport.write(data)
+        self._burst += 1
+        if self._burst > 64:
+            # a long pipeline must not keep the others waiting
+            self._burst = 0
+            await asyncio.sleep(0)
         while self._full and not self._lost:
             self.wait(self.app.stall_timeout)
             self._writing = self._loop.create_future()
@@ -250,9 +259,11 @@ class ProtocolConnection(asyncio.Protocol):
             self.transport.write_eof()
 
     def watch(self):
+        # not known yet where the task's first step is still under way
+        self.task = asyncio.current_task()
+        self._watching = True
         if self._ended:
             self._leave()
-        self._watching = True
 
     async def unwatch(self):
         self._watching = False

@@ -2202,13 +2202,15 @@ class Microdot:
             for conn in list(self.connections):
                 if not conn.request:
                     conn.stop()
-            for seconds in (grace, 1):
-                try:
-                    await asyncio.wait_for(self._empty(), seconds)
-                except asyncio.TimeoutError:
-                    for conn in list(self.connections):
-                        conn.stop()
-            self._abort()
+            try:
+                for seconds in (grace, 1):
+                    try:
+                        await asyncio.wait_for(self._empty(), seconds)
+                    except asyncio.TimeoutError:
+                        for conn in list(self.connections):
+                            conn.stop()
+            finally:
+                self._abort()
             for handler in reversed(self.shutdown_handlers):
                 try:
                     await invoke_handler(handler)
