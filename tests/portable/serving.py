@@ -44,10 +44,10 @@ def next_port():
 class Server:
     """``async with Server(app) as server:`` serves it on a free port.
 
-    At the end the clients are closed and the application is shut down, and it is an error if that takes
-    long, leaves a connection, or if anything was logged or went wrong
-    unnoticed that the test has not taken out of :attr:`logged` or
-    :attr:`unnoticed`.
+    At the end the clients are closed and the application is shut down. It is
+    an error if that takes long or leaves a connection, or if anything was
+    logged or went wrong unnoticed that the test has not taken out of
+    :attr:`logged` or :attr:`unnoticed`.
     """
 
     def __init__(self, app, **kwargs):
