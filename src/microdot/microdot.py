@@ -833,6 +833,8 @@ class Connection(Stream):
             if self.count or not self.deadline:
                 self.wait(app.keep_alive_timeout if self.count and
                           not self.partial else app.head_timeout)
+            if app._event and len(app.connections) >= app.max_connections:
+                app._event.set()  # it may have to make room
 
     async def _more(self):
         # More of a body: *fill* under the deadline for silence, unless the
@@ -1459,8 +1461,11 @@ def _expression(pattern, parser=None):
     regex = re.compile('^(?:' + pattern + ')$')
 
     def parse(value):
-        if len(value) <= URLPattern.max_regex_length and regex.match(value):
-            return parser(value) if parser else value
+        if len(value) <= URLPattern.max_regex_length:
+            match = regex.match(value)
+            # CPython: $ also matches before a last newline
+            if match and match.group(0) == value:
+                return parser(value) if parser else value
 
     return parse
 
@@ -2105,8 +2110,9 @@ class Microdot:
                 for conn in list(self.connections):
                     if 0 < conn.deadline <= self.ticks:
                         conn.deadline = 0
-                        conn.expired = True
-                        self.counters['timed_out'] += 1
+                        if not conn.expired:
+                            conn.expired = True
+                            self.counters['timed_out'] += 1
                         conn.stop()
         finally:
             if self._sweeping is task:
@@ -2124,30 +2130,38 @@ class Microdot:
     async def _accept(self, listener):
         # Never ends by itself: whatever fails, for want of memory, sockets or
         # files, it waits a little and goes on.
+        sock = None
         try:
             while True:
-                sock = conn = None
+                conn = None
                 try:
+                    # at once, even if there is no room: on lwIP data that
+                    # comes before this waits for a timer
+                    sock, addr = await accept(listener)
                     while len(self.connections) >= self.max_connections:
                         # close the one that has idled longest
-                        idle = [conn for conn in self.connections
-                                if conn.deadline and not conn.request
-                                and not conn.partial]
+                        idle = [one for one in self.connections
+                                if one.reader and not one.request
+                                and not one.partial]
                         if idle:
-                            min(idle, key=lambda conn: conn.deadline).stop()
-                        await self._changed()
-                    sock, addr = await accept(listener)
+                            min(idle, key=lambda one: one.deadline).stop()
+                        if len(self.connections) >= self.max_connections:
+                            await self._changed()
                     conn = connection_class(self, peer_address(addr), sock)
+                    sock = None
                     conn.start()
                     self.counters['accepted'] += 1
                 except Exception:
                     self.counters['refused'] += 1
-                    if conn:
-                        conn.discard()
-                    elif sock:
+                    if sock:
                         sock.close()
+                    elif conn:
+                        conn.discard()
+                    sock = None
                     await asyncio.sleep(0.1)
         finally:
+            if sock:
+                sock.close()
             listener.close()
 
     async def start_server(self, host='0.0.0.0', port=5000, debug=False,
