@@ -99,6 +99,10 @@ class Server:
         await client.close()
         return answer
 
+    def forget(self):
+        """Hold on to no client any more."""
+        self._clients.clear()
+
     async def idle(self):
         """Wait until no connection is open."""
         await until(lambda: self.app.counters['open'] == 0)
@@ -106,7 +110,8 @@ class Server:
     async def stop(self):
         """Shut the application down and wait until it has ended."""
         self.app.shutdown()
-        await soon(self.task)
+        if self.task:
+            await soon(self.task)
 
     async def __aexit__(self, kind, exc, traceback):
         try:
