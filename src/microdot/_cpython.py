@@ -144,7 +144,7 @@ class ProtocolConnection(asyncio.Protocol):
             self.data = data
         self.pos = self._burst = 0
         if self._reading:
-            self._wake_reader(True)
+            _wake(self._reading, True)
         elif self.task is None:
             if not self._closing:
                 task = start_task(self.serve(), self._loop)
@@ -157,7 +157,7 @@ class ProtocolConnection(asyncio.Protocol):
     def eof_received(self):
         self._ended = True
         if self._reading:
-            self._wake_reader(False)
+            _wake(self._reading, False)
         elif self._watching:
             self._leave()
         # keep the transport, to answer what is under way
@@ -167,9 +167,9 @@ class ProtocolConnection(asyncio.Protocol):
         self._ended = self._lost = True
         self.deadline = 0
         if self._reading:
-            self._wake_reader(False)
+            _wake(self._reading, False)
         if self._writing:
-            self._wake_writer()
+            _wake(self._writing)
         if self._watching:
             self._leave()
         if self.task is None:
@@ -181,15 +181,7 @@ class ProtocolConnection(asyncio.Protocol):
     def resume_writing(self):
         self._full = False
         if self._writing:
-            self._wake_writer()
-
-    def _wake_reader(self, result):
-        if not self._reading.done():
-            self._reading.set_result(result)
-
-    def _wake_writer(self):
-        if not self._writing.done():
-            self._writing.set_result(None)
+            _wake(self._writing)
 
     def _leave(self):
         self._watching = False
@@ -256,7 +248,10 @@ class ProtocolConnection(asyncio.Protocol):
 
     def end(self):
         if not self._lost and self.transport.can_write_eof():
-            self.transport.write_eof()
+            try:
+                self.transport.write_eof()
+            except OSError:
+                pass  # it has gone, which will be noticed soon
 
     def watch(self):
         # not known yet where the task's first step is still under way
@@ -312,6 +307,34 @@ class ProtocolConnection(asyncio.Protocol):
             app.counters['open'] -= 1
             if app._event:
                 app._event.set()
+
+
+async def accept(listener):
+    """Wait for a connection; return its socket and address.
+
+    ``loop.sock_accept()`` would lose a connection that comes in the moment in
+    which it is cancelled.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            return listener.accept()
+        except (BlockingIOError, InterruptedError):
+            pass
+        waiter = loop.create_future()
+        try:
+            loop.add_reader(listener, _wake, waiter)
+        except NotImplementedError:  # Windows
+            return await loop.sock_accept(listener)
+        try:
+            await waiter
+        finally:
+            loop.remove_reader(listener)
+
+
+def _wake(waiter, result=None):
+    if not waiter.done():
+        waiter.set_result(result)
 
 
 class Server:
@@ -521,6 +544,7 @@ def install(core):
     core['connection_class'] = type(
         'Connection', (ProtocolConnection, core['Connection']), {})
     core['server_class'] = Server
+    core['accept'] = accept
     core['parse_token'] = Cache(core['parse_token']).__getitem__
     core['parse_host'] = Cache(core['parse_host']).__getitem__
     core['_BAD_BYTE'] = BadByte

@@ -592,6 +592,15 @@ class Stream:
             data.extend(piece)
         return bytes(data)
 
+    async def readline(self):
+        """Read up to and including LF, less at the end, and never more than
+        ``Request.max_readline`` bytes."""
+        line = data = b' '
+        while data and data != b'\n' and len(line) <= Request.max_readline:
+            data = await self.read(1)
+            line += data
+        return line[1:]
+
     def __aiter__(self):
         return self
 
@@ -1042,15 +1051,16 @@ class Request:
         :raises ValueError: the request is malformed or over a limit.
         """
         head = b''
-        line = None
         try:
-            while line != b'\r\n':
-                line = (await client_reader.readline()).rstrip() + b'\r\n'
-                head += line
+            while True:
+                line = (await client_reader.readline()).rstrip()
+                if not line:
+                    break
+                head += line + b'\r\n'
                 find_head(head)
-            if head == line:
+            if not head:
                 return None
-            method, target, version, fields, lines = parse_head(head[:-4])
+            method, target, version, fields, lines = parse_head(head[:-2])
             length = parse_framing(version, fields)[0]
         except HTTPException as exc:
             raise ValueError(exc.reason)
