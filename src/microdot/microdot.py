@@ -2089,13 +2089,14 @@ class Microdot:
             conn.length = 0
         conn.wait(self.drain_timeout)
         try:
-            while left > 0:
+            while left > 0 and not (whole and conn.done):
                 data = await conn.read(left)
-                if not data:
-                    return whole
+                if not data and not whole:
+                    break
                 left -= len(data)
         except (HTTPException, Disconnected):
-            pass
+            return False
+        return whole and conn.done
 
     async def handle_request(self, reader, writer):
         """Serve one connection over a pair of streams, until it is closed.
