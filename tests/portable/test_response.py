@@ -691,6 +691,11 @@ class TestSendFile(SettingsTestCase):
 
     def test_missing_file_is_404(self):
         """S34: it was 500."""
+        try:
+            open(self.name, 'rb')
+        except OSError as exc:
+            if exc.errno != 2:
+                self.skipTest('errors with the usual numbers')
         for name in (self.name, self.file('.txt') + '/x'):
             with self.subTest(name=name):
                 app = Recorder()
