@@ -1,0 +1,661 @@
+"""What happens around a handler: hooks, results, errors."""
+
+import unittest
+
+from helpers import run
+from microdot.microdot import (
+    HTTPException,
+    Microdot,
+    Request,
+    Response,
+    abort,
+)
+from microdot.test_client import TestClient
+from peers import Recorder, converse
+
+NEEDS_EVENT_LOOP = False
+
+
+def request(app, path='/', method='GET', **kwargs):
+    return run(TestClient(app).request(method, path, **kwargs))
+
+
+def fails(request, *args):
+    raise ValueError('on purpose')
+
+
+def nothing(request, *args):
+    return None
+
+
+class Callable:
+    """An object whose calls are to be awaited."""
+
+    async def __call__(self, request):
+        return 'object'
+
+
+class Method:
+    async def view(self, request):
+        return 'method'
+
+
+class TestViews(unittest.TestCase):
+    def test_kinds_of_views(self):
+        """S37: an object with an async call was not awaited on CPython."""
+        app = Microdot()
+
+        async def coroutine(request):
+            return 'coroutine'
+
+        def plain(request):
+            return 'plain'
+
+        def indirect(request):
+            return coroutine(request)
+
+        for path, view, expected in (
+                ('/a', coroutine, 'coroutine'), ('/b', plain, 'plain'),
+                ('/c', indirect, 'coroutine'), ('/d', Callable(), 'object'),
+                ('/e', Method().view, 'method'),
+                ('/f', lambda request: 'lambda', 'lambda'),
+                ('/g', lambda request: coroutine(request), 'coroutine')):
+            app.get(path)(view)
+            with self.subTest(path=path):
+                self.assertEqual(request(app, path).text, expected)
+
+    def test_async_and_sync_views_get_arguments(self):
+        app = Microdot()
+
+        @app.get('/a/<x>')
+        async def first(request, x):
+            return x
+
+        @app.get('/b/<int:x>/<y>')
+        def second(request, y, x):
+            return [x, y]
+
+        self.assertEqual(request(app, '/a/z').text, 'z')
+        self.assertEqual(request(app, '/b/5/z').json, [5, 'z'])
+
+    def test_response_has_length_and_type(self):
+        app = Microdot()
+        app.get('/')(lambda request: 'hello')
+        res = request(app)
+        self.assertEqual(res.status_code, 200)
+        self.assertEqual(res.headers['Content-Length'], '5')
+        self.assertEqual(res.headers['Content-Type'],
+                         'text/plain; charset=UTF-8')
+        self.assertEqual(res.text, 'hello')
+        self.assertIsNone(res.json)
+
+    def test_results(self):
+        """What a view returns, the status, the body and a header."""
+        for result, status, body, header in (
+                ('hello', 200, b'hello', None),
+                (b'\xff', 200, b'\xff', None), ('', 200, b'', None),
+                (None, 204, b'', None), (201, 201, b'', None),
+                ((202,), 202, b'', None), ((202, {'X': 'y'}), 202, b'', 'y'),
+                (('a', 203), 203, b'a', None),
+                (('a', {'X': 'y'}), 200, b'a', 'y'),
+                (('a', 203, {'X': 'y'}), 203, b'a', 'y'),
+                (({'a': 1}, 203), 203, b'{"a": 1}', None),
+                (([1], 203, {'X': 'y'}), 203, b'[1]', 'y'),
+                ((None, 404), 404, b'', None),
+                (Response('a', 203, {'X': 'y'}), 203, b'a', 'y'),
+                ((iter(['a', 'b']), 203), 203, b'ab', None)):
+            app = Microdot()
+            app.get('/')(lambda request: result)
+            with self.subTest(result=result):
+                res = request(app)
+                self.assertEqual(res.status_code, status)
+                self.assertEqual(res.body, body)
+                self.assertEqual(res.headers.get('X'), header)
+
+    def test_bad_result_is_500(self):
+        """S35: some were sent as a status text."""
+        for result in (object(), 23.7, (), ('a', 'b'), ('a', 200, 'b'),
+                       ('a', 9), ('a', 700)):
+            app = Recorder()
+            app.get('/')(lambda request: result)
+            with self.subTest(result=result):
+                self.assertEqual(request(app).status_code, 500)
+                self.assertEqual(len(app.logged), 1)
+
+    def test_header_that_cannot_be_sent_is_500(self):
+        """S21: it was sent."""
+        for headers in ({'X': 'a\r\nY: b'}, {'X\r\nY': 'a'}, {'X Y': 'a'}):
+            app = Recorder()
+            app.get('/')(lambda request: ('secret', headers))
+            with self.subTest(headers=headers):
+                res = request(app)
+                self.assertEqual((res.status_code, res.text),
+                                 (500, 'Internal server error'))
+                self.assertEqual(len(app.logged), 1)
+
+    def test_already_handled_sends_nothing(self):
+        app = Microdot()
+        app.get('/')(lambda request: Response.already_handled)
+        self.assertIsNone(request(app).body)
+
+    def test_stream_closes_its_iterator(self):
+        class Body:
+            closed = 0
+
+            def __init__(self):
+                self.pieces = ['foo', b'bar']
+
+            def __aiter__(self):
+                return self
+
+            async def __anext__(self):
+                if not self.pieces:
+                    raise StopAsyncIteration
+                return self.pieces.pop(0)
+
+            async def aclose(self):
+                Body.closed += 1
+
+        app = Microdot()
+        app.get('/')(lambda request: Body())
+        self.assertEqual(request(app).text, 'foobar')
+        self.assertEqual(Body.closed, 1)
+
+    def test_repeated_headers_are_joined(self):
+        """S8: the last one won."""
+        app = Microdot()
+        seen = []
+
+        @app.get('/')
+        async def view(request):
+            seen.append((request.headers['X-a'], request.cookies))
+            return ''
+
+        run(converse(app, b'GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n'
+                          b'Cookie: a=b\r\nx-a: c\r\ncookie: c=d\r\n\r\n'))
+        self.assertEqual(seen, [('b, c', {'a': 'b', 'c': 'd'})])
+
+    def test_requests_have_a_g_of_their_own(self):
+        app = Microdot()
+
+        @app.before_request
+        async def count(request):
+            request.g.count = getattr(request.g, 'count', 0) + 1
+
+        app.get('/')(lambda request: str(request.g.count))
+        self.assertEqual([request(app).text for i in range(2)], ['1', '1'])
+
+
+class TestHooks(unittest.TestCase):
+    def make(self):
+        app = Recorder()
+        self.log = log = []
+
+        @app.before_request
+        async def before(request):
+            log.append('before')
+
+        @app.after_request
+        async def after(request, response):
+            log.append('after')
+            response.headers['X-After'] = '1'
+
+        @app.after_error_request
+        async def after_error(request, response):
+            log.append('after error')
+            response.headers['X-Error'] = '1'
+
+        @app.get('/')
+        async def index(request):
+            log.append('view')
+            return 'index'
+
+        @app.get('/fails')
+        async def failing(request):
+            raise ValueError('on purpose')
+
+        @app.get('/aborts')
+        async def aborting(request):
+            abort(418, 'teapot')
+
+        return app
+
+    def test_hooks_surround_the_view(self):
+        res = request(self.make())
+        self.assertEqual(self.log, ['before', 'view', 'after'])
+        self.assertEqual(res.headers['X-After'], '1')
+        self.assertFalse('X-Error' in res.headers)
+
+    def test_hooks_run_in_order_of_registration(self):
+        app = Microdot()
+        log = []
+        for i in range(3):
+            app.before_request(lambda request, i=i: log.append(i) and None)
+            app.after_request(
+                lambda request, response, i=i: log.append(-i) and None)
+        app.get('/')(lambda request: '')
+        request(app)
+        self.assertEqual(log, [0, 1, 2, 0, -1, -2])
+
+    def test_after_error_hooks_run_after_errors(self):
+        for path, status in (('/unknown', 404), ('/fails', 500),
+                             ('/aborts', 418)):
+            with self.subTest(path=path):
+                res = request(self.make(), path)
+                self.assertEqual(res.status_code, status)
+                self.assertEqual(self.log[-1], 'after error')
+                self.assertFalse('after' in self.log)
+                self.assertEqual(res.headers['X-Error'], '1')
+
+    def test_after_error_hook_runs_for_405_and_413(self):
+        for kwargs, status in (({'method': 'PUT'}, 405),
+                               ({'method': 'GET', 'body': b'x' * 17000},
+                                413)):
+            res = request(self.make(), **kwargs)
+            self.assertEqual(res.status_code, status)
+            self.assertEqual(self.log, ['after error'])
+
+    def test_before_hooks_do_not_run_without_a_view(self):
+        for path, method in (('/unknown', 'GET'), ('/', 'PUT'),
+                             ('/', 'OPTIONS')):
+            request(self.make(), path, method)
+            self.assertFalse('before' in self.log)
+
+    def test_after_error_hooks_do_not_run_for_options(self):
+        request(self.make(), '/', 'OPTIONS')
+        self.assertFalse('after error' in self.log)
+
+    def test_before_hook_may_answer(self):
+        for result, status, text in (
+                ('short', 200, 'short'), (('short', 403), 403, 'short'),
+                (403, 403, ''), ({'a': 1}, 200, '{"a": 1}'),
+                (Response('short', 201), 201, 'short')):
+            app = self.make()
+            app.before_request(lambda request: result)
+            with self.subTest(result=result):
+                res = request(app)
+                self.assertEqual((res.status_code, res.text), (status, text))
+                self.assertEqual(self.log, ['before', 'after'])
+
+    def test_before_hook_that_returns_nothing_lets_pass(self):
+        app = self.make()
+        app.before_request(nothing)
+        self.assertEqual(request(app).text, 'index')
+
+    def test_first_before_hook_that_answers_is_the_last_to_run(self):
+        app = self.make()
+        app.before_request(lambda request: 'first')
+        app.before_request(lambda request: self.log.append('second'))
+        self.assertEqual(request(app).text, 'first')
+        self.assertFalse('second' in self.log)
+
+    def test_after_hook_may_replace_the_response(self):
+        for result, status, text in (
+                (None, 200, 'index'), (Response('new', 201), 201, 'new'),
+                ('new', 200, 'new'), (('new', 202), 202, 'new')):
+            app = self.make()
+            app.after_request(lambda request, response: result)
+            with self.subTest(result=result):
+                res = request(app)
+                self.assertEqual((res.status_code, res.text), (status, text))
+
+    def test_after_hook_may_change_the_body(self):
+        app = self.make()
+
+        @app.after_request
+        async def change(request, response):
+            response.body += b'!'
+
+        res = request(app)
+        self.assertEqual((res.text, res.headers['Content-Length']),
+                         ('index!', '6'))
+
+    def test_request_specific_hooks_run_last(self):
+        app = self.make()
+
+        @app.get('/own')
+        async def own(request):
+            @request.after_request
+            async def hook(request, response):
+                self.log.append('own')
+                response.headers['X-Own'] = '1'
+
+            return 'own'
+
+        res = request(app, '/own')
+        self.assertEqual(self.log, ['before', 'after', 'own'])
+        self.assertEqual(res.headers['X-Own'], '1')
+        self.assertFalse('X-Own' in request(app).headers)
+
+    def test_hooks_registered_before_an_answer_run(self):
+        app = self.make()
+
+        @app.before_request
+        async def before(request):
+            request.after_request(
+                lambda request, response: self.log.append('own') and None)
+            return 'short'
+
+        request(app)
+        self.assertEqual(self.log, ['before', 'after', 'own'])
+
+    def test_failing_hooks_are_500(self):
+        for register in ('before_request', 'after_request'):
+            app = self.make()
+            getattr(app, register)(fails)
+            with self.subTest(register=register):
+                res = request(app)
+                self.assertEqual(res.status_code, 500)
+                self.assertEqual(res.headers['X-Error'], '1')
+                self.assertEqual(len(app.logged), 1)
+
+    def test_failing_after_error_hook_is_a_plain_500(self):
+        """S6: no response was sent."""
+        app = self.make()
+        app.after_error_request(fails)
+        res = request(app, '/unknown')
+        self.assertEqual((res.status_code, res.text),
+                         (500, 'Internal server error'))
+        self.assertEqual(len(app.logged), 1)
+
+    def test_hooks_may_abort(self):
+        for register in ('before_request', 'after_request'):
+            app = self.make()
+
+            async def hook(request, *args):
+                abort(403, 'no')
+
+            getattr(app, register)(hook)
+            res = request(app)
+            self.assertEqual((res.status_code, res.text), (403, 'no'))
+            self.assertEqual(app.logged, [])
+
+    def test_after_hooks_do_not_change_the_shared_response(self):
+        """S28: each request added its headers to it."""
+        app = self.make()
+        app.get('/done')(lambda request: Response.already_handled)
+
+        @app.after_request
+        async def cookie(request, response):
+            response.set_cookie('a', 'b')
+
+        for i in range(3):
+            self.assertIsNone(request(app, '/done').body)
+        self.assertEqual(Response.already_handled.headers, {})
+
+    def test_after_hook_may_say_already_handled(self):
+        app = self.make()
+        app.after_request(lambda request, response: Response.already_handled)
+        self.assertIsNone(request(app).body)
+
+
+class Base(Exception):
+    pass
+
+
+class Derived(Base):
+    pass
+
+
+class TestErrors(unittest.TestCase):
+    def make(self, exc):
+        app = Recorder()
+
+        @app.get('/')
+        async def view(request):
+            raise exc
+
+        return app
+
+    def test_exception_is_500_and_logged_once(self):
+        exc = ValueError('secret')
+        app = self.make(exc)
+        res = request(app)
+        self.assertEqual((res.status_code, res.text),
+                         (500, 'Internal server error'))
+        self.assertEqual(res.headers['Content-Type'],
+                         'text/plain; charset=UTF-8')
+        self.assertEqual(app.logged, [exc])
+
+    def test_errors_of_sockets_and_memory_are_those_of_the_handler(self):
+        for exc in (OSError(104, 'x'), OSError(32), OSError(-1, 'x'),
+                    EOFError(), MemoryError(), KeyError('x')):
+            app = self.make(exc)
+            with self.subTest(exc=exc):
+                self.assertEqual(request(app).status_code, 500)
+                self.assertEqual(app.logged, [exc])
+
+    def test_abort(self):
+        for args, status, text in (
+                ((406, 'Not acceptable'), 406, 'Not acceptable'),
+                ((406,), 406, '406 error'), ((404,), 404, '404 error')):
+            app = self.make(HTTPException(*args))
+            res = request(app)
+            self.assertEqual((res.status_code, res.text), (status, text))
+            self.assertEqual(app.logged, [])
+
+    def test_abort_with_headers(self):
+        app = self.make(HTTPException(401, 'Who?', {'X': 'y'}))
+        res = request(app)
+        self.assertEqual(res.status_code, 401)
+        self.assertEqual(res.headers['X'], 'y')
+
+    def test_headers_of_abort_are_kept_by_error_handlers(self):
+        app = self.make(HTTPException(401, 'Who?', {'X': 'y'}))
+        app.errorhandler(401)(lambda request: ('custom', 401))
+        res = request(app)
+        self.assertEqual((res.text, res.headers['X']), ('custom', 'y'))
+
+    def test_handler_of_a_status(self):
+        for status, make_request in (
+                (404, lambda app: request(app, '/unknown')),
+                (405, lambda app: request(app, method='PUT')),
+                (413, lambda app: request(app, body=b'x' * 17000)),
+                (418, lambda app: request(app))):
+            app = self.make(HTTPException(418))
+            app.errorhandler(status)(lambda request: ('custom', 400))
+            with self.subTest(status=status):
+                res = make_request(app)
+                self.assertEqual((res.status_code, res.text),
+                                 (400, 'custom'))
+
+    def test_handler_of_400_gets_no_request(self):
+        app = Recorder()
+        seen = []
+
+        @app.errorhandler(400)
+        async def handler(request):
+            seen.append(request)
+            return 'custom', 400
+
+        got = run(converse(app, b'GET\r\n\r\n'))
+        self.assertEqual(seen, [None])
+        self.assertEqual(got[:13], b'HTTP/1.1 400 ')
+        self.assertEqual(got[-6:], b'custom')
+
+    def test_results_of_error_handlers_are_those_of_views(self):
+        """S12: some were misread."""
+        for result, status, body, header in (
+                ('a', 200, b'a', None), (('a', 404), 404, b'a', None),
+                (('a', {'X': 'y'}), 200, b'a', 'y'),
+                (('a', 404, {'X': 'y'}), 404, b'a', 'y'),
+                (404, 404, b'', None), ((404, {'X': 'y'}), 404, b'', 'y'),
+                ({'a': 1}, 200, b'{"a": 1}', None), (None, 204, b'', None),
+                (Response('a', 404), 404, b'a', None)):
+            app = Recorder()
+            app.errorhandler(404)(lambda request: result)
+            with self.subTest(result=result):
+                res = request(app)
+                self.assertEqual((res.status_code, res.body), (status, body))
+                self.assertEqual(res.headers.get('X'), header)
+
+    def test_handler_of_an_exception(self):
+        app = self.make(Base('x'))
+        app.errorhandler(Base)(
+            lambda request, exc: ('caught %s %s' % (exc, request.path), 501))
+        res = request(app)
+        self.assertEqual((res.status_code, res.text), (501, 'caught x /'))
+        self.assertEqual(app.logged, [])
+
+    def test_handler_of_a_parent_class(self):
+        app = self.make(Derived())
+        app.errorhandler(Base)(lambda request, exc: 'base')
+        self.assertEqual(request(app).text, 'base')
+
+    def test_closest_class_wins(self):
+        app = self.make(IndexError())
+        app.errorhandler(Exception)(lambda request, exc: 'Exception')
+        app.errorhandler(LookupError)(lambda request, exc: 'LookupError')
+        app.errorhandler(ValueError)(lambda request, exc: 'ValueError')
+        self.assertEqual(request(app).text, 'LookupError')
+
+    def test_other_classes_do_not_matter(self):
+        app = self.make(Base())
+        app.errorhandler(Derived)(lambda request, exc: 'derived')
+        app.errorhandler(ValueError)(lambda request, exc: 'value')
+        res = request(app)
+        self.assertEqual((res.status_code, res.text),
+                         (500, 'Internal server error'))
+
+    def test_handler_of_500_gets_what_is_unhandled(self):
+        app = self.make(Base())
+        app.errorhandler(500)(lambda request: ('custom', 500))
+        res = request(app)
+        self.assertEqual((res.status_code, res.text), (500, 'custom'))
+        self.assertEqual(len(app.logged), 1)
+
+    def test_handler_of_an_exception_that_returns_nothing(self):
+        app = self.make(Base())
+        app.errorhandler(Base)(nothing)
+        self.assertEqual(request(app).status_code, 500)
+
+    def test_failing_handler_is_a_plain_500(self):
+        """S6: no response was sent."""
+        for key in (Base, 500, 418):
+            app = self.make(Base() if key != 418 else HTTPException(418))
+            app.errorhandler(key)(fails)
+            with self.subTest(key=key):
+                res = request(app)
+                self.assertEqual((res.status_code, res.text),
+                                 (500, 'Internal server error'))
+                self.assertTrue('on purpose' in [
+                    str(exc) for exc in app.logged])
+
+    def test_failing_handler_of_404_is_a_plain_500(self):
+        app = Recorder()
+        app.errorhandler(404)(fails)
+        self.assertEqual(request(app).status_code, 500)
+
+    def test_handler_may_abort(self):
+        """S6: no response was sent."""
+        def handler(request, *args):
+            abort(403, 'no')
+
+        for key in (Base, 500):
+            app = self.make(Base())
+            app.errorhandler(key)(handler)
+            with self.subTest(key=key):
+                res = request(app)
+                self.assertEqual((res.status_code, res.text), (403, 'no'))
+
+    def test_handlers_that_abort_in_turn_end(self):
+        app = self.make(HTTPException(403))
+        app.errorhandler(403)(lambda request: abort(404))
+        app.errorhandler(404)(lambda request: abort(403))
+        self.assertEqual(request(app).status_code, 500)
+
+    def test_async_handlers(self):
+        app = self.make(Base())
+
+        @app.errorhandler(Base)
+        async def handler(request, exc):
+            return 'async'
+
+        @app.errorhandler(404)
+        async def not_found(request):
+            return 'async', 404
+
+        self.assertEqual(request(app).text, 'async')
+        self.assertEqual(request(app, '/unknown').text, 'async')
+
+    def test_every_exception_of_a_connection_is_logged(self):
+        app = self.make(Base())
+        run(converse(app, b'GET / HTTP/1.1\r\nHost: a\r\n\r\n' * 2))
+        self.assertEqual(len(app.logged), 2)
+
+
+class TestDispatchRequest(unittest.TestCase):
+    def test_no_request_is_400(self):
+        res = run(Microdot().dispatch_request(None))
+        self.assertEqual((res.status_code, res.body), (400, b'Bad request'))
+
+    def test_request_gives_a_response(self):
+        app = Microdot()
+        app.get('/')(lambda request: 'hello')
+        req = Request(app, None, 'GET', '/', '1.1', {})
+        res = run(app.dispatch_request(req))
+        self.assertTrue(isinstance(res, Response))
+        self.assertEqual((res.status_code, res.body), (200, b'hello'))
+        self.assertFalse(res.is_head)
+
+    def test_head_is_marked(self):
+        app = Microdot()
+        app.get('/')(lambda request: 'hello')
+        res = run(app.dispatch_request(
+            Request(app, None, 'HEAD', '/', '1.1', {})))
+        self.assertTrue(res.is_head)
+
+    def test_large_body_is_413(self):
+        app = Microdot()
+        res = run(app.dispatch_request(Request(
+            app, None, 'POST', '/', '1.1', {'Content-Length': '99999'})))
+        self.assertEqual(res.status_code, 413)
+
+    def test_error_response_tells_the_handler_or_the_reason(self):
+        app = Microdot()
+        app.errorhandler(404)(lambda request: 'custom')
+        self.assertEqual(run(app.error_response(None, 404, 'x')), 'custom')
+        self.assertEqual(run(app.error_response(None, 405, 'x')), ('x', 405))
+        self.assertEqual(run(app.error_response(None, 405)), ('N/A', 405))
+
+
+class TestVary(unittest.TestCase):
+    def get(self, header, names):
+        app = Microdot()
+
+        @app.get('/')
+        async def view(request):
+            if names:
+                request.g._vary = set(names)
+            return '', {'Vary': header} if header else {}
+
+        return [name.strip() for name in request(app).headers.get(
+            'Vary', '').split(',')]
+
+    def test_header_alone_is_unchanged(self):
+        self.assertEqual(self.get('Foo, Bar', ()), ['Foo', 'Bar'])
+
+    def test_set_alone_is_told(self):
+        self.assertEqual(sorted(self.get(None, ('Foo', 'Bar'))),
+                         ['Bar', 'Foo'])
+
+    def test_both_are_merged(self):
+        self.assertEqual(sorted(self.get('Foo,  Bar', ('Bar', 'Baz'))),
+                         ['Bar', 'Baz', 'Foo'])
+
+    def test_neither(self):
+        self.assertEqual(self.get(None, ()), [''])
+
+    def test_errors_are_merged_too(self):
+        app = Recorder()
+
+        @app.get('/')
+        async def view(request):
+            request.g._vary = {'Foo'}
+            abort(404)
+
+        self.assertEqual(request(app).headers['Vary'], 'Foo')
+
+
+if __name__ == '__main__':
+    unittest.main()
