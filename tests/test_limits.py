@@ -282,6 +282,7 @@ def test_one_connection_too_many_ends_an_idle_one():
     async def test(app, connect):
         first = await connect()
         assert (await first.send(get()))[0] == 200
+        await asyncio.sleep(0.1)  # for the deadlines to differ
         second = await connect()
         assert (await second.send(get()))[0] == 200
         third = await connect()
