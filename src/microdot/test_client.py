@@ -307,8 +307,10 @@ def _encode_frame(opcode, payload):
         head = bytes([0x80 | opcode, 0xfe]) + size.to_bytes(2, 'big')
     else:
         head = bytes([0x80 | opcode, 0xff]) + size.to_bytes(8, 'big')
-    return head + _MASK + bytes([
-        payload[i] ^ _MASK[i & 3] for i in range(size)])
+    masked = bytearray(payload)
+    for i in range(size):
+        masked[i] ^= _MASK[i & 3]
+    return head + _MASK + masked
 
 
 def _take_frame(data):
