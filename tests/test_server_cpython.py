@@ -1,0 +1,332 @@
+"""What the server does on CPython only."""
+
+import asyncio
+import gc
+import logging
+import socket
+import threading
+import time
+
+import pytest
+
+from helpers import run
+from microdot import Microdot
+from serving import GET, Server, soon, until
+
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
+
+PATIENCE_S = 10
+
+
+def make_app():
+    app = Microdot()
+    app.sweep_interval = 0.05
+
+    @app.get('/')
+    async def index(request):
+        return 'hello'
+
+    return app
+
+
+def test_blocking_and_async_views_run_at_the_same_time():
+    # each waits for all the others
+    app = Microdot()
+    barrier = threading.Barrier(2)
+    met = asyncio.Event()
+    waiting = []
+
+    @app.get('/sync')
+    def sync_view(request):
+        barrier.wait(PATIENCE_S)
+        return 'sync'
+
+    @app.get('/async')
+    async def async_view(request):
+        waiting.append(1)
+        if len(waiting) == 2:
+            met.set()
+        await met.wait()
+        return 'async'
+
+    async def main():
+        async with Server(app) as server:
+            bodies = await asyncio.gather(*[
+                server.ask(b'GET /%s HTTP/1.1\r\nHost: a\r\n\r\n' % name)
+                for name in (b'sync', b'async', b'async', b'sync')])
+            assert [answer.body for answer in bodies] == [
+                b'sync', b'async', b'async', b'sync']
+
+    run(main())
+
+
+def test_blocking_view_does_not_stop_the_others():
+    app = make_app()
+    release = threading.Event()
+
+    @app.get('/block')
+    def block(request):
+        assert release.wait(PATIENCE_S)
+        return 'blocked'
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(b'GET /block HTTP/1.1\r\nHost: a\r\n\r\n')
+            for _ in range(3):
+                assert (await server.ask()).body == b'hello'
+            release.set()
+            assert (await client.answer()).body == b'blocked'
+
+    run(main())
+
+
+def test_blocking_generator_does_not_stop_the_others():
+    app = make_app()
+    release = threading.Event()
+
+    @app.get('/pieces')
+    async def pieces(request):
+        def generate():
+            yield 'a'
+            assert release.wait(PATIENCE_S)
+            yield 'b'
+        return generate()
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(b'GET /pieces HTTP/1.1\r\nHost: a\r\n\r\n')
+            await client.line(b'a\r\n')
+            assert (await server.ask()).body == b'hello'
+            release.set()
+            assert await client.line(b'\r\n0\r\n\r\n') == b'1\r\nb'
+
+    run(main())
+
+
+def test_async_generator_is_closed_when_the_client_leaves():
+    app = make_app()
+    log = []
+
+    @app.get('/stream')
+    async def stream(request):
+        try:
+            yield 'first'
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            log.append('finally')
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(b'GET /stream HTTP/1.1\r\nHost: a\r\n\r\n')
+            await client.line(b'first\r\n')
+            await client.close()
+            await asyncio.wait_for(server.idle(), 1)
+            assert log == ['finally']
+
+    run(main())
+
+
+def test_start_serving_false_gives_a_server_that_is_bound():
+    async def main():
+        app = make_app()
+        server = await app.start_server('127.0.0.1', 0, start_serving=False)
+        port = server.sockets[0].getsockname()[1]
+        task = asyncio.create_task(server.serve_forever())
+        reader, writer = await soon(asyncio.open_connection('127.0.0.1',
+                                                            port))
+        writer.write(GET)
+        assert (await soon(reader.readuntil(b'hello'))).startswith(
+            b'HTTP/1.1 200 OK\r\n')
+        server.close()
+        assert await soon(reader.read()) == b''
+        await soon(server.wait_closed())
+        await soon(task)
+        writer.close()
+        await writer.wait_closed()
+
+    run(main())
+
+
+def test_server_that_was_never_started_can_be_closed():
+    async def main():
+        app = make_app()
+        server = await app.start_server('127.0.0.1', 0, start_serving=False)
+        port = server.sockets[0].getsockname()[1]
+        server.close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(('127.0.0.1', port), 1).close()
+
+    run(main())
+
+
+def test_ipv6_is_served():
+    async def main():
+        app = make_app()
+        try:
+            server = await app.start_server('::1', 0, start_serving=False)
+        except OSError:
+            pytest.skip('no IPv6 here')
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            task = asyncio.create_task(server.serve_forever())
+            reader, writer = await soon(asyncio.open_connection('::1', port))
+            writer.write(GET)
+            await soon(reader.readuntil(b'hello'))
+            writer.close()
+            await writer.wait_closed()
+        await soon(task)
+
+    run(main())
+
+
+def test_port_can_be_bound_again_at_once():
+    # although connections of the last server are in TIME_WAIT
+    async def main():
+        app = make_app()
+        async with Server(app) as server:
+            await server.ask(b'GET / HTTP/1.1\r\nHost: a\r\n'
+                             b'Connection: close\r\n\r\n')
+        other = make_app()
+        task = asyncio.create_task(
+            other.start_server('127.0.0.1', server.port))
+        await until(lambda: other.server or task.done())
+        assert not task.done()
+        other.shutdown()
+        await soon(task)
+
+    run(main())
+
+
+def test_run_works_in_a_thread_other_than_the_first():
+    # where no handlers of signals can be set
+    app = make_app()
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        port = sock.getsockname()[1]
+    thread = threading.Thread(target=app.run, args=('127.0.0.1', port))
+    thread.start()
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            sock = socket.create_connection(('127.0.0.1', port), PATIENCE_S)
+            break
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    with sock:
+        loop_stop = b'GET /stop HTTP/1.1\r\nHost: a\r\n\r\n'
+
+        @app.get('/stop')
+        async def stop(request):
+            app.shutdown()
+            return 'bye'
+
+        sock.sendall(loop_stop)
+        assert sock.recv(1000).endswith(b'bye')
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+
+
+def test_error_of_a_view_goes_to_logging_once(caplog):
+    app = make_app()
+
+    @app.get('/fail')
+    async def fail(request):
+        raise ValueError('of the view')
+
+    async def main():
+        async with Server(app) as server:
+            del app.log_exception  # what Server keeps for itself
+            with caplog.at_level(logging.ERROR, 'microdot'):
+                answer = await server.ask(
+                    b'GET /fail HTTP/1.1\r\nHost: a\r\n\r\n')
+            assert answer.status == 500
+            assert b'of the view' not in answer.body
+
+    run(main())
+    assert len(caplog.records) == 1
+    assert caplog.records[0].exc_info[0] is ValueError
+
+
+def test_peers_errors_are_not_logged(caplog):
+    app = make_app()
+
+    async def main():
+        async with Server(app) as server:
+            del app.log_exception
+            await server.ask(b'nonsense\r\n\r\n')
+            for data in (b'', GET, GET[:9]):
+                client = await server.connect()
+                await client.send(data)
+                client.writer.transport.abort()
+            await server.idle()
+
+    run(main())
+    assert caplog.records == []
+
+
+def test_an_idle_connection_costs_no_task():
+    async def main():
+        app = make_app()
+        async with Server(app) as server:
+            before = len(asyncio.all_tasks())
+            clients = [await server.connect() for _ in range(20)]
+            for client in clients:
+                await client.send(GET)
+                await client.answer()
+            assert app.counters['open'] == 20
+            # but for the sweep
+            assert len(asyncio.all_tasks()) <= before + 1
+
+    run(main())
+
+
+def test_connections_are_freed_without_the_collector():
+    import weakref
+
+    async def main():
+        app = make_app()
+        async with Server(app) as server:
+            gc.collect()
+            gc.disable()
+            try:
+                client = await server.connect()
+                await client.send(GET)
+                await client.answer()
+                conn, = app.connections
+                seen = weakref.ref(conn)
+                del conn
+                await client.close()
+                await server.idle()
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                assert seen() is None
+            finally:
+                gc.enable()
+
+    run(main())
+
+
+@pytest.mark.skipif(not uvloop, reason='uvloop is missing')
+def test_uvloop_serves():
+    app = make_app()
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(GET + GET)
+            assert await client.bodies(2) == [b'hello', b'hello']
+            await client.close()
+
+    loop = uvloop.new_event_loop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
