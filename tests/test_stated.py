@@ -6,8 +6,10 @@ exceeded by ``test_limits.py``.
 
 import asyncio
 import datetime
+import http.client
 import io
 import pathlib
+import signal
 import ssl
 import subprocess
 import sys
@@ -22,6 +24,21 @@ from microdot.test_client import TestClient
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 FILES = TOP / 'tests' / 'files'
+#: A program whose handler waits for a signal, and then ends or does not.
+SLOW_PROGRAM = """\
+import asyncio, sys
+from microdot import Microdot
+app = Microdot()
+@app.get('/')
+async def slow(request):
+    print('running', flush=True)
+    while not app.closing:
+        await asyncio.sleep(0.01)
+    print('closing', flush=True)
+    await asyncio.sleep(0 if int(sys.argv[2]) else 60)
+    return 'finished'
+app.run('127.0.0.1', int(sys.argv[1]))
+"""
 #: A program that prints or logs a traceback.
 PROGRAM = """\
 import asyncio, logging, sys
@@ -532,6 +549,41 @@ def test_concurrency_mounted_applications_start_too(app):
     child.on_startup(lambda: ran.append('after'))
     exchange(app, b'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
     assert ran == ['before', 'after']
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('count', [1, 2])
+def test_concurrency_signals_shut_down(number, count):
+    port = check.free_port()
+    process = subprocess.Popen(
+        [sys.executable, '-c', SLOW_PROGRAM, str(port), str(2 - count)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={'PYTHONPATH': str(TOP / 'src')})
+    try:
+        result = []
+        thread = threading.Thread(target=lambda: result.append(
+            fetch_or_none('http://127.0.0.1:%d/' % port)))
+        thread.start()
+        # The handler says that it runs, and then that a signal has come.
+        for _ in range(count):
+            assert process.stdout.readline()
+            process.send_signal(number)
+        thread.join(PATIENCE)
+        assert result == ['finished' if count == 1 else None]
+        assert process.wait(PATIENCE) == 0
+        assert 'Traceback' not in process.stdout.read()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def fetch_or_none(url):
+    """Return the text at a URL, or ``None`` if the connection is cut."""
+    try:
+        return check.fetch(url)
+    except (OSError, http.client.HTTPException):
+        return None
 
 
 # ------------------------------------------------------------ the change log

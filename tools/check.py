@@ -184,10 +184,9 @@ def fetch(url):
         try:
             with opener.open(url, timeout=PATIENCE) as response:
                 return response.read().decode()
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            if time.monotonic() > deadline:
+        except urllib.error.URLError as error:
+            if (not isinstance(error.reason, ConnectionRefusedError)
+                    or time.monotonic() > deadline):
                 raise
             time.sleep(0.05)
 
