@@ -1,5 +1,6 @@
 """What happens around a handler: hooks, results, errors."""
 
+import asyncio
 import unittest
 
 from helpers import run
@@ -12,6 +13,11 @@ from microdot.microdot import (
 )
 from microdot.test_client import TestClient
 from peers import Recorder, converse
+
+try:
+    import contextvars
+except ImportError:
+    contextvars = None
 
 NEEDS_EVENT_LOOP = False
 
@@ -186,6 +192,51 @@ class TestViews(unittest.TestCase):
         self.assertEqual([request(app).text for i in range(2)], ['1', '1'])
 
 
+@unittest.skipIf(contextvars is None, 'needs threads')
+class TestThreads(unittest.TestCase):
+    def test_context_variables_reach_sync_views(self):
+        """S37: they were lost."""
+        variable = contextvars.ContextVar('variable', default='none')
+        app = Microdot()
+
+        @app.before_request
+        async def before(request):
+            variable.set('set')
+
+        app.get('/')(lambda request: variable.get())
+        self.assertEqual(request(app).text, 'set')
+
+    def test_sync_views_run_side_by_side(self):
+        import threading
+        app = Microdot()
+        barrier = threading.Barrier(3)
+        app.get('/')(lambda request: str(barrier.wait(5) >= 0))
+
+        async def main():
+            return [res.text for res in await asyncio.gather(*[
+                TestClient(app).get('/') for i in range(3)])]
+
+        self.assertEqual(run(main()), ['True'] * 3)
+
+    def test_sync_views_do_not_block_the_loop(self):
+        import threading
+        app = Microdot()
+        event = threading.Event()
+        app.get('/wait')(lambda request: str(event.wait(5)))
+
+        @app.get('/set')
+        async def view(request):
+            event.set()
+            return ''
+
+        async def main():
+            client = TestClient(app)
+            return (await asyncio.gather(
+                client.get('/wait'), client.get('/set')))[0].text
+
+        self.assertEqual(run(main()), 'True')
+
+
 class TestHooks(unittest.TestCase):
     def make(self):
         app = Recorder()
@@ -278,9 +329,11 @@ class TestHooks(unittest.TestCase):
                 self.assertEqual(self.log, ['before', 'after'])
 
     def test_before_hook_that_returns_nothing_lets_pass(self):
-        app = self.make()
-        app.before_request(nothing)
-        self.assertEqual(request(app).text, 'index')
+        """S35: an empty text did not."""
+        for result in (None, '', 0, {}):
+            app = self.make()
+            app.before_request(lambda request: result)
+            self.assertEqual(request(app).text, 'index')
 
     def test_first_before_hook_that_answers_is_the_last_to_run(self):
         app = self.make()
@@ -617,6 +670,14 @@ class TestDispatchRequest(unittest.TestCase):
         self.assertEqual(run(app.error_response(None, 404, 'x')), 'custom')
         self.assertEqual(run(app.error_response(None, 405, 'x')), ('x', 405))
         self.assertEqual(run(app.error_response(None, 405)), ('N/A', 405))
+
+
+class TestShutdown(unittest.TestCase):
+    def test_shutdown_before_start_does_nothing(self):
+        """S15: it was an AttributeError."""
+        app = Microdot()
+        app.shutdown()
+        app.shutdown()
 
 
 class TestVary(unittest.TestCase):

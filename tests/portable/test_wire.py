@@ -18,6 +18,7 @@ from microdot.microdot import (
     parse_head,
     parse_host,
     parse_token,
+    peer_address,
     urldecode,
     urlencode,
 )
@@ -230,6 +231,7 @@ class TestHeads(unittest.TestCase):
         self.assertEqual(lines, ['X-a:  b ', 'Y: c'])
 
     def test_bad_heads_are_refused(self):
+        """S7: many were taken, such as folded lines and any version."""
         for name, head, status in BAD_HEADS:
             with self.subTest(name=name):
                 self.assertEqual(status_of(parse_head, head), status)
@@ -286,6 +288,7 @@ class TestHeads(unittest.TestCase):
                 self.assertEqual(status_of(find_head, line + end), 414)
 
     def test_request_line_that_does_not_end_is_refused_at_the_limit(self):
+        """S4: the limit was looked at once the line was in memory."""
         self.limit('max_readline', 100)
         conn = Peer(Recorder(), [b'a'] * 1000)
         run(conn.serve())
@@ -314,6 +317,7 @@ class TestHeads(unittest.TestCase):
         self.assertEqual(find_head(head + b'\r\n\r\n'), len(head))
 
     def test_headers_one_byte_over_the_limit_are_refused(self):
+        """S3: there was no limit."""
         self.limit('max_readline', 50)
         self.limit('max_header_size', 100)
         head = b'GET / HTTP/1.0\r\nX: ' + b'a' * 46 + b'\r\nY: ' + b'b' * 47
@@ -333,6 +337,7 @@ class TestHeads(unittest.TestCase):
         self.assertEqual(len(parse_head(head)[4]), 5)
 
     def test_number_of_headers_one_over_the_limit_is_refused(self):
+        """S3: there was no limit."""
         self.limit('max_headers', 5)
         head = b'GET / HTTP/1.0' + b'\r\nX: y' * 6
         self.assertEqual(status_of(parse_head, head), 431)
@@ -346,6 +351,7 @@ class TestFraming(unittest.TestCase):
                                  (length, keep_alive))
 
     def test_bad_framing_is_refused(self):
+        """S7: two lengths, or a length and a coding, were taken."""
         for name, version, fields, status in BAD_FRAMINGS:
             with self.subTest(name=name):
                 self.assertEqual(status_of(parse_framing, version, fields),
@@ -372,6 +378,17 @@ class TestFraming(unittest.TestCase):
         for line in BAD_CHUNK_SIZES:
             with self.subTest(line=line):
                 self.assertRaises(ValueError, parse_chunk_size, line)
+
+
+class TestPeerAddress(unittest.TestCase):
+    def test_raw_address_of_a_board_is_decoded(self):
+        """S9: it was a buffer there."""
+        self.assertEqual(peer_address(b'\x02\x00\x04\xd2\x7f\0\0\x01'),
+                         ('127.0.0.1', 1234))
+
+    def test_tuple_is_kept(self):
+        for addr in (('127.0.0.1', 80), ('::1', 80, 0, 0), None):
+            self.assertIs(peer_address(addr), addr)
 
 
 class TestNames(unittest.TestCase):
@@ -510,6 +527,17 @@ class TestConversations(unittest.TestCase):
             b'GET /b HTTP/1.1\r\nHost: a\r\n\r\n'))
         self.assertEqual(got[:13], b'HTTP/1.1 400 ')
         self.assertEqual(got.count(b'HTTP/1.1 '), 1)
+
+    def test_nothing_is_answered_to_nothing(self):
+        """S10: a client that only connected was answered 400."""
+        app = make_app()
+        ran = []
+        app.after_error_request(lambda request, response: ran.append(1))
+        for pieces in ([], [b''], [b'\r\n'], [b'\r']):
+            with self.subTest(pieces=pieces):
+                self.assertEqual(run(converse(app, *pieces)), b'')
+        self.assertEqual(ran, [])
+        self.assertEqual(app.counters['requests'], 0)
 
     def test_unknown_expectation_is_refused(self):
         got = run(converse(make_app(), b'GET /a HTTP/1.1\r\nHost: a\r\n'
