@@ -78,7 +78,7 @@ def test_more_clients_than_connections_in_a_heap_of_64_kib(board, compiled):
     with serve_small(board, compiled) as child:
         with contextlib.ExitStack() as stack:
             socks = []
-            for _ in range(30):
+            for _ in range(14):
                 socks.append(stack.enter_context(child.connect()))
                 socks[-1].sendall(GET)
             for sock in socks:

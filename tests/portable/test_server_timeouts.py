@@ -156,11 +156,13 @@ class TestTimeouts(unittest.TestCase):
 
     def test_silent_body_is_answered_with_408(self):
         async def check(app, server, client):
+            clients = []
             for framing in (b'Content-Length: 9\r\n\r\nabc',
                             b'Transfer-Encoding: chunked\r\n\r\n9\r\nabc',
                             b'Transfer-Encoding: chunked\r\n\r\n9'):
-                other = await server.connect()
-                await other.send(POST + framing)
+                clients.append(await server.connect())
+                await clients[-1].send(POST + framing)
+            for other in clients:
                 answer = await other.answer()
                 self.assertEqual(answer.status, 408)
                 self.assertTrue(answer.closes)
