@@ -228,8 +228,9 @@ class ProtocolConnection(asyncio.Protocol):
             self._reading = None
 
     async def awrite(self, data):
-        if not self._lost:
-            self.transport.write(data)
+        if self._lost or self.transport.is_closing():
+            raise self.app.Disconnected
+        self.transport.write(data)
         self._burst += 1
         if self._burst > 64:
             # a long pipeline must not keep the others waiting
@@ -550,6 +551,7 @@ def install(core):
     core['_BAD_BYTE'] = BadByte
     core['reason_phrase'] = reason_phrase
     core['date_line'] = once_a_second(core['date_line'])
+    core['default_type'] = functools.lru_cache(core['default_type'])
     core['status_line'] = functools.lru_cache(core['status_line'])
     core['is_async'] = is_async
     core['invoke_handler'] = invoke_handler

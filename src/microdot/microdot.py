@@ -31,7 +31,7 @@ _BAD_DIGIT = re.compile('[^0-9]')
 _BAD_HEX = re.compile('[^0-9A-Fa-f]')
 _QUOTE_VALUE = re.compile('[^-/!$()*,:;@._~0-9A-Za-z]')
 _JOIN = 2048 if _BOARD else 65536  # bytes of body that join its head
-_QUOTE_URL = re.compile("[^-/?#@!$&'()*+,;=%:._~0-9A-Za-z[]")
+_QUOTE_URL = re.compile("[^-/?#@!$&'()*+,;=%:._~0-9A-Za-z\\[\\]]")
 
 
 # --- Port shims -------------------------------------------------------------
@@ -308,11 +308,9 @@ def parse_head(head):
         raise HTTPException(431)
     fields = {}
     for line in lines:
-        name, colon, value = line.partition(':')
+        name, value = line.split(':', 1)
         key = parse_token(name)
         value = value.strip(' \t')
-        if not colon:
-            raise ValueError('no colon')
         if key in fields:
             if key in ('host', 'content-length', 'transfer-encoding'):
                 raise ValueError('ambiguous')
@@ -417,6 +415,12 @@ def encode_lines(lines):
     return head + b'\r\n\r\n'
 
 
+def default_type(content_type):
+    # with the charset that text has here
+    return content_type if 'charset=' in content_type \
+        else content_type + '; charset=UTF-8'
+
+
 def encode_head(res, version, size, keep_alive):
     """Encode the head of a response as the server sends it.
 
@@ -424,16 +428,18 @@ def encode_head(res, version, size, keep_alive):
     :param version: of the request: ``'1.1'``, ``'1.0'``...
     :param size: bytes of the body; ``None`` when that is not known.
     :param keep_alive: whether the connection may stay open.
-    :return: ``(head, size, keep_alive, chunked)``.
+    :return: ``(head, size, keep_alive, chunked)``; *size* is that of the body
+             to send, or ``None``; *chunked* is ``None`` for a response that
+             must not have one.
     :raises ValueError: a header is not fit for the wire, or the handler's
                         own Content-Length is not that of the body.
     """
     status = res.status_code
     old = version == '1.0'
     # RFC 9110, sections 6.4.1 and 8.6: these never have a body or a length.
-    bare = res.is_bare()
+    bare = status < 200 or status == 204 or status == 304
     typed = bare or res.body is None
-    chunked = False
+    chunked = None if bare or res.is_head else False
     length = None
     dated = False
     lines = [status_line(status, res.reason)]
@@ -456,7 +462,8 @@ def encode_head(res, version, size, keep_alive):
         for item in value if isinstance(value, (list, tuple)) else (value,):
             lines.append('%s: %s' % (name, item))
     if not typed:
-        lines.append('Content-Type: ' + res.get_default_type())
+        lines.append('Content-Type: ' +
+                     default_type(res.default_content_type))
     if not bare:
         if size is None or res.is_head and length is not None:
             size = length
@@ -467,7 +474,7 @@ def encode_head(res, version, size, keep_alive):
         elif old:
             keep_alive = False
         else:
-            chunked = True
+            chunked = chunked is not None or None
             lines.append('Transfer-Encoding: chunked')
     if not dated:
         dated = date_line()
@@ -582,15 +589,17 @@ class Stream:
     async def readexactly(self, n):
         """Read *n* bytes.
 
-        :raises EOFError: there are fewer.
+        :raises EOFError: the body has fewer.
+        :raises Disconnected: the peer ended before that.
         """
-        data = bytearray()
-        while len(data) < n:
-            piece = await self.read(n - len(data))
-            if not piece:
-                raise EOFError()
-            data.extend(piece)
-        return bytes(data)
+        pieces = []
+        while n > 0:
+            data = await self.read(n)
+            if not data:
+                raise EOFError if self.length else Disconnected
+            pieces.append(data)
+            n -= len(data)
+        return b''.join(pieces)
 
     async def readline(self):
         """Read up to and including LF, less at the end, and never more than
@@ -669,6 +678,7 @@ class Connection(Stream):
     expect = None     # the peer waits for 100 Continue
     chunks = 0        # chunks so far
     done = True       # the body has been read
+    back = ()         # pieces of it that were put back
 
     def __init__(self, app, addr, sock=None):
         self.app = app
@@ -691,7 +701,8 @@ class Connection(Stream):
                     pass
                 elif _BOARD:
                     if app.ssl:
-                        sock = self.sock = app.ssl.wrap_socket(
+                        # the socket below is what has to be closed in the end
+                        sock = app.ssl.wrap_socket(
                             sock, server_side=True,
                             do_handshake_on_connect=False)
                     sock.setblocking(False)
@@ -748,11 +759,15 @@ class Connection(Stream):
         for i in range(0, len(data), 2048):
             piece = data[i:i + 2048]
             self.wait(self.app.stall_timeout)
-            if hasattr(writer, 'drain'):
-                writer.write(piece)
-                await self._peer(writer.drain())
-            else:
-                await self._peer(writer.awrite(piece))
+            try:
+                if hasattr(writer, 'drain'):
+                    writer.write(piece)  # boards: sends at once
+                    piece = writer.drain()
+                else:
+                    piece = writer.awrite(piece)
+            except OSError:
+                raise Disconnected
+            await self._peer(piece)
         self.deadline = 0
 
     def end(self):
@@ -919,6 +934,11 @@ class Connection(Stream):
                 data.extend(piece)
             return bytes(data)
         if self.length:
+            if self.back:
+                data = self.back.pop(0)
+                if len(data) > n:
+                    self.back.insert(0, data[n:])
+                return data[:n]
             if self.done:
                 return b''
             if self.expect:
@@ -1101,17 +1121,15 @@ class Request:
                 if length <= most:
                     self.body = await stream.readexactly(length)
             else:
-                body = bytearray()
-                while len(body) <= most:
-                    data = await stream.read(most + 1 - len(body))
+                pieces = []
+                while most >= 0:
+                    data = await stream.read(1024)
                     if not data:
-                        self.body = bytes(body)
+                        self.body = b''.join(pieces)
                         return
-                    body.extend(data)
-                # put it back, as the only chunk so far
-                stream.data = bytes(body) + stream.data[stream.pos:]
-                stream.pos = 0
-                stream.left += len(body)
+                    pieces.append(data)
+                    most -= len(data)
+                stream.back = pieces
 
     @property
     def stream(self):
@@ -1267,20 +1285,20 @@ class Response:
                             or the name is not a token.
         """
         parse_token(cookie)
-        if expires and not isinstance(expires, str):
+        if not isinstance(expires, (str, type(None))):
             expires = http_date(expires)
         text = '%s=%s' % (cookie, value)
         breaks = 0
         for name, value in (
                 ('Path', path), ('Domain', domain), ('Expires', expires),
-                ('Max-Age', max_age), ('Secure', secure),
-                ('HttpOnly', http_only), ('Partitioned', partitioned),
-                ('SameSite', same_site)):
-            if value or value == 0 and value is not False:
+                ('Max-Age', None if max_age is None else str(max_age)),
+                ('Secure', secure and 1), ('HttpOnly', http_only and 1),
+                ('Partitioned', partitioned and 1), ('SameSite', same_site)):
+            if value:
                 text += '; ' + name
                 breaks += 1
-                if value is not True:
-                    text += '=%s' % value
+                if value != 1:
+                    text += '=' + value
         if text.count(';') != breaks or _bad_text(text.encode(), 0):
             raise ValueError('bad character in a cookie')
         cookies = self.headers.get('Set-Cookie', [])
@@ -1294,21 +1312,13 @@ class Response:
         kwargs['max_age'] = 0
         self.set_cookie(cookie, '', **kwargs)
 
-    def is_bare(self):
-        # 1xx, 204 and 304 never have a body (RFC 9110, section 6.4.1)
-        return self.status_code < 200 or self.status_code in (204, 304)
-
-    def get_default_type(self):
-        content_type = self.default_content_type
-        return content_type if 'charset=' in content_type \
-            else content_type + '; charset=UTF-8'
-
     def complete(self):
         """Fill in ``Content-Length`` (for a body of ``bytes``) and
         ``Content-Type`` where the headers lack them."""
         if isinstance(self.body, bytes):
             self.headers.setdefault('Content-Length', str(len(self.body)))
-        self.headers.setdefault('Content-Type', self.get_default_type())
+        self.headers.setdefault('Content-Type',
+                                default_type(self.default_content_type))
 
     async def write(self, stream):
         """Write the response to a stream with ``awrite``, as HTTP/1.0 and
@@ -1339,8 +1349,6 @@ class Response:
         body = self.body
         if hasattr(body, '__aiter__'):
             return body.__aiter__()
-        if hasattr(body, '__anext__'):
-            return body
         if not hasattr(body, 'read'):
             if isinstance(body, (str, bytes, bytearray, memoryview)):
                 body = [body] if body else ()
@@ -1749,10 +1757,15 @@ class Microdot:
         # Returns the route for a request, or None, and the methods of all
         # that match its path.
         method = req.method.upper()
+        path = req._path
         found = None
         allow = []
-        for route in self.candidates(req._path):
-            args = route[1].match(req._path)
+        for route in self.candidates(path):
+            pattern = route[1]
+            if pattern.static:
+                args = {} if pattern.static == path else None
+            else:
+                args = pattern.match(path)
             if args is not None:
                 methods = route[0]
                 if not found or method in methods:
@@ -1968,6 +1981,7 @@ class Microdot:
                 conn.length = length
                 conn.left = max(length, 0)
                 conn.done = not length
+                conn.back = ()
                 conn.chunks = 0
                 expect = version != '1.0' and fields.get('expect')
                 conn.expect = length and expect
@@ -2006,7 +2020,7 @@ class Microdot:
     async def _respond(self, conn, req, res, version, keep):
         # Write a response; tell whether the connection may go on.
         while True:
-            res.is_head = is_head = req is not None and req.method == 'HEAD'
+            res.is_head = req is not None and req.method == 'HEAD'
             pieces = None
             try:
                 body = res.body or b''
@@ -2032,7 +2046,7 @@ class Microdot:
                     self.log_exception(req, exc)
                     res = Response('Internal server error', 500,
                                    {'Content-Type': 'text/plain'})
-        bare = is_head or res.is_bare()
+        bare = chunked is None
         if not pieces:
             if bare:
                 body = b''
