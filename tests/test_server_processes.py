@@ -5,6 +5,7 @@ import json
 import shutil
 import signal
 import subprocess
+import time
 import zlib
 
 import pytest
@@ -119,6 +120,16 @@ def check_download(server):
     assert response.getheader('Transfer-Encoding') == 'chunked'
     assert body == b''.join(b'%07d\n' % i + b'.' * 1016 for i in range(1024))
     assert len(body) == MEGABYTE
+
+
+def test_pieces_of_a_stream_do_not_wait_for_acknowledgements(server):
+    # Nagle's algorithm and delayed acknowledgements make that 40 ms each
+    with server.connect() as sock:
+        start = time.monotonic()
+        for _ in range(25):
+            sock.sendall(b'GET /download/1 HTTP/1.1\r\nHost: a\r\n\r\n')
+            servers.read_until(sock, b'\r\n0\r\n\r\n')
+        assert time.monotonic() - start < 0.6
 
 
 @needs_curl

@@ -100,21 +100,24 @@ class TestTimeouts(unittest.TestCase):
         serve(check, head_timeout=0.1)
 
     def test_head_deadline_is_not_extended_by_further_bytes(self):
+        async def drip(client):
+            try:
+                await client.send(b'GET / HTTP/1.1\r\nX: ')
+                while True:
+                    await client.send(b'a')
+                    await asyncio.sleep(0.03)
+            except OSError:
+                pass
+
         async def check(app, server, client):
-
-            async def drip():
-                try:
-                    await client.send(b'GET / HTTP/1.1\r\nX: ')
-                    while True:
-                        await client.send(b'a')
-                        await asyncio.sleep(0.03)
-                except OSError:
-                    pass
-
-            task = asyncio.create_task(drip())
-            answer = await client.answer()
-            self.assertEqual(answer.status, 408)
-            task.cancel()
+            # the first request of a connection, and the second of another
+            other = await server.connect()
+            await other.send(GET)
+            await other.answer()
+            for each in (client, other):
+                task = asyncio.create_task(drip(each))
+                self.assertEqual((await each.answer()).status, 408)
+                task.cancel()
 
         serve(check, head_timeout=0.2)
 
