@@ -142,6 +142,9 @@ class Answer:
     def __init__(self, head):
         lines = head.decode().split('\r\n')
         self.version, status, self.reason = lines[0].split(' ', 2)
+        if self.version not in ('HTTP/1.0', 'HTTP/1.1'):
+            # such as what is left of the response before
+            raise AssertionError('no status line: %r' % lines[0])
         self.status = int(status)
         self.headers = {}
         for line in lines[1:]:
