@@ -120,6 +120,13 @@ def _resolve(path, location):
 
 # --- Wire: responses --------------------------------------------------------
 
+def _number(text):
+    # int() also takes a sign
+    if not text.isdigit():
+        raise ValueError('not a number: ' + text)
+    return int(text)
+
+
 def _decode_chunks(data):
     # Returns the content of a chunked body, and what follows it.
     body = b''
@@ -201,7 +208,7 @@ class TestResponse:
         if version[:5] != 'HTTP/' or len(status) != 3:
             raise ValueError('not a status line: ' + start)
         self.http_version = version[5:]
-        self.status_code = int(status)
+        self.status_code = _number(status)
         if reason != reason_phrase(self.status_code):
             self.reason = reason
         headers = self.headers
@@ -230,7 +237,7 @@ class TestResponse:
         if chunked:
             self.body, data = _decode_chunks(data)
             return data
-        size = len(data) if size is None else int(size)
+        size = len(data) if size is None else _number(size)
         if size > len(data):
             raise ValueError('%d bytes of a body of %d' % (len(data), size))
         self.body = data[:size]

@@ -325,6 +325,8 @@ class TestResponses(unittest.TestCase):
     def test_malformed_responses_are_errors(self):
         for wire in (
                 b'', b'HTTP/1.1 200 OK\r\n', b'foo\r\n\r\n',
+                b'HTTP/1.1 +20 OK\r\n\r\n',
+                b'HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nfoo',
                 b'HTTP/1.1 20 OK\r\n\r\n', b'HTTP/1.1 abc OK\r\n\r\n',
                 b'HTTP/1.1 100 Continue\r\n\r\n',
                 b'HTTP/1.1 200 OK\r\nX\r\n\r\n',
