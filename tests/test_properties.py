@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from microdot.microdot import (
+    AsyncBytesIO,
     Connection,
     Disconnected,
     HTTPException,
@@ -25,6 +26,7 @@ from microdot.microdot import (
     urldecode,
     urlencode,
 )
+from microdot.test_client import TestResponse
 
 # How long an example takes says nothing here.
 settings.register_profile('wire', deadline=None)
@@ -287,6 +289,38 @@ def test_any_response_has_one_head_or_is_refused(headers, status, reason,
     assert len(lines) >= len(headers) - 4
     for line in lines:
         assert b'\r' not in line and b'\n' not in line and b'\0' not in line
+
+
+@given(st.sampled_from([
+    b'HTTP/1.1 200 OK\r\n', b'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204\r\n',
+    b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n',
+    b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n',
+    b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n', b'']),
+       ANY_BYTES, st.booleans())
+def test_any_response_is_parsed_by_the_client_or_refused(head, data, is_head):
+    try:
+        res = TestResponse.parse(head + data, is_head)
+    except ValueError:
+        return
+    assert 100 <= res.status_code <= 999
+    assert res.text is None or isinstance(res.text, str)
+    try:
+        res.events
+    except ValueError:
+        pass  # a text that is not UTF-8, a time that is none
+
+
+@settings(max_examples=50)
+@given(HEAD_START, ANY_BYTES)
+@example(b'', b'')
+@example(b'', b'\r\n')
+def test_any_stream_gives_a_request_or_an_error(start, data):
+    stream = AsyncBytesIO(start + data)
+    try:
+        req = asyncio.run(Request.create(None, stream, None, None))
+    except (ValueError, EOFError):
+        return
+    assert req is None or isinstance(req.path, str)
 
 
 @given(st.integers(0, 2 ** 32))

@@ -414,11 +414,18 @@ class TestBodies(SettingsTestCase):
         for pieces in (['foo'], ['foo', 'bar', 'baz']):
             with self.subTest(pieces=pieces):
                 app = Recorder()
-                got = get(Response(iter(pieces), 200,
-                                   {'Content-Length': '6'}), app=app)
+
+                @app.get('/')
+                async def view(request):
+                    return Response(iter(pieces), 200,
+                                    {'Content-Length': '6'})
+
+                got = run(converse(
+                    app, b'GET / HTTP/1.1\r\nHost: a\r\n\r\n' * 2))
                 body = got.partition(b'\r\n\r\n')[2]
                 self.assertTrue(len(body) <= 6, body)
                 self.assertEqual(got.count(b'HTTP/1.1 '), 1)
+                self.assertEqual(len(app.logged), 1)
 
     def test_stream_of_the_promised_length_is_not_chunked(self):
         got = get(Response(iter(['foo', 'bar']), 200,

@@ -449,6 +449,11 @@ CONVERSATIONS = [
     ('chunks with trailers',
      b'POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
      b'1\r\nx\r\n0\r\nHost: b\r\nX: y\r\n\r\n', answer(b'a:x')),
+    ('chunks, then chunks',
+     b'POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+     b'1\r\nx\r\n0\r\n\r\n'
+     b'POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+     b'1\r\ny\r\n0\r\n\r\n', answer(b'a:x') + answer(b'b:y')),
     ('no chunks',
      b'POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
      b'0\r\n\r\n', answer(b'a:')),
@@ -505,7 +510,7 @@ class TestConversations(unittest.TestCase):
     def test_truncated_requests_are_never_answered(self):
         # but for what came before them
         app = make_app()
-        for name, wire, expected in CONVERSATIONS[:1] + CONVERSATIONS[4:6]:
+        for name, wire, expected in CONVERSATIONS[:1] + CONVERSATIONS[4:7]:
             with self.subTest(name=name):
                 for cut in range(1, len(wire)):
                     got = run(converse(app, wire[:cut]))
@@ -538,6 +543,27 @@ class TestConversations(unittest.TestCase):
                 self.assertEqual(run(converse(app, *pieces)), b'')
         self.assertEqual(ran, [])
         self.assertEqual(app.counters['requests'], 0)
+
+    def test_nothing_is_answered_after_a_request_that_was_refused(self):
+        for head in (b'GET /%ff HTTP/1.1\r\nHost: a\r\n\r\n',
+                     b'GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n',
+                     b'GET / HTTP/1.1\r\n\r\n',
+                     b'GET / HTTP/2.0\r\n\r\n'):
+            with self.subTest(head=head):
+                got = run(converse(
+                    make_app(), head + b'GET /b HTTP/1.1\r\nHost: a\r\n\r\n'))
+                self.assertEqual(got[:10], b'HTTP/1.1 4' if b'2.0' not in head
+                                 else b'HTTP/1.1 5')
+                self.assertIn(b'\r\nConnection: close\r\n', got)
+                self.assertEqual(got.count(b'HTTP/1.1 '), 1)
+
+    def test_body_that_nobody_wants_is_not_asked_for(self):
+        app = Recorder()
+        got = run(converse(
+            app, b'POST /unknown HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n'
+            b'Expect: 100-continue\r\n\r\n'))
+        self.assertEqual(got[:13], b'HTTP/1.1 404 ')
+        self.assertIn(b'\r\nConnection: close\r\n', got)
 
     def test_unknown_expectation_is_refused(self):
         got = run(converse(make_app(), b'GET /a HTTP/1.1\r\nHost: a\r\n'
