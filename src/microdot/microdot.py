@@ -30,8 +30,10 @@ _BAD_BYTE = re.compile(b'[^\t\r\n -~\x80-\xff]')
 _BAD_DIGIT = re.compile('[^0-9]')
 _BAD_HEX = re.compile('[^0-9A-Fa-f]')
 _QUOTE_VALUE = re.compile('[^-/!$()*,:;@._~0-9A-Za-z]')
-_JOIN = 2048 if _BOARD else 65536  # bytes of body that join its head
 _QUOTE_URL = re.compile("[^-/?#@!$&'()*+,;=%:._~0-9A-Za-z\\[\\]]")
+
+# Bytes read or joined at once. Boards: a full heap has few larger pieces.
+_PIECE = 512 if _BOARD else 65536
 
 
 # --- Port shims -------------------------------------------------------------
@@ -601,20 +603,25 @@ class Stream:
             n -= len(data)
         return b''.join(pieces)
 
+    async def readuntil(self, separator=b'\n'):
+        """Read up to and including a separator, less at the end, and never
+        more than ``Request.max_readline`` bytes."""
+        data = piece = b' '
+        while piece and len(data) <= Request.max_readline and \
+                data[1:][-len(separator):] != separator:
+            piece = await self.read(1)
+            data += piece
+        return data[1:]
+
     async def readline(self):
-        """Read up to and including LF, less at the end, and never more than
-        ``Request.max_readline`` bytes."""
-        line = data = b' '
-        while data and data != b'\n' and len(line) <= Request.max_readline:
-            data = await self.read(1)
-            line += data
-        return line[1:]
+        """Read a line: up to and including LF, see :meth:`readuntil`."""
+        return await self.readuntil()
 
     def __aiter__(self):
         return self
 
     async def __anext__(self):
-        data = await self.read(1024 if _BOARD else 65536)
+        data = await self.read(_PIECE)
         if not data:
             raise StopAsyncIteration
         return data
@@ -632,16 +639,6 @@ class AsyncBytesIO(Stream):
 
     async def readline(self):
         return self.stream.readline()
-
-    async def readuntil(self, separator=b'\n'):
-        data = b''
-        piece = data
-        while not data.endswith(separator):
-            piece = self.stream.read(1)
-            if not piece:
-                break
-            data += piece
-        return data
 
     async def awrite(self, data):
         return self.stream.write(data)
@@ -722,8 +719,8 @@ class Connection(Stream):
             # ours: a client that left, or a shutdown
             if not (self.gone or app.closing):
                 raise
-        except OSError:
-            pass  # a socket that was of no use from the start
+        except (OSError, MemoryError):
+            pass  # not to be served
         except Exception as exc:
             app.log_exception(None, exc)
         finally:
@@ -744,7 +741,7 @@ class Connection(Stream):
 
     async def fill(self):
         """Read some more of what the peer sent; ``False`` at its end."""
-        data = await self._peer(self.reader.read(1024))
+        data = await self._peer(self.reader.read(_PIECE))
         if self.pos < len(self.data):
             self.data = self.data[self.pos:] + data
         else:
@@ -1123,7 +1120,7 @@ class Request:
             else:
                 pieces = []
                 while most >= 0:
-                    data = await stream.read(1024)
+                    data = await stream.read(_PIECE)
                     if not data:
                         self.body = b''.join(pieces)
                         return
@@ -1589,14 +1586,9 @@ class URLPattern:
 
 # --- The application --------------------------------------------------------
 
-def _adder(name, doc):
-    # A decorator that appends to a list of the application's. What a child
-    # mounted without local=True registers is also its parent's.
+def _adder(name):
     def add(self, f):
-        getattr(self, name).append(f)
-        for parent, _, local in self._parents:
-            if not local:
-                add(parent, f)
+        self._add(name, f)
         return f
     return add
 
@@ -1656,6 +1648,7 @@ class Microdot:
         # tuples (methods, pattern, handler, prefix, subapp, local apps,
         # max_content_length)
         self._routes = []
+        self._added = []    # (name, value, key) of all that was registered
         self._mounts = []   # (subapp, prefix, local)
         self._parents = []  # (parent, prefix, local)
 
@@ -1676,10 +1669,13 @@ class Microdot:
                                    ``Request.max_content_length``.
         :raises ValueError: the pattern is malformed.
         """
+        pattern = URLPattern(url_pattern)
+
         def decorated(f):
-            self._add_route(
+            pattern.compile()
+            self._add('_routes', (
                 [method.upper() for method in methods or ('GET',)],
-                url_pattern, f, '', None, (), max_content_length)
+                pattern, f, '', None, (), max_content_length))
             return f
         return decorated
 
@@ -1690,25 +1686,44 @@ class Microdot:
     delete = _method('DELETE')
     query = _method('QUERY')
 
-    before_request = _adder('before_request_handlers', '')
-    after_request = _adder('after_request_handlers', '')
-    after_error_request = _adder('after_error_request_handlers', '')
-    on_startup = _adder('startup_handlers', '')
-    on_shutdown = _adder('shutdown_handlers', '')
+    before_request = _adder('before_request_handlers')
+    after_request = _adder('after_request_handlers')
+    after_error_request = _adder('after_error_request_handlers')
+    on_startup = _adder('startup_handlers')
+    on_shutdown = _adder('shutdown_handlers')
 
     def errorhandler(self, status_code_or_exception_class):
         """Decorator: answer with ``f(request)`` for a status code, or
         ``f(request, exception)`` for a class of exceptions."""
         def decorated(f):
-            self._add_error_handler(status_code_or_exception_class, f)
+            self._add('error_handlers', f, status_code_or_exception_class)
             return f
         return decorated
 
-    def _add_error_handler(self, key, f):
-        self.error_handlers[key] = f
-        for parent, _, local in self._parents:
-            if not local:
-                parent._add_error_handler(key, f)
+    def _add(self, name, value, key=None):
+        # Registers something, here and with the applications above.
+        self._added.append((name, value, key))
+        where = getattr(self, name)
+        if key is None:
+            where.append(value)
+        else:
+            where[key] = value
+        for parent in self._parents:
+            parent[0]._inherit(self, parent, name, value, key)
+
+    def _inherit(self, subapp, mount, name, value, key):
+        # Registers what a mounted application has registered.
+        _, url_prefix, local = mount
+        if name == '_routes':
+            methods, pattern, f, prefix, inner, chain, limit = value
+            pattern = URLPattern(
+                url_prefix + '/' + pattern.url_pattern.lstrip('/'))
+            pattern.compile()
+            value = (methods, pattern, f, url_prefix + prefix, inner or subapp,
+                     (subapp,) + chain if local else chain, limit)
+        elif local and name[:2] not in ('st', 'sh'):  # start-up, shut-down
+            return
+        self._add(name, value, key)
 
     def mount(self, subapp, url_prefix='', local=False):
         """Make the routes of another application this one's, now and later.
@@ -1718,34 +1733,10 @@ class Microdot:
                       own. Otherwise they apply to all of this application.
         """
         self._mounts.append((subapp, url_prefix, local))
-        subapp._parents.append((self, url_prefix, local))
-        for route in subapp._routes:
-            self._add_mounted(subapp, url_prefix, local, route)
-        if not local:
-            for add in ('before_request', 'after_request',
-                        'after_error_request'):
-                for f in getattr(subapp, add + '_handlers'):
-                    getattr(self, add)(f)
-            for key in subapp.error_handlers:
-                self._add_error_handler(key, subapp.error_handlers[key])
-        for add in ('startup', 'shutdown'):
-            for f in getattr(subapp, add + '_handlers'):
-                getattr(self, 'on_' + add)(f)
-
-    def _add_mounted(self, subapp, url_prefix, local, route):
-        methods, pattern, f, prefix, inner, chain, limit = route
-        self._add_route(
-            methods, url_prefix + '/' + pattern.url_pattern.lstrip('/'), f,
-            url_prefix + prefix, inner or subapp,
-            (subapp,) + chain if local else chain, limit)
-
-    def _add_route(self, methods, url_pattern, *route):
-        pattern = URLPattern(url_pattern)
-        pattern.compile()
-        route = (methods, pattern) + route
-        self._routes.append(route)
-        for parent, url_prefix, local in self._parents:
-            parent._add_mounted(self, url_prefix, local, route)
+        mount = self, url_prefix, local
+        subapp._parents.append(mount)
+        for added in subapp._added:
+            self._inherit(subapp, mount, *added)
 
     # Dispatch
 
@@ -2050,7 +2041,7 @@ class Microdot:
         if not pieces:
             if bare:
                 body = b''
-            if len(body) < _JOIN:
+            if len(body) < 2 * _PIECE:
                 await conn.awrite(head + body)
             else:
                 await conn.awrite(head)
@@ -2205,7 +2196,7 @@ class Microdot:
         self.ssl = ssl
         self.debug = debug
         info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
-        self.server = sock = socket.socket(info[0])
+        self.server = sock = socket.socket(*info[:3])
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         except (AttributeError, OSError):
@@ -2284,10 +2275,7 @@ class Microdot:
         if self._event:
             self._event.set()
 
-    @staticmethod
-    def abort(status_code, reason=None, headers=None):
-        """See :func:`abort`."""
-        abort(status_code, reason, headers)
+    abort = staticmethod(abort)
 
 
 # --- The server -------------------------------------------------------------
@@ -2298,7 +2286,13 @@ async def accept(listener):
         return await asyncio.get_running_loop().sock_accept(listener)
     # reading nothing waits for there being something
     await asyncio.StreamReader(listener).read(0)
-    return listener.accept()
+    sock, addr = listener.accept()
+    try:
+        # or else the pieces of a stream wait for acknowledgements
+        sock.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
+    except (AttributeError, OSError):
+        pass
+    return sock, addr
 
 
 def run_loop(app, main):
