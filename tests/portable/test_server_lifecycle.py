@@ -33,8 +33,8 @@ class Forever:
 
 def make_app():
     app = Microdot()
-    app.sweep_interval = 0.05
-    app.drain_timeout = 0.1
+    app.sweep_interval = 0.02
+    app.drain_timeout = 0.05
     app.release = asyncio.Event()
     app.log = []
 
@@ -121,7 +121,7 @@ class TestShutdown(unittest.TestCase):
     def test_slow_handler_and_stream_are_cancelled_after_the_grace(self):
         async def main():
             app = make_app()
-            app.shutdown_timeout = 0.2
+            app.shutdown_timeout = 0.1
             async with Server(app) as server:
                 slow = await server.connect()
                 await slow.send(ask(b'/wait'))
@@ -200,7 +200,7 @@ class TestShutdown(unittest.TestCase):
 class TestStart(unittest.TestCase):
     def test_again_in_the_same_loop_and_in_another(self):
         app = make_app()
-        app.keep_alive_timeout = 0.1
+        app.keep_alive_timeout = 0.05
 
         async def main():
             app.release = asyncio.Event()
@@ -265,33 +265,6 @@ class TestStart(unittest.TestCase):
                 app.release.set()
                 await client.answer()
             task.cancel()
-
-        run(main())
-
-    def test_flood_of_pipelined_requests_lets_others_run(self):
-        async def main():
-            app = make_app()
-            app.max_requests = 100000
-            async with Server(app) as server:
-                client = await server.connect()
-                turns = []
-
-                async def turn():
-                    while True:
-                        turns.append(1)
-                        await asyncio.sleep(0)
-
-                async def flood():
-                    for count in range(100):
-                        await client.send(GET * 5)
-
-                tasks = [asyncio.create_task(turn()),
-                         asyncio.create_task(flood())]
-                for count in range(500):
-                    await client.answer()
-                for task in tasks:
-                    task.cancel()
-                self.assertTrue(len(turns) > 20)
 
         run(main())
 

@@ -43,8 +43,8 @@ class Flood:
 
 def make_app():
     app = Microdot()
-    app.sweep_interval = 0.05
-    app.drain_timeout = 0.1
+    app.sweep_interval = 0.02
+    app.drain_timeout = 0.05
     app.release = asyncio.Event()
 
     @app.route('/', methods=['GET', 'POST'])
@@ -97,7 +97,7 @@ class TestTimeouts(unittest.TestCase):
             await server.idle()
             self.assertEqual(app.counters['timed_out'], 1)
 
-        serve(check, head_timeout=0.1)
+        serve(check, head_timeout=0.05)
 
     def test_head_deadline_is_not_extended_by_further_bytes(self):
         async def drip(client):
@@ -119,7 +119,7 @@ class TestTimeouts(unittest.TestCase):
                 self.assertEqual((await each.answer()).status, 408)
                 task.cancel()
 
-        serve(check, head_timeout=0.2)
+        serve(check, head_timeout=0.1)
 
     def test_head_in_slow_pieces_within_the_deadline_is_served(self):
         async def check(app, server, client):
@@ -128,7 +128,7 @@ class TestTimeouts(unittest.TestCase):
                 await asyncio.sleep(0.06)
             self.assertEqual((await client.answer()).body, b'hello')
 
-        serve(check, head_timeout=5, keep_alive_timeout=0.1)
+        serve(check, head_timeout=5, keep_alive_timeout=0.05)
 
     def test_silence_is_closed_without_an_answer(self):
         async def check(app, server, client):
@@ -136,7 +136,7 @@ class TestTimeouts(unittest.TestCase):
             self.assertTrue(await other.closed())
             self.assertEqual(app.counters['requests'], 0)
 
-        serve(check, head_timeout=0.1)
+        serve(check, head_timeout=0.05)
 
     def test_idle_connection_is_closed_without_an_answer(self):
         async def check(app, server, client):
@@ -146,7 +146,7 @@ class TestTimeouts(unittest.TestCase):
             self.assertEqual(app.counters['requests'], 1)
             self.assertEqual(app.counters['timed_out'], 1)
 
-        serve(check, keep_alive_timeout=0.1)
+        serve(check, keep_alive_timeout=0.05)
 
     def test_half_a_head_on_an_idle_connection_is_answered_with_408(self):
         async def check(app, server, client):
@@ -155,7 +155,7 @@ class TestTimeouts(unittest.TestCase):
             self.assertEqual((await client.answer()).status, 408)
             self.assertTrue(await client.closed())
 
-        serve(check, head_timeout=0.1)
+        serve(check, head_timeout=0.05)
 
     def test_silent_body_is_answered_with_408(self):
         async def check(app, server, client):
@@ -171,7 +171,7 @@ class TestTimeouts(unittest.TestCase):
                 self.assertTrue(answer.closes)
                 self.assertTrue(await other.closed())
 
-        serve(check, stall_timeout=0.1, drain_timeout=0.1)
+        serve(check, stall_timeout=0.05, drain_timeout=0.05)
 
     def test_slow_body_that_goes_on_is_served(self):
         async def check(app, server, client):
@@ -211,7 +211,7 @@ class TestTimeouts(unittest.TestCase):
             self.assertEqual(app.counters['timed_out'], 1)
             self.assertEqual(app.streams, 0)
 
-        serve(check, stall_timeout=0.1)
+        serve(check, stall_timeout=0.05)
 
     def test_no_timeout_is_a_choice(self):
         async def check(app, server, client):
