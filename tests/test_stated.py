@@ -541,8 +541,6 @@ def test_concurrency_a_failing_start_stops_the_server(app):
         asyncio.run(app.start_server('127.0.0.1', check.free_port()))
 
 
-@pytest.mark.xfail(
-    strict=True, reason='mount(local=True) misses what is registered later')
 def test_concurrency_mounted_applications_start_too(app):
     ran = []
     child = Microdot()
