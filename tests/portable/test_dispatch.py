@@ -3,6 +3,7 @@
 import asyncio
 import unittest
 
+import microdot.microdot as core
 from helpers import run
 from microdot.microdot import (
     HTTPException,
@@ -670,6 +671,27 @@ class TestDispatchRequest(unittest.TestCase):
         self.assertEqual(run(app.error_response(None, 404, 'x')), 'custom')
         self.assertEqual(run(app.error_response(None, 405, 'x')), ('x', 405))
         self.assertEqual(run(app.error_response(None, 405)), ('N/A', 405))
+
+
+class TestDebug(unittest.TestCase):
+    def lines(self, debug):
+        lines = []
+        core.print = lambda *args: lines.append(
+            ' '.join([str(arg) for arg in args]))
+        self.addCleanup(delattr, core, 'print')
+        app = Microdot()
+        app.debug = debug
+        app.get('/a')(lambda request: '')
+        request(app, '/a?b')
+        request(app, '/c')
+        self.doCleanups()
+        return lines
+
+    def test_requests_are_printed(self):
+        self.assertEqual(self.lines(True), ['GET /a 200', 'GET /c 404'])
+
+    def test_requests_are_not_printed_by_default(self):
+        self.assertEqual(self.lines(False), [])
 
 
 class TestShutdown(unittest.TestCase):

@@ -288,6 +288,17 @@ class TestMethods(unittest.TestCase):
             self.assertEqual(request(app, 'HEAD', '/').headers['X'], 'HEAD')
             self.assertEqual(request(app, 'GET', '/').headers['X'], 'GET')
 
+    def test_explicit_head_may_tell_a_length(self):
+        app = Recorder()
+
+        @app.route('/', methods=['HEAD'])
+        async def view(request):
+            return '', 200, {'Content-Length': '1000'}
+
+        res = request(app, 'HEAD', '/')
+        self.assertEqual(res.status_code, 200)
+        self.assertEqual(res.headers['Content-Length'], '1000')
+
     def test_head_without_get_is_405(self):
         app = make_app(('/', 'POST'))
         res = request(app, 'HEAD', '/')

@@ -55,6 +55,8 @@ HEADS = [
      'GET', '/', '1.0', {'x': '\u20ac'}),
     ('other bytes above ASCII', b'GET / HTTP/1.0\r\nX: \xe9',
      'GET', '/', '1.0', {'x': '\xe9'}),
+    ('a space that is not ASCII', b'GET / HTTP/1.0\r\nX: \xa0a\xa0',
+     'GET', '/', '1.0', {'x': '\xa0a\xa0'}),
     ('names of any case', b'GET / HTTP/1.1\r\nhOST: a\r\nX-Y: Z',
      'GET', '/', '1.1', {'host': 'a', 'x-y': 'Z'}),
     ('a repeated header', b'GET / HTTP/1.0\r\nX: a\r\nY: c\r\nx: b',
