@@ -1,5 +1,6 @@
 """The same application, served by every interpreter as a process."""
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -51,16 +52,15 @@ def curl(*args):
 # ------------------------------------------------------------- good clients
 
 def test_http_client_sends_two_requests_on_one_connection(server):
-    client = http.client.HTTPConnection('127.0.0.1', server.port, 20)
-    client.connect()
-    sock = client.sock
-    for _ in range(2):
-        client.request('GET', '/')
-        response = client.getresponse()
-        assert (response.status, response.version) == (200, 11)
-        assert response.read() == b'hello'
-        assert client.sock is sock
-    client.close()
+    with http_client(server) as client:
+        client.connect()
+        sock = client.sock
+        for _ in range(2):
+            client.request('GET', '/')
+            response = client.getresponse()
+            assert (response.status, response.version) == (200, 11)
+            assert response.read() == b'hello'
+            assert client.sock is sock
 
 
 def test_three_pipelined_requests(server):
@@ -98,28 +98,32 @@ def test_upload_and_download_of_a_megabyte(server):
 def check_upload(server):
     body = bytes(range(256)) * 4096
     for chunked in (False, True):
-        client = http.client.HTTPConnection('127.0.0.1', server.port, 20)
         pieces = (body[i:i + 5000] for i in range(0, len(body), 5000))
-        client.request('POST', '/upload', body=pieces if chunked else body,
-                       encode_chunked=chunked,
-                       headers={'Transfer-Encoding': 'chunked'}
-                       if chunked else {})
-        response = client.getresponse()
-        assert response.status == 200
-        assert json.loads(response.read()) == {
-            'size': len(body), 'crc32': zlib.crc32(body)}
-        client.close()
+        with http_client(server) as client:
+            client.request('POST', '/upload', body=pieces if chunked else
+                           body, encode_chunked=chunked,
+                           headers={'Transfer-Encoding': 'chunked'}
+                           if chunked else {})
+            response = client.getresponse()
+            assert response.status == 200
+            assert json.loads(response.read()) == {
+                'size': len(body), 'crc32': zlib.crc32(body)}
 
 
 def check_download(server):
-    client = http.client.HTTPConnection('127.0.0.1', server.port, 20)
-    client.request('GET', '/download/1024')
-    response = client.getresponse()
-    body = response.read()
-    client.close()
+    with http_client(server) as client:
+        client.request('GET', '/download/1024')
+        response = client.getresponse()
+        body = response.read()
     assert response.getheader('Transfer-Encoding') == 'chunked'
     assert body == b''.join(b'%07d\n' % i + b'.' * 1016 for i in range(1024))
     assert len(body) == MEGABYTE
+
+
+def http_client(server):
+    # closed in any case, lest another test is blamed for it
+    return contextlib.closing(
+        http.client.HTTPConnection('127.0.0.1', server.port, timeout=20))
 
 
 def test_pieces_of_a_stream_do_not_wait_for_acknowledgements(server):
