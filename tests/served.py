@@ -5,6 +5,7 @@ CPython and DER on MicroPython. With ``again`` as the last argument it serves
 a second time after Ctrl-C.
 """
 import asyncio
+import gc
 import sys
 from binascii import crc32
 
@@ -126,6 +127,10 @@ def tls_context(certificate, key):
 
 
 def main(port, *options):
+    if hasattr(gc, 'threshold'):
+        # what docs/board.rst advises where the heap is small
+        gc.collect()
+        gc.threshold(4096)
     context = None
     if len(options) == 2:
         context = tls_context(*options)

@@ -62,6 +62,9 @@ class BadByte:
 
 
 _phrases = {status.value: status.phrase for status in HTTPStatus}
+# before Python 3.13 these are not yet those of RFC 9110
+_phrases.update({413: 'Content Too Large', 414: 'URI Too Long',
+                 416: 'Range Not Satisfiable', 422: 'Unprocessable Content'})
 
 
 def reason_phrase(status_code):
@@ -532,6 +535,17 @@ def run_loop(app, main):
         asyncio.run(guarded())
 
 
+def dump_json(fallback):
+    """Make the function that encodes JSON: with orjson, or else with what
+    takes keys and numbers that orjson refuses."""
+    def dump(value):
+        try:
+            return orjson.dumps(value)
+        except TypeError:
+            return fallback(value)
+    return dump
+
+
 def install(core):
     """Put what this module has into the core.
 
@@ -559,4 +573,4 @@ def install(core):
     core['print_exception'] = print_exception
     core['run_loop'] = run_loop
     if orjson:
-        core['dump_json'] = orjson.dumps
+        core['dump_json'] = dump_json(core['dump_json'])

@@ -675,7 +675,6 @@ class Connection(Stream):
     expect = None     # the peer waits for 100 Continue
     chunks = 0        # chunks so far
     done = True       # the body has been read
-    back = ()         # pieces of it that were put back
 
     def __init__(self, app, addr, sock=None):
         self.app = app
@@ -713,6 +712,9 @@ class Connection(Stream):
             except Disconnected:
                 if self.expired and self.partial:
                     await app.serve_requests(self, HTTPException(408))
+            except MemoryError:
+                self.data = b''  # gives room for the answer
+                await app.serve_requests(self, HTTPException(503))
         except Disconnected:
             pass
         except asyncio.CancelledError:
@@ -742,19 +744,22 @@ class Connection(Stream):
     async def fill(self):
         """Read some more of what the peer sent; ``False`` at its end."""
         data = await self._peer(self.reader.read(_PIECE))
+        more = len(data) > 0
         if self.pos < len(self.data):
-            self.data = self.data[self.pos:] + data
-        else:
-            self.data = data
+            # boards: a slice of all would be a copy
+            data = (self.data[self.pos:] if self.pos else self.data) + data
+        self.data = data
         self.pos = 0
-        return len(data) > 0
+        return more
 
     async def awrite(self, data):
         """Send bytes; wait until the peer has taken enough to go on."""
         writer = self.writer
         # boards: their network buffers are small
+        if _BOARD and len(data) > 2048:
+            data = memoryview(data)
         for i in range(0, len(data), 2048):
-            piece = data[i:i + 2048]
+            piece = data[i:i + 2048] if len(data) > 2048 else data
             self.wait(self.app.stall_timeout)
             try:
                 if hasattr(writer, 'drain'):
@@ -926,16 +931,11 @@ class Connection(Stream):
         :raises Disconnected: the peer left in the middle.
         """
         if n < 0:
-            data = bytearray()
-            async for piece in self:
-                data.extend(piece)
-            return bytes(data)
+            pieces = []
+            async for data in self:
+                pieces.append(data)
+            return b''.join(pieces)
         if self.length:
-            if self.back:
-                data = self.back.pop(0)
-                if len(data) > n:
-                    self.back.insert(0, data[n:])
-                return data[:n]
             if self.done:
                 return b''
             if self.expect:
@@ -947,7 +947,9 @@ class Connection(Stream):
             n = min(n, self.left)
         if self.pos >= len(self.data) and n:
             await (self._more if self.length else self.fill)()
-        data = self.data[self.pos:self.pos + n]
+        data = self.data
+        if self.pos or len(data) > n:
+            data = data[self.pos:self.pos + n]
         self.pos += len(data)
         if self.length:
             self.left -= len(data)
@@ -1100,33 +1102,27 @@ class Request:
         # The body if it is of one of these types, or else None.
         kind = (self.content_type or '').split(';', 1)[0].strip().lower()
         if kind in types or kind.endswith(types[-1]):
-            if not self.body and self.content_length:
-                raise HTTPException(413, 'See Request.max_body_length')
+            if not self.body and (self.content_length or not getattr(
+                    self._stream, 'done', True)):
+                raise HTTPException(
+                    413, 'Payload too large, see Request.max_body_length')
             return _decode(self.body)
 
     async def load(self, limit):
-        """Take a small body into memory, before any handler asks for it.
+        """Take a small body into memory, before any handler asks for it. A
+        chunked one counts as large where it might become so.
 
-        :param limit: most bytes of a chunked body.
+        :param limit: most bytes that a chunked body may have.
         """
         stream = self._stream
         length = getattr(stream, 'length', None)
-        most = self.max_body_length
         if length is not None:
             stream.limit = limit
-            if length >= 0:
-                if length <= most:
-                    self.body = await stream.readexactly(length)
-            else:
-                pieces = []
-                while most >= 0:
-                    data = await stream.read(_PIECE)
-                    if not data:
-                        self.body = b''.join(pieces)
-                        return
-                    pieces.append(data)
-                    most -= len(data)
-                stream.back = pieces
+            if length < 0:
+                if limit <= self.max_body_length:
+                    self.body = await stream.read()
+            elif length <= self.max_body_length:
+                self.body = await stream.readexactly(length)
 
     @property
     def stream(self):
@@ -1418,7 +1414,8 @@ def dump_json(value):
 
 
 def too_large():
-    return HTTPException(413, 'See Request.max_content_length')
+    return HTTPException(
+        413, 'Payload too large, see Request.max_content_length')
 
 
 def make_response(result):
@@ -1972,7 +1969,6 @@ class Microdot:
                 conn.length = length
                 conn.left = max(length, 0)
                 conn.done = not length
-                conn.back = ()
                 conn.chunks = 0
                 expect = version != '1.0' and fields.get('expect')
                 conn.expect = length and expect
@@ -2041,7 +2037,7 @@ class Microdot:
         if not pieces:
             if bare:
                 body = b''
-            if len(body) < 2 * _PIECE:
+            if len(body) <= _PIECE:
                 await conn.awrite(head + body)
             else:
                 await conn.awrite(head)
@@ -2059,15 +2055,24 @@ class Microdot:
                 async for piece in pieces:
                     if isinstance(piece, str):
                         piece = piece.encode()
+                    elif not isinstance(piece, bytes):
+                        piece = bytes(piece)
                     if left is not None:
                         left -= len(piece)
                         if left < 0:
                             break
+                    end = b''
                     if chunked and piece:
-                        piece = ('%x\r\n' % len(piece)).encode() + \
-                            bytes(piece) + b'\r\n'
-                    await conn.awrite(head + piece)
-                    head = b''
+                        head += ('%x\r\n' % len(piece)).encode()
+                        end = b'\r\n'
+                    if len(piece) > _PIECE:
+                        # no copy of what is large; its end follows later
+                        await conn.awrite(head)
+                        head = end
+                    else:
+                        piece = b''.join((head, piece, end))
+                        head = b''
+                    await conn.awrite(piece)
                 if left:
                     raise ValueError('body is not of its Content-Length')
                 if chunked:

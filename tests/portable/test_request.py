@@ -487,8 +487,15 @@ class TestStream(LimitsTestCase):
 
     def test_body_length_at_the_limit_is_kept_in_memory(self):
         self.limit('max_body_length', len(BODY))
+        self.limit('max_content_length', len(BODY))
         for chunks in (False, True):
             self.check(read_body, upload(BODY, chunks, GET))
+
+    def test_chunked_body_that_might_be_too_long_is_not(self):
+        self.limit('max_body_length', len(BODY))
+        self.limit('max_content_length', len(BODY) + 1)
+        answers = self.answers(read_body, upload(BODY, True, GET))
+        self.assertIn(b'Content-Length: 0\r\n', answers[0])
 
     def test_body_length_one_over_the_limit_is_not(self):
         self.limit('max_body_length', len(BODY) - 1)
