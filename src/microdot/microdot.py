@@ -406,13 +406,14 @@ def date_line():
     return 'Date: ' + http_date(now) if time.gmtime(int(now))[0] > 2023 else ''
 
 
-def encode_lines(lines):
+def encode_lines(lines, check=True):
     """Join a start line and header lines into a head, as ``bytes``.
 
+    :param check: whether any line is not our own.
     :raises ValueError: a line holds CR, LF or another control character.
     """
     head = '\r\n'.join(lines).encode()
-    if _bad_text(head, len(lines) - 1):
+    if check and _bad_text(head, len(lines) - 1):
         raise ValueError('control character in a response header')
     return head + b'\r\n\r\n'
 
@@ -487,8 +488,9 @@ def encode_head(res, version, size, keep_alive):
             lines.append('Connection: close')
     elif old:
         lines.append('Connection: keep-alive')
-    return (b'HTTP/1.0 ' if old else b'HTTP/1.1 ') + encode_lines(lines), \
-        size, keep_alive, chunked
+    head = encode_lines(lines, res.headers or res.reason)
+    return (b'HTTP/1.0 ' if old else b'HTTP/1.1 ') + head, size, keep_alive, \
+        chunked
 
 
 # --- Containers -------------------------------------------------------------
@@ -500,7 +502,8 @@ class NoCaseDict(dict):
     ``keymap`` holds that spelling for each lower-case key.
     """
     def __init__(self, initial_dict=None):
-        super().__init__()
+        if _BOARD:
+            super().__init__()
         self.keymap = {}
         if initial_dict:
             self.update(initial_dict)
