@@ -106,6 +106,18 @@ class Child:
         """Send it a signal."""
         self.process.send_signal(number)
 
+    def wait_for_sleep(self):
+        """Wait until the process waits for something, where that shows.
+
+        MicroPython's Unix port raises KeyboardInterrupt right in the handler
+        of the signal. In the middle of a garbage collection that leaves the
+        heap locked, which no board does.
+        """
+        stat = pathlib.Path('/proc/%d/stat' % self.process.pid)
+        if stat.exists():
+            wait_until(lambda: stat.read_text().rpartition(') ')[2][0] == 'S',
+                       'the server to sleep')
+
     def wait(self, seconds=PATIENCE_S):
         """Wait until it has ended; return its exit status."""
         return self.process.wait(seconds)

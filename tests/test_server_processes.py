@@ -246,6 +246,7 @@ def test_control_c_on_a_board_leaves_all_ready_for_another_run(interpreter):
             streaming.sendall(b'GET /stream HTTP/1.1\r\nHost: a\r\n\r\n')
             servers.read_until(streaming, b'first\r\n')
             half.sendall(GET[:9])
+            child.wait_for_sleep()
             child.interrupt()
             # all of them are closed, not only forgotten
             assert servers.read_all(idle) == b''
