@@ -31,9 +31,9 @@ LIBRARIES = TOP / 'libs' / 'micropython'
 DESKTOP_ONLY = ('_cpython', 'asgi', 'wsgi', 'jinja')
 #: The format that MicroPython 1.22 to 1.26 reads.
 MPY_VERSION = '6.3'
-#: What Microdot 2.7's core takes, measured in the same way.
+#: What Microdot 2.7's core takes, measured in the same way: at -O0.
 RIVAL = {
-    'mpy_o3': 12443,
+    'mpy_o0': 12443,
     'heap_mpy': 21056,
     'heap_mpy_asyncio': 18912,
     'serving_mpy': 31 * 1024,
@@ -105,11 +105,11 @@ def lay_out(folder):
         source = PACKAGE / (name + '.py')
         target = folder / 'package' / 'microdot' / (name + '.mpy')
         sizes[name] = {
-            'mpy_o0': compile_module(source, folder / 'o0.mpy', 0),
-            'mpy_o3': compile_module(source, target, 3)}
+            'mpy_o3': compile_module(source, folder / 'o3.mpy', 3),
+            'mpy_o0': compile_module(source, target, 0)}
     for source in LIBRARIES.glob('*.py'):
         compile_module(source,
-                       folder / 'package' / (source.stem + '.mpy'), 3)
+                       folder / 'package' / (source.stem + '.mpy'), 0)
     for kind in ('mpy', 'py'):
         (folder / kind).mkdir()
     shutil.copy(folder / 'package' / 'microdot' / 'microdot.mpy',
@@ -117,7 +117,7 @@ def lay_out(folder):
     shutil.copy(PACKAGE / 'microdot.py', folder / 'py')
     hello = folder / 'py' / 'hello.py'
     hello.write_text(HELLO)
-    compile_module(hello, folder / 'mpy' / 'hello.mpy', 3)
+    compile_module(hello, folder / 'mpy' / 'hello.mpy', 0)
     return sizes
 
 
@@ -267,8 +267,8 @@ def measure(serving=True, errors=None):
 
 def over_target(core):
     """Return the names of the core's figures that are over the target."""
-    return [key for key in RIVAL if key != 'mpy_o3'
-            and core.get(key, 0) > TARGET * RIVAL[key]]
+    return [key for key in RIVAL
+            if core.get(key, 0) > TARGET * RIVAL[key]]
 
 
 LABELS = (
@@ -294,13 +294,13 @@ def print_report(figures):
         rival = RIVAL.get(key)
         ratio = core[key] / rival if rival else 0
         verdict = ''
-        if rival and key != 'mpy_o3':
+        if rival:
             verdict = ('as aimed for' if ratio <= AIM else
                        'within the target' if ratio <= TARGET else
                        'OVER by %d' % (core[key] - TARGET * rival))
         print((row % (label, core[key], rival or '',
                       '%.2f' % ratio if rival else '', verdict)).rstrip())
-    print('targets: %.2f of the heap of Microdot 2.7, aiming for %.2f\n'
+    print('targets: %.2f of Microdot 2.7, aiming for %.2f\n'
           % (TARGET, AIM))
     row = '%-33s %8s %8s %8s'
     print(row % ('other modules, bytes', '-O0', '-O3', 'heap'))
