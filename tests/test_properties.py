@@ -73,7 +73,7 @@ class Peer(Connection):
         self.pos = 0
         return len(data) > 0
 
-    async def awrite(self, data):
+    async def send(self, data):
         self.sent += data
 
     def watch(self):

@@ -26,6 +26,8 @@ logger = logging.getLogger('microdot')
 
 # Bytes read ahead of a handler before the peer has to wait.
 _READ_AHEAD = 64 * 1024
+# Bytes written at once.
+_WRITE = 256 * 1024
 
 
 # --- Wire -------------------------------------------------------------------
@@ -105,7 +107,7 @@ class ProtocolConnection(asyncio.Protocol):
     requests gets one."""
     transport = None
     _reading = None    # future that fill() waits for
-    _writing = None    # future that awrite() waits for
+    _writing = None    # future that send() waits for
     _watching = False
     _ended = False     # the peer sends no more
     _lost = False      # the socket is closed
@@ -171,8 +173,7 @@ class ProtocolConnection(asyncio.Protocol):
         self.deadline = 0
         if self._reading:
             _wake(self._reading, False)
-        if self._writing:
-            _wake(self._writing)
+        self._wake_writers()
         if self._watching:
             self._leave()
         if self.task is None:
@@ -183,8 +184,12 @@ class ProtocolConnection(asyncio.Protocol):
 
     def resume_writing(self):
         self._full = False
+        self._wake_writers()
+
+    def _wake_writers(self):
         if self._writing:
             _wake(self._writing)
+            self._writing = None
 
     def _leave(self):
         self._watching = False
@@ -230,7 +235,13 @@ class ProtocolConnection(asyncio.Protocol):
         finally:
             self._reading = None
 
-    async def awrite(self, data):
+    async def send(self, data):
+        if len(data) > _WRITE:
+            # each of these has the time that a peer may take
+            data = memoryview(data)
+            for i in range(0, len(data), _WRITE):
+                await self.send(data[i:i + _WRITE])
+            return
         if self._lost or self.transport.is_closing():
             raise self.app.Disconnected
         self.transport.write(data)
@@ -241,11 +252,12 @@ class ProtocolConnection(asyncio.Protocol):
             await asyncio.sleep(0)
         while self._full and not self._lost:
             self.wait(self.app.stall_timeout)
-            self._writing = self._loop.create_future()
+            if self._writing is None:
+                self._writing = self._loop.create_future()
             try:
-                await self._writing
+                # several tasks may wait for this one
+                await asyncio.shield(self._writing)
             finally:
-                self._writing = None
                 self.deadline = 0
         if self._lost:
             raise self.app.Disconnected
@@ -267,13 +279,15 @@ class ProtocolConnection(asyncio.Protocol):
     async def unwatch(self):
         self._watching = False
 
-    def stop(self):
+    def stop(self, now=False):
         if self.transport is None:
             if self._opening:
                 self._opening.cancel()
             self.discard()
         elif self._closing or self._writing:
-            self.transport.abort()
+            # unless its time is over, let it have what was written
+            if now or self.expired:
+                self.transport.abort()
         elif self._reading and self.expired:
             if not self._reading.done():
                 self._reading.set_exception(
@@ -289,6 +303,7 @@ class ProtocolConnection(asyncio.Protocol):
     def _close(self):
         if not self._closing:
             self._closing = True
+            self.reader = None  # not idle
             self.transport.close()
             # the peer may not read what is still to be written
             self.wait(self.app.stall_timeout)
@@ -409,9 +424,19 @@ def is_async(function):
 async def run_in_thread(function, *args, **kwargs):
     """Call a function in the event loop's thread pool, in a copy of the
     current context."""
-    context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(
-        None, functools.partial(context.run, function, *args, **kwargs))
+    return await _start_in_thread(function, *args, **kwargs)
+
+
+def _start_in_thread(function, *args, **kwargs):
+    def call():
+        try:
+            return function(*args, **kwargs)
+        except StopIteration as exc:
+            # which no future takes
+            raise RuntimeError('StopIteration in a handler') from exc
+
+    return asyncio.get_running_loop().run_in_executor(
+        None, contextvars.copy_context().run, call)
 
 
 async def invoke_handler(handler, *args, **kwargs):
@@ -436,7 +461,20 @@ async def next_piece(iterator):
     thread."""
     if isinstance(iterator, _MEMORY):
         return next(iterator, None)
-    return await run_in_thread(next, iterator, None)
+    future = _start_in_thread(next, iterator, None)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        # it cannot be closed before that step is done
+        future.add_done_callback(functools.partial(_close_late, iterator))
+        raise
+
+
+def _close_late(iterator, future):
+    if not future.cancelled():
+        future.exception()
+    if hasattr(iterator, 'close'):
+        iterator.close()
 
 
 class RouteIndex:

@@ -32,6 +32,7 @@ _BAD_HEX = re.compile('[^0-9A-Fa-f]')
 _QUOTE_VALUE = re.compile('[^-/!$()*,:;@._~0-9A-Za-z]')
 _QUOTE_URL = re.compile("[^-/?#@!$&'()*+,;=%:._~0-9A-Za-z\\[\\]]")
 
+_CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
 # Bytes read or joined at once. Boards: a full heap has few larger pieces.
 _PIECE = 512 if _BOARD else 65536
 
@@ -352,7 +353,8 @@ def parse_framing(version, fields):
     if coding is not None:
         if version == '1.0' or 'content-length' in fields:
             raise ValueError('ambiguous')
-        if coding.lower() != 'chunked':
+        # (other scripts have letters that are ASCII in lower case)
+        if coding.lower() != 'chunked' or len(coding.encode()) > 7:
             raise HTTPException(501)
         length = -1
     elif 'content-length' in fields:
@@ -395,7 +397,7 @@ def reason_phrase(status_code):
 
 def status_line(status_code, reason=None):
     # without the version
-    if not 100 <= status_code <= 599:
+    if not 200 <= status_code <= 599 and status_code != 101:
         raise ValueError('status code')
     return '%d %s' % (status_code, reason or reason_phrase(status_code))
 
@@ -438,6 +440,7 @@ def encode_head(res, version, size, keep_alive):
                         own Content-Length is not that of the body.
     """
     status = res.status_code
+    keep_alive = keep_alive and status != 101
     old = version == '1.0'
     # RFC 9110, sections 6.4.1 and 8.6: these never have a body or a length.
     bare = status < 200 or status == 204 or status == 304
@@ -537,6 +540,10 @@ class NoCaseDict(dict):
 
     def copy(self):
         return NoCaseDict(self)
+
+    def clear(self):
+        super().clear()
+        self.keymap = {}
 
     def update(self, other_dict=(), **kwargs):
         for pairs in (other_dict, kwargs):
@@ -676,6 +683,7 @@ class Connection(Stream):
     left = 0          # of the body, or of this chunk
     limit = 0         # bytes that chunks may bring
     expect = None     # the peer waits for 100 Continue
+    taken = False     # a handler has written to it
     chunks = 0        # chunks so far
     done = True       # the body has been read
 
@@ -756,6 +764,11 @@ class Connection(Stream):
         return more
 
     async def awrite(self, data):
+        """Send bytes past the server, which will not answer any more."""
+        self.taken = True
+        await self.send(data)
+
+    async def send(self, data):
         """Send bytes; wait until the peer has taken enough to go on."""
         writer = self.writer
         # boards: their network buffers are small
@@ -799,8 +812,11 @@ class Connection(Stream):
         self.gone = True
         self.task.cancel()
 
-    def stop(self):
-        """Make the task end: a deadline has passed, or the server closes."""
+    def stop(self, now=False):
+        """Make the task end: a deadline has passed, or the server closes.
+
+        :param now: whether what has been written need not arrive.
+        """
         self.task.cancel()
         if not self.writer:
             self.discard()  # the task may not even have begun
@@ -878,8 +894,9 @@ class Connection(Stream):
             if self.expired:
                 raise HTTPException(408)
             raise
-        if own:
-            self.deadline = 0
+        finally:
+            if own:
+                self.deadline = 0
 
     async def _line(self, most):
         # A line of the chunked coding, without its CRLF.
@@ -944,7 +961,7 @@ class Connection(Stream):
             if self.expect:
                 # RFC 9110, section 10.1.1: only now is the body wanted
                 self.expect = None
-                await self.awrite(b'HTTP/1.1 100 Continue\r\n\r\n')
+                await self.send(_CONTINUE)
             if not self.left:
                 await self._next_chunk()
             n = min(n, self.left)
@@ -1397,8 +1414,8 @@ class Response:
                 size = stream.seek(0, 2)
                 stream.seek(0)
             except OSError as exc:
-                # ENOENT, ENOTDIR, EISDIR
-                if exc.errno not in (2, 20, 21):
+                # ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG
+                if exc.errno not in (2, 20, 21, 36):
                     raise
                 raise HTTPException(404, 'Not found')
         res = cls(stream, status_code, headers)
@@ -1449,9 +1466,12 @@ async def _close(body):
     # Close an iterator or file that will not be read any further.
     for name in ('aclose', 'close'):
         if hasattr(body, name):
-            result = getattr(body, name)()
-            if iscoroutine(result):
-                await result
+            try:
+                result = getattr(body, name)()
+                if iscoroutine(result):
+                    await result
+            except ValueError:
+                pass  # it runs in a thread, which will close it
             break
 
 
@@ -1716,12 +1736,13 @@ class Microdot:
         _, url_prefix, local = mount
         if name == '_routes':
             methods, pattern, f, prefix, inner, chain, limit = value
-            pattern = URLPattern(
-                url_prefix + '/' + pattern.url_pattern.lstrip('/'))
+            pattern = URLPattern(url_prefix + pattern.url_pattern)
             pattern.compile()
             value = (methods, pattern, f, url_prefix + prefix, inner or subapp,
                      (subapp,) + chain if local else chain, limit)
-        elif local and name[:2] not in ('st', 'sh'):  # start-up, shut-down
+        elif local and name[:2] not in ('st', 'sh') or \
+                (name, value, key) in self._added:
+            # (start-up and shut-down are never local; mounted twice, once)
             return
         self._add(name, value, key)
 
@@ -1836,7 +1857,9 @@ class Microdot:
 
     def _local_apps(self, path):
         for app, prefix, local in self._mounts:
-            if path.startswith(prefix) and path[len(prefix):][:1] in '/':
+            prefix = prefix.rstrip('/')
+            if prefix and path.startswith(prefix) and \
+                    path[len(prefix):][:1] in '/':
                 chain = app._local_apps(path[len(prefix):])
                 if local or chain:
                     return (app,) + chain if local else chain
@@ -1938,11 +1961,12 @@ class Microdot:
 
     async def _after(self, req, res, handlers):
         for handler in handlers:
-            # the shared object must not be changed by any request
-            result = await invoke_handler(
-                handler, req,
-                Response() if res is Response.already_handled else res)
-            if result:
+            # the shared object must not be changed by any request, and what
+            # has been answered is not answered again
+            taken = res is Response.already_handled
+            result = await invoke_handler(handler, req,
+                                          Response() if taken else res)
+            if result and not taken:
                 res = make_response(result)
         return res
 
@@ -1972,6 +1996,7 @@ class Microdot:
                 conn.length = length
                 conn.left = max(length, 0)
                 conn.done = not length
+                conn.limit = Request.max_content_length
                 conn.chunks = 0
                 expect = version != '1.0' and fields.get('expect')
                 conn.expect = length and expect
@@ -1993,7 +2018,7 @@ class Microdot:
             res = await self.dispatch_request(req, error)
             if self.debug and req:
                 print(method, req.path, res.status_code)
-            if res is Response.already_handled:
+            if res is Response.already_handled or conn.taken:
                 break
             if error or conn.count >= self.max_requests or self.closing or \
                     conn.expect or conn.left > self.drain_size or \
@@ -2017,7 +2042,9 @@ class Microdot:
                 size = res.size
                 if isinstance(body, str):
                     body = body.encode()
-                if isinstance(body, (bytes, bytearray, memoryview)):
+                elif isinstance(body, (bytearray, memoryview)):
+                    body = bytes(body)
+                if isinstance(body, bytes):
                     size = len(body)
                 else:
                     pieces = res.body_iter()
@@ -2041,25 +2068,32 @@ class Microdot:
             if bare:
                 body = b''
             if len(body) <= _PIECE:
-                await conn.awrite(head + body)
+                await conn.send(head + body)
             else:
-                await conn.awrite(head)
-                await conn.awrite(body)
+                await conn.send(head)
+                await conn.send(body)
             return keep
         watch = size is None and not bare
         try:
             if watch:
                 # the first piece may be long in coming
                 self.streams += 1
-                await conn.awrite(head)
+                if conn.expect:
+                    # it may read the body, when it is too late to say this
+                    await conn.send(_CONTINUE)
+                    conn.expect = None
+                await conn.send(head)
                 head = b''
-                conn.watch()
+                if conn.done:
+                    conn.watch()
             if not bare:
                 async for piece in pieces:
                     if isinstance(piece, str):
                         piece = piece.encode()
                     elif not isinstance(piece, bytes):
-                        piece = bytes(piece)
+                        piece = bytes(memoryview(piece))
+                    if size is not None:
+                        piece = piece[:left]  # the file has grown
                     if left is not None:
                         left -= len(piece)
                         if left < 0:
@@ -2070,17 +2104,17 @@ class Microdot:
                         end = b'\r\n'
                     if len(piece) > _PIECE:
                         # no copy of what is large; its end follows later
-                        await conn.awrite(head)
+                        await conn.send(head)
                         head = end
                     else:
                         piece = b''.join((head, piece, end))
                         head = b''
-                    await conn.awrite(piece)
+                    await conn.send(piece)
                 if left:
                     raise ValueError('body is not of its Content-Length')
                 if chunked:
                     head += b'0\r\n\r\n'
-            await conn.awrite(head)
+            await conn.send(head)
         except Exception as exc:
             # the connection is cut: the client sees that the body is not whole
             self.log_exception(req, exc)
@@ -2128,8 +2162,10 @@ class Microdot:
         # Enforces the deadlines, while there are connections.
         task = asyncio.current_task()
         try:
-            while self.connections and self._sweeping is task:
+            while True:
                 await asyncio.sleep(self.sweep_interval)
+                if not self.connections or self._sweeping is not task:
+                    break
                 self.ticks += 1
                 for conn in list(self.connections):
                     if 0 < conn.deadline <= self.ticks:
@@ -2246,7 +2282,7 @@ class Microdot:
                         await asyncio.wait_for(self._empty(), seconds)
                     except asyncio.TimeoutError:
                         for conn in list(self.connections):
-                            conn.stop()
+                            conn.stop(True)
             finally:
                 self._abort()
             for handler in reversed(self.shutdown_handlers):

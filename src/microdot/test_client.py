@@ -371,7 +371,7 @@ class _Connection(Connection):
     async def fill(self):
         return False
 
-    async def awrite(self, data):
+    async def send(self, data):
         self.pieces.append(bytes(data))
 
     def watch(self):
@@ -419,7 +419,7 @@ class _WebSocketConnection(_Connection):
         self.incoming = b''
         return True
 
-    async def awrite(self, data):
+    async def send(self, data):
         if self.ended:
             raise Disconnected
         self.sent += data

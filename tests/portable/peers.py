@@ -44,7 +44,7 @@ class Peer(Connection):
         self.most_held = max(self.most_held, len(self.data))
         return len(data) > 0
 
-    async def awrite(self, data):
+    async def send(self, data):
         self.sent += bytes(data)
 
     def watch(self):

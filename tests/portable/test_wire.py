@@ -668,10 +668,16 @@ class TestResponseHeads(unittest.TestCase):
             self.assertFalse([line for line in lines if b': x' in line])
 
     def test_statuses_without_a_body_have_no_length_and_no_type(self):
-        for status in (100, 103, 204, 304):
+        for status in (101, 204, 304):
             with self.subTest(status=status):
                 lines = self.encode(Response(b'', status))[0]
                 self.assertEqual(len(lines), 1, lines)
+
+    def test_interim_statuses_are_no_answers(self):
+        for status in (100, 102, 103, 199):
+            with self.subTest(status=status):
+                self.assertRaises(ValueError, encode_head,
+                                  Response(b'', status), '1.1', 0, True)
 
     def test_own_length_must_be_that_of_the_body(self):
         res = Response('hello', 200, {'Content-Length': '5'})
