@@ -141,6 +141,7 @@ class ProtocolConnection(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = self.reader = self.writer = transport
+        self.sock = None  # is the transport's
 
     def data_received(self, data):
         if self.pos < len(self.data):
@@ -177,7 +178,7 @@ class ProtocolConnection(asyncio.Protocol):
         if self._watching:
             self._leave()
         if self.task is None:
-            self._remove()
+            super().discard()
 
     def pause_writing(self):
         self._full = True
@@ -221,7 +222,7 @@ class ProtocolConnection(asyncio.Protocol):
                 self._paused = False
                 self.transport.resume_reading()
             if self._lost:
-                self._remove()
+                super().discard()
 
     async def fill(self):
         if self._ended:
@@ -311,21 +312,11 @@ class ProtocolConnection(asyncio.Protocol):
     def discard(self):
         if self.transport:
             self.transport.abort()
-        else:
-            self.sock.close()
-        self._remove()
+        super().discard()
 
     async def aclose(self):
         if self.transport:
             self._close()
-
-    def _remove(self):
-        app = self.app
-        if self in app.connections:
-            app.connections.remove(self)
-            app.counters['open'] -= 1
-            if app._event:
-                app._event.set()
 
 
 async def accept(listener):

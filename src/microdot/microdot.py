@@ -1817,10 +1817,10 @@ class Microdot:
     def default_options_handler(self, req):
         """Return the headers of the answer to an OPTIONS request."""
         allow = self._match(req)[1]
-        for name in ('GET', 'OPTIONS'):
-            name2 = 'HEAD' if name == 'GET' else name
-            if name2 not in allow and (name == name2 or name in allow):
-                allow.append(name2)
+        if 'GET' in allow and 'HEAD' not in allow:
+            allow.append('HEAD')
+        if 'OPTIONS' not in allow:
+            allow.append('OPTIONS')
         return {'Allow': ', '.join(allow)}
 
     def get_request_handlers(self, req, attr, local_first=True):
