@@ -319,6 +319,10 @@ def parse_head(head):
                 raise ValueError('ambiguous')
             value = fields[key] + ('; ' if key == 'cookie' else ', ') + value
         fields[key] = value
+    if 'host' in fields:
+        parse_host(fields['host'])
+    elif version != 'HTTP/1.0':
+        raise ValueError('no host')
     if target[:1] != '/' or '#' in target:
         # RFC 9112, section 3.2
         if method == 'CONNECT':
@@ -330,12 +334,8 @@ def parse_head(head):
             if scheme.lower() not in ('http', 'https') or not host or \
                     '#' in target:
                 raise ValueError('target')
-            fields['host'] = host
+            fields['host'] = parse_host(host)
             target = rest[len(host):] or '/'
-    if 'host' in fields:
-        parse_host(fields['host'])
-    elif version != 'HTTP/1.0':
-        raise ValueError('no host')
     return method, target, version[5:], fields, lines
 
 
@@ -691,10 +691,10 @@ class Connection(Stream):
         self.app = app
         self.addr = addr
         self.sock = sock
-        app.connections.add(self)
-        app.counters['open'] += 1
         if not app._sweeping:
             app._sweeping = asyncio.create_task(app._sweep())
+        app.connections.add(self)
+        app.counters['open'] += 1
 
     def start(self):
         self.task = asyncio.create_task(self.serve())
@@ -739,7 +739,12 @@ class Connection(Stream):
         finally:
             if self._watcher:
                 self._watcher.cancel()
-            await self.aclose()
+            try:
+                await self.aclose()
+            except MemoryError:
+                pass  # not even for that
+            finally:
+                self.discard()
 
     async def _peer(self, io):
         # Errors of the peer's own socket mean that the peer is gone.
@@ -806,7 +811,7 @@ class Connection(Stream):
             while await self.fill():
                 if len(self.data) > 2048:
                     return  # pipelined requests: they can wait
-        except Disconnected:
+        except (Disconnected, MemoryError):
             pass
         self._watcher = None
         self.gone = True
@@ -845,8 +850,6 @@ class Connection(Stream):
                 await writer.aclose()
         except (OSError, EOFError):
             pass
-        finally:
-            self.discard()
 
     def take_head(self):
         """Return the next request head, or ``None``: not yet here."""
@@ -931,15 +934,13 @@ class Connection(Stream):
         if not size:
             # trailers are dropped, never merged into the headers
             most = Request.max_header_size
-            while most > 0:
+            while True:
                 line = await self._line(most)
                 if not line:
                     break
                 if _bad_text(line, 0) or b':' not in line:
-                    most = 0
+                    raise HTTPException(400)
                 most -= len(line)
-            else:
-                raise HTTPException(400)
             self.done = True
         self.length = -1
 
@@ -2024,7 +2025,10 @@ class Microdot:
                     conn.expect or conn.left > self.drain_size or \
                     conn.expired or conn.length < -1:
                 keep = False
-            keep = await self._respond(conn, req, res, version, keep)
+            try:
+                keep = await self._respond(conn, req, res, version, keep)
+            except MemoryError:
+                raise Disconnected  # some of it may have been sent
             if not conn.done:
                 if not keep:
                     conn.end()
@@ -2167,7 +2171,9 @@ class Microdot:
                 if not self.connections or self._sweeping is not task:
                     break
                 self.ticks += 1
-                for conn in list(self.connections):
+                # boards: this must not need memory, and may be changed
+                for conn in self.connections if _BOARD \
+                        else list(self.connections):
                     if 0 < conn.deadline <= self.ticks:
                         conn.deadline = 0
                         if not conn.expired:
@@ -2218,7 +2224,10 @@ class Microdot:
                     elif conn:
                         conn.discard()
                     sock = None
-                    await asyncio.sleep(0.1)
+                    try:
+                        await asyncio.sleep(0.1)
+                    except MemoryError:
+                        await asyncio.sleep(1)  # boards: needs none
         finally:
             if sock:
                 sock.close()
@@ -2267,7 +2276,10 @@ class Microdot:
                 await invoke_handler(handler)
             accepting = asyncio.create_task(self._accept(self.server))
             while not self.closing:
-                await self._changed()
+                try:
+                    await self._changed()
+                except MemoryError:
+                    await asyncio.sleep(1)
         finally:
             grace = self.shutdown_timeout if self.closing else 0
             self.closing = True

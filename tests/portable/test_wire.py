@@ -131,6 +131,10 @@ BAD_HEADS = [
      b'Host: a', 400),
     ('an absolute target with a fragment', b'GET http://b/#c HTTP/1.1\r\n'
      b'Host: a', 400),
+    ('an absolute target and no host', b'GET http://b/ HTTP/1.1\r\nX: y',
+     400),
+    ('an absolute target and a bad host', b'GET http://b/ HTTP/1.1\r\n'
+     b'Host: a/b', 400),
     ('CONNECT', b'CONNECT a:80 HTTP/1.1\r\nHost: a', 501),
 ]
 
@@ -527,6 +531,27 @@ class TestConversations(unittest.TestCase):
                 self.assertEqual(got[:13], b'HTTP/1.1 %d ' % status)
                 self.assertIn(b'\r\nConnection: close\r\n', got)
                 self.assertEqual(got.count(b'HTTP/1.1 '), 1)
+
+    def test_trailers_at_the_limit_are_taken(self):
+        self.addCleanup(setattr, Request, 'max_header_size',
+                        Request.max_header_size)
+        Request.max_header_size = 40
+        for trailers in (b'X: ' + b'y' * 37 + b'\r\n', b'X: y\r\n' * 10):
+            with self.subTest(trailers=trailers):
+                got = run(converse(make_app(), CHUNKED + b'1\r\nx\r\n0\r\n' +
+                                   trailers + b'\r\n'))
+                self.assertEqual(got[-3:], b'a:x')
+
+    def test_trailers_one_byte_over_the_limit_are_refused(self):
+        self.addCleanup(setattr, Request, 'max_header_size',
+                        Request.max_header_size)
+        Request.max_header_size = 40
+        for trailers in (b'X: ' + b'y' * 38 + b'\r\n',
+                         b'X: y\r\n' * 9 + b'X: yz\r\n'):
+            with self.subTest(trailers=trailers):
+                got = run(converse(make_app(), CHUNKED + b'1\r\nx\r\n0\r\n' +
+                                   trailers + b'\r\n'))
+                self.assertEqual(got[:13], b'HTTP/1.1 400 ')
 
     def test_requests_after_bad_chunks_are_not_answered(self):
         got = run(converse(
