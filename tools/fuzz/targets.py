@@ -1,0 +1,590 @@
+"""The targets of ``fuzz.py``: functions that take any bytes, and raise when
+what is made of them is wrong.
+
+More than crashes count. The core is loaded twice, as CPython has it and as a
+board has it, and both have to agree; and where it is simple to say what is
+right, that is said here once more, in another way.
+"""
+
+import importlib.util
+import json
+import pathlib
+import re
+import sys
+import urllib.parse
+
+import microdot.microdot as fast
+from microdot.microdot import (
+    Connection,
+    Disconnected,
+    HTTPException,
+    Microdot,
+    Request,
+    Response,
+)
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+def load_plain():
+    """Return the core as it is without what only CPython has: the module
+    alone, as if copied to a board."""
+    path = TOP / 'src' / 'microdot' / 'microdot.py'
+    spec = importlib.util.spec_from_file_location('plain_microdot', path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules['plain_microdot'] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+plain = load_plain()
+
+# Small limits are met more often. Both classes must agree on them.
+for _core in (fast, plain):
+    _core.Request.max_readline = 256
+    _core.Request.max_header_size = 512
+    _core.Request.max_headers = 16
+    _core.Request.max_content_length = 256
+    _core.Request.max_body_length = 128
+    _core.Request.max_fields = 16
+
+
+class Target:
+    """A function to throw bytes at.
+
+    :param samples: inputs to begin with.
+    :param words: what inputs may be made of.
+    """
+
+    def __init__(self, name, function, samples, words):
+        self.name = name
+        self.function = function
+        self.samples = samples
+        self.words = words
+
+
+TARGETS = {}
+
+
+def target(name, samples=(), words=()):
+    """Decorator: add a target."""
+    def add(function):
+        TARGETS[name] = Target(name, function, list(samples), list(words))
+        return function
+    return add
+
+
+def check(condition, *what):
+    """Raise unless *condition* is true. (``assert`` is for invariants of the
+    code that has it.)"""
+    if not condition:
+        raise AssertionError(*what)
+
+
+def outcome(function, *args):
+    """Return what a function returns, or the status that its refusal is
+    answered with. Anything else that it raises is a finding."""
+    try:
+        return function(*args)
+    except ValueError:
+        return 400
+    except Exception as exc:
+        if type(exc).__name__ != 'HTTPException':
+            raise
+        return exc.status_code
+
+
+def same(name, *args):
+    """Return the outcome of a function of the core, which is the same in both
+    forms of it."""
+    results = [outcome(getattr(core, name), *args) for core in (fast, plain)]
+    check(results[0] == results[1], name, results)
+    return results[0]
+
+
+def finish(coro):
+    """Run a coroutine that has nothing to wait for."""
+    try:
+        coro.send(None)
+    except StopIteration as exc:
+        return exc.value
+    coro.close()
+    raise AssertionError('it waits, though all has come')
+
+
+# ------------------------------------------------------------ whole requests
+
+class Peer(Connection):
+    """A connection that brings given pieces, and then ends."""
+
+    def __init__(self, app, pieces):
+        self.app = app
+        self.addr = None
+        self.pieces = pieces
+        self.sent = b''
+        self.most_held = 0
+
+    async def fill(self):
+        data = self.pieces.pop(0) if self.pieces else b''
+        self.data = self.data[self.pos:] + data
+        self.pos = 0
+        self.most_held = max(self.most_held, len(self.data))
+        return len(data) > 0
+
+    async def send(self, data):
+        self.sent += bytes(data)
+
+    def watch(self):
+        pass
+
+    async def unwatch(self):
+        pass
+
+
+class App(Microdot):
+    """Keeps the requests that it gets, and lets no error pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.forget()
+        self.drain_size = 64
+        for path in ('/', '/<path:path>', '/int/<int:value>',
+                     '/re/<re:(a|b)*c:value>'):
+            self.route(path, ['GET', 'POST'])(self.view)
+        self.post('/stream', max_content_length=200)(self.read)
+        self.get('/pieces')(self.pieces)
+
+    def forget(self):
+        self.seen = []     # by handlers
+        self.methods = []  # of all that is answered; None: not known
+
+    def log_exception(self, req, exc):
+        raise AssertionError('logged') from exc
+
+    async def dispatch_request(self, req, error=None):
+        res = await super().dispatch_request(req, error)
+        self.methods.append(req and req.method)
+        return res
+
+    def note(self, request, body):
+        self.seen.append((request.method, request.url, request.path,
+                          sorted(request.headers.items()), body))
+
+    async def view(self, request, path=None, value=None):
+        self.note(request, request.body)
+        return [request.args, request.cookies, request.json, request.form]
+
+    async def read(self, request):
+        body = b''
+        while data := await request.stream.read(7):
+            body += data
+        self.note(request, body)
+        return body
+
+    async def pieces(self, request):
+        self.note(request, b'')
+        return iter(['a', 'bc', b''])
+
+
+app = App()
+
+
+async def serve(pieces):
+    """Return what the application saw, the statuses of the answers, and the
+    most bytes that were held at once."""
+    app.forget()
+    conn = Peer(app, pieces)
+    try:
+        while await conn.fill() and await app.serve_requests(conn):
+            pass
+    except Disconnected:
+        pass
+    return app.seen, split_answers(conn.sent, app.methods), conn.most_held
+
+
+def split_answers(data, methods):
+    """Return the statuses of the responses in *data*, which has to be nothing
+    but whole responses to requests of these methods."""
+    methods = list(methods)
+    statuses = []
+    while data:
+        head, end, data = data.partition(b'\r\n\r\n')
+        check(end and head.startswith(b'HTTP/1.'), 'no head', head)
+        statuses.append(int(head.split(b' ')[1]))
+        lines = head.lower().split(b'\r\n')
+        sizes = [int(line[15:]) for line in lines
+                 if line.startswith(b'content-length:')]
+        chunked = b'transfer-encoding: chunked' in lines
+        check(len(sizes) + chunked <= 1, 'two framings', head)
+        if statuses[-1] == 100:
+            continue
+        if methods.pop(0) == 'HEAD':
+            pass
+        elif chunked:
+            end = data.find(b'0\r\n\r\n')
+            check(end >= 0, 'no last chunk', data)
+            data = data[end + 5:]
+        elif sizes:
+            check(len(data) >= sizes[0], 'a short body', data)
+            data = data[sizes[0]:]
+        elif b'connection: close' in lines:
+            data = b''
+    check(not methods, 'a request without an answer', methods)
+    return statuses
+
+
+REQUEST_WORDS = [
+    b'GET', b'POST', b'HEAD', b'OPTIONS', b'CONNECT', b' ', b'/', b'*', b'/a',
+    b'%2F', b'%', b'?a=b', b'&', b'http://', b'a', b'[::1]', b':80', b':',
+    b'#', b' HTTP/1.1', b' HTTP/1.0', b' HTTP/2.0', b'\r\n', b'\r', b'\n',
+    b'\r\n\r\n', b'Host: a\r\n', b'Content-Length: ',
+    b'Content-Length: 5\r\n', b'Transfer-Encoding: chunked\r\n',
+    b'Transfer-Encoding: ', b'chunked', b'Connection: close\r\n',
+    b'Connection: keep-alive\r\n', b'Cookie: a=b\r\n',
+    b'Expect: 100-continue\r\n', b'Expect: x\r\n', b'X: y\r\n', b'\t', b'\0',
+    b'\x7f', b'\x80', b'\xc5\xbf', b'\xe2\x84\xaa', b'0\r\n\r\n', b';', b',',
+    b'5\r\nhello\r\n', b'ffffffff', b'/stream', b'/pieces', b'/int/1',
+    b'/re/abc', b'Content-Type: application/json\r\n',
+    b'Content-Type: application/x-www-form-urlencoded\r\n',
+]
+GET = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+CHUNKED = (b'POST /stream HTTP/1.1\r\nHost: a\r\n'
+           b'Transfer-Encoding: chunked\r\n\r\n')
+REQUESTS = [
+    GET, GET + GET, b'\r\n' + GET,
+    b'GET http://b/c?d=e HTTP/1.1\r\nHost: a\r\n\r\n',
+    b'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n',
+    b'HEAD /pieces HTTP/1.1\r\nHost: a\r\n\r\n',
+    b'GET /pieces HTTP/1.0\r\nConnection: keep-alive\r\n\r\n',
+    b'POST /stream HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello' +
+    GET,
+    CHUNKED + b'5\r\nhello\r\n0\r\nX: y\r\n\r\n' + GET,
+    b'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n'
+    b'Content-Length: 2\r\nContent-Type: application/json\r\n\r\n{}' + GET,
+    b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Type: '
+    b'application/x-www-form-urlencoded\r\n\r\na=b' + GET,
+    b'POST /missing HTTP/1.1\r\nHost: a\r\nContent-Length: 200\r\n\r\n' +
+    b'a' * 200 + GET,
+]
+
+
+@target('requests', REQUESTS, REQUEST_WORDS)
+def fuzz_requests(data):
+    """Any bytes are answered or closed, however they are cut."""
+    seen, statuses, held = finish(serve([data]))
+    check(all(status < 500 or status in (501, 505) for status in statuses),
+          statuses)
+    # the first bytes choose where to cut
+    step = data[0] % 7 + 1 if data else 1
+    pieces = [data[i:i + step] for i in range(0, len(data), step)]
+    again, more, held = finish(serve(pieces))
+    for each in (statuses, more):
+        if each and each[-1] in (414, 431):
+            # with two faults, the one that shows first is answered
+            each[-1] = 400
+    check(more == statuses and seen == again, statuses, more, seen, again)
+    most = Request.max_readline + Request.max_header_size + 4
+    check(held <= most + step, 'held', held)
+
+
+# -------------------------------------------------------------------- heads
+
+HEADS = [
+    b'GET / HTTP/1.1\r\nHost: a',
+    b'POST /a%2Fb?c=d HTTP/1.0\r\nX: y\r\nX: z\r\nCookie: a=b\r\nCookie: c=d',
+    b'OPTIONS * HTTP/1.1\r\nHost: [::1]:80',
+    b'GET http://b:80/c HTTP/1.1\r\nHost: a\r\nContent-Length: 5',
+    b'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked',
+    b'GET / HTTP/1.0\r\nConnection: keep-alive, x\r\nX: \xe2\x82\xac\xe9',
+]
+TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):"
+                   rb'[ \t]*((?:[^\0-\x1f\x7f]|\t)*?)[ \t]*')
+
+
+@target('head', HEADS, REQUEST_WORDS)
+def fuzz_head(data):
+    """A head is refused, or is what RFC 9112 says."""
+    wire = data + b'\r\n\r\n'
+    end = same('find_head', wire)
+    if isinstance(end, int) and end >= 0 and end not in (400, 414, 431):
+        check(end == wire.find(b'\r\n\r\n'), end)
+    parsed = same('parse_head', data)
+    if isinstance(parsed, int):
+        check(parsed in (400, 431, 501, 505), parsed)
+        return
+    method, target_, version, fields, lines = parsed
+    raw = data.split(b'\r\n')
+    words = raw[0].split(b' ')
+    check(len(words) == 3 and TOKEN.fullmatch(words[0]), raw[0])
+    check(re.fullmatch(rb'HTTP/1\.\d', words[2]), words[2])
+    check(words[0].decode() == method and words[2][5:].decode() == version)
+    check(target_[0] == '/' or target_ == '*' and method == 'OPTIONS', target_)
+    check(len(lines) == len(raw) - 1 <= Request.max_headers)
+    names = set()
+    for line in raw[1:]:
+        field = FIELD.fullmatch(line)
+        check(field, line)
+        name = field.group(1).lower().decode()
+        try:
+            value = field.group(2).decode()
+        except ValueError:
+            # then the whole head is taken byte by byte
+            value = field.group(2).decode('latin-1')
+        if name in names:
+            check(name not in ('host', 'content-length',
+                               'transfer-encoding'), name)
+        names.add(name)
+        if name != 'host' and data.isascii():
+            check(value in fields[name], name, value, fields)
+    check(names | {'host'} == set(fields) | {'host'}, names, fields)
+    check(version == '1.0' or 'host' in names, 'no host')
+    framing = same('parse_framing', version, fields)
+    if isinstance(framing, tuple):
+        length, keep = framing
+        check(-1 <= length < 10 ** 10 and isinstance(keep, bool), framing)
+        lengths = [value for name in fields for value in [fields[name]]
+                   if name == 'content-length']
+        check(length == (-1 if 'transfer-encoding' in fields else
+                         int(lengths[0]) if lengths else 0), framing)
+
+
+@target('host', [b'a', b'a.b:80', b'[::1]', b'[::1]:80', b'127.0.0.1:5000'],
+        [b':', b'[', b']', b'::', b'@', b'%25', b'65535', b'65536'])
+def fuzz_host(data):
+    """A host has nothing that ends it in an URL."""
+    text = data.decode('latin-1')
+    if same('parse_host', text) == text:
+        check(not set(text) & set('/?#@\\ \t\r\n'), text)
+        if '[' not in text:
+            url = urllib.parse.urlsplit('http://%s/' % text)
+            check(url.path == '/' and url.netloc == text, text, url)
+            check(url.port is None or url.port < 65536)
+
+
+# ------------------------------------------------------------------- chunks
+
+SIZE = re.compile(rb'([0-9A-Fa-f]{1,8})[ \t]*(;[^\0-\x08\x0a-\x1f\x7f]*)?')
+
+
+def decode_chunks(data, limit):
+    """Decode the chunked coding as RFC 9112, section 7.1 has it.
+
+    :return: ``(status, body, rest)``; the status is 200, 0 for need more, or
+             that of the answer.
+    """
+    body = b''
+    while True:
+        line, end, rest = data.partition(b'\r\n')
+        if len(line) - (not end) > 256:
+            return 400, body, b''
+        if not end:
+            return 0, body, b''
+        size = SIZE.fullmatch(line)
+        if not size:
+            return 400, body, b''
+        size = int(size.group(1), 16)
+        if size > limit:
+            return 413, body, b''
+        limit -= size
+        if not size:
+            break
+        body += rest[:size]
+        data = rest[size:]
+        if data[:2] != b'\r\n':
+            return (400 if len(data) > 1 else 0), body, b''
+        data = data[2:]
+    left = Request.max_header_size
+    while True:
+        line, end, rest = rest.partition(b'\r\n')
+        if len(line) - (not end) > left:
+            return 400, body, b''
+        if not end:
+            return 0, body, b''
+        if not line:
+            return 200, body, rest
+        if b':' not in line or re.search(rb'[\0-\x08\x0a-\x1f\x7f]', line):
+            return 400, body, b''
+        left -= len(line)
+
+
+@target('chunks',
+        [b'5\r\nhello\r\n0\r\n\r\n', b'0\r\n\r\n', b'1;a=b\r\nx\r\n00\r\n\r\n',
+         b'A\r\n0123456789\r\n0\r\nX: y\r\nZ: w\r\n\r\nrest',
+         b'1\r\na\r\n' * 20 + b'0\r\n\r\n', b'c8\r\n' + b'a' * 200 + b'\r\n'],
+        [b'0', b'1', b'5', b'f', b'ff', b'ffffffff', b'00000000', b'\r\n',
+         b'\r', b'\n', b';', b' ', b'\t', b':', b'X: y\r\n', b'hello',
+         b'0\r\n\r\n', b'1\r\na\r\n', b'-', b'+', b'0x', b'_', b'\0'])
+def fuzz_chunks(data):
+    """Chunks are decoded as the RFC says, however they are cut and read."""
+    expected = decode_chunks(data, 200)
+    step = data[0] % 9 + 1 if data else 1
+    for pieces in ([data], [data[i:i + step]
+                            for i in range(0, len(data), step)]):
+        for most in (-1, 1 + len(data) % 5, 4096):
+            got = finish(read_chunks([piece for piece in pieces if piece],
+                                     most))
+            check(got[0] == expected[0], got, expected)
+            if got[0] == 200:
+                check(got == expected, got, expected)
+            elif most > 0:
+                check(expected[1].startswith(got[1]) or
+                      got[1].startswith(expected[1]), got, expected)
+
+
+async def read_chunks(pieces, most):
+    conn = Peer(app, pieces)
+    conn.length = -1
+    conn.done = False
+    conn.limit = 200
+    body = b''
+    try:
+        while data := await conn.read(most):
+            body += data
+            check(most < 0 or len(data) <= most)
+            if most < 0:
+                break
+        # the end has been seen, and is seen again
+        check(conn.done and await conn.read(1) == b'')
+    except Disconnected:
+        return 0, body, b''
+    except HTTPException as exc:
+        return exc.status_code, body, b''
+    return 200, body, conn.data[conn.pos:] + b''.join(conn.pieces)
+
+
+# --------------------------------------------------------------------- text
+
+@target('url', [b'', b'/', b'abc', b'a%20b+c', b'%e2%82%ac', b'100%', b'%%41'],
+        [b'%', b'+', b'%2F', b'%00', b'%ff', b'%c0%af', b'%zz', b'%u1234',
+         b'%25', b'%E2%82%AC', b'/', b'?', b'..'])
+def fuzz_url(data):
+    """Escapes are decoded as the URL standard says, or refused."""
+    for plus in (True, False):
+        got = same('urldecode', data, plus)
+        if got == 400:
+            continue
+        text = data.replace(b'+', b' ') if plus else data
+        check(got.encode() == urllib.parse.unquote_to_bytes(text), got)
+    try:
+        text = data.decode()
+    except ValueError:
+        return
+    encoded = same('urlencode', text)
+    check(encoded.isascii() and not set(encoded) & set(' +?#&="<>\r\n'))
+    check(same('urldecode', encoded) == text, encoded)
+    check(urllib.parse.unquote(encoded, errors='strict') == text)
+    for core in (fast, plain):
+        req = outcome(core.Request, None, None, 'GET', '/' + text, '1.1', {})
+        if req == 400:
+            continue
+        check('\0' not in req.path or '\0' in text, req.path)
+        res = outcome(core.Response.redirect, text)
+        if res != 400:
+            check(res.headers['Location'].isascii())
+
+
+@target('cookies', [b'', b'a=b', b'a=b; c=d', b'a="b"', b'a=b=c;d', b';;='],
+        [b'=', b';', b'; ', b'"', b',', b' ', b'\t', b'a=b', b'\xff', b'%3B'])
+def fuzz_cookies(data):
+    """Cookies are pairs of text; those that are set come back."""
+    text = data.decode('latin-1')
+    cookies = same('parse_cookies', text)
+    for name, value in cookies.items():
+        check(';' not in name + value and '=' not in name, name, value)
+        check(name == name.strip() and value == value.strip())
+    name, _, value = text.partition('=')
+    res = Response('')
+    try:
+        res.set_cookie(name, value, path='/', max_age=1)
+    except ValueError:
+        return
+    line, = res.headers['Set-Cookie']
+    check(line.count(';') == 2, line)
+    check(same('parse_cookies', line.split(';')[0]) ==
+          {name: value.strip()}, line)
+    head = outcome(fast.encode_head, res, '1.1', 0, True)
+    check(head != 400 and head[0].count(b'\r\n') <= 7, head)
+
+
+@target('pairs', [b'', b'a=b', b'a=b&c=d&a=e', b'a', b'=', b'a=%20+&&b='],
+        [b'=', b'&', b'+', b'%26', b'%3D', b'%', b';', b'a=b', b'%ff', b'%00'])
+def fuzz_pairs(data):
+    """Queries and forms are what the standard library makes of them."""
+    try:
+        text = data.decode()
+    except ValueError:
+        text = data.decode('latin-1')
+    pairs = same('parse_pairs', text)
+    if pairs != 400:
+        expected = {}
+        for pair in text.split('&'):
+            if pair:
+                key, _, value = pair.partition('=')
+                expected.setdefault(
+                    urllib.parse.unquote_plus(key, errors='strict'), []
+                ).append(urllib.parse.unquote_plus(value, errors='strict'))
+        check({key: pairs.getlist(key) for key in pairs} == expected, pairs)
+    for core in (fast, plain):
+        req = core.Request(
+            None, None, 'POST', '/', '1.1',
+            {'Content-Type': 'application/x-www-form-urlencoded',
+             'Content-Length': str(len(data))}, data)
+        req.query_string = text
+        args = outcome(lambda: req.args)
+        form = outcome(lambda: req.form)
+        for got in (args, form):
+            check(got in (400, 413) if isinstance(got, int) else
+                  all(isinstance(each, str) for key in got
+                      for each in got.getlist(key)), got)
+        if text.count('&') >= Request.max_fields:
+            check(args == form == 413, args, form)
+
+
+@target('json', [b'{"a": [1, 2.5e3, "b\\u20ac", null, true]}', b'[]', b'""'],
+        [b'{', b'}', b'[', b']', b'"', b'\\u', b'1e9', b'-', b'[' * 400])
+def fuzz_json(data):
+    """A body is JSON or refused, and never an error of the server's."""
+    for core in (fast, plain):
+        req = core.Request(
+            None, None, 'POST', '/', '1.1',
+            {'Content-Type': 'application/json',
+             'Content-Length': str(len(data))}, data)
+        got = outcome(lambda: (req.json,))
+        if got == 400:
+            continue
+        if got == 413:
+            check(not data)
+            continue
+        check(got == (None,) or json.dumps(got[0]), got)
+
+
+@target('response', [b'X|y|text', b'Set-Cookie|a=b|', b'Content-Length|4|text',
+                     b'Connection|close|text', b'Date|x|204'],
+        [b'|', b'Content-Length', b'Transfer-Encoding', b'chunked', b'close',
+         b'Connection', b'Content-Type', b'\r\n', b'\0', b'304', b'204'])
+def fuzz_response(data):
+    """Whatever a handler gives, the head of its response is one head."""
+    name, _, rest = data.decode('latin-1').partition('|')
+    value, _, body = rest.partition('|')
+    status = int(body) if body.isascii() and body.isdigit() and \
+        len(body) < 5 else 200
+    for version in ('1.1', '1.0'):
+        res = Response(body, status, {name: value})
+        got = outcome(fast.encode_head, res, version, len(res.body), True)
+        if got == 400:
+            continue
+        head, size, keep, chunked = got
+        check(head.count(b'\r\n\r\n') == 1 and head.endswith(b'\r\n\r\n'))
+        check(head.startswith(b'HTTP/%s %d ' % (version.encode(), status)))
+        lines = head[:-4].split(b'\r\n')
+        check(all(FIELD.fullmatch(line) for line in lines[1:]), lines)
+        lengths = [line for line in lines
+                   if line.lower().startswith(b'content-length:')]
+        bare = status in (101, 204, 304)
+        check(lengths == ([] if bare else
+                          [b'Content-Length: %d' % len(res.body)]), lines)
+        check(not any(line.lower().startswith(b'transfer-encoding:')
+                      for line in lines), lines)
+
+
