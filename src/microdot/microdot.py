@@ -2060,6 +2060,8 @@ class Microdot:
                 break
             except Exception as exc:
                 await _close(res.body)
+                if isinstance(exc, MemoryError):
+                    raise exc  # nor would there be any for the next
                 if isinstance(exc, HTTPException):
                     res = Response('Too many streams', 503,
                                    {'Retry-After': '10'})
