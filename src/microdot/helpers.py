@@ -14,3 +14,15 @@ except ImportError:
 
     def _unchanged(wrapper):
         return wrapper
+
+
+def add_vary(request, name):
+    """Say that the response depends on a header of the request: caches keep
+    one response for each of its values (RFC 9110, section 12.5.5).
+
+    It ends up in the ``Vary`` header, of error responses too.
+    """
+    g = request.g
+    if not hasattr(g, '_vary'):
+        g._vary = set()
+    g._vary.add(name)

@@ -3,7 +3,10 @@
 import sys
 import unittest
 
-from microdot.helpers import wraps
+from helpers import run
+from microdot import Microdot
+from microdot.helpers import add_vary, wraps
+from microdot.test_client import TestClient
 
 NEEDS_EVENT_LOOP = False
 IS_BOARD = sys.implementation.name == 'micropython'
@@ -41,3 +44,32 @@ class TestWraps(unittest.TestCase):
             return 7
 
         self.assertEqual(wrapper(None), 7)
+
+
+class TestAddVary(unittest.TestCase):
+    def answer(self, *added, headers=None):
+        app = Microdot()
+
+        @app.get('/')
+        async def index(request):
+            for name in added:
+                add_vary(request, name)
+            return 'ok', headers
+
+        vary = run(TestClient(app).get('/')).headers.get('Vary')
+        return None if vary is None else sorted(vary.split(', '))
+
+    def test_a_name_is_in_the_header(self):
+        self.assertEqual(self.answer('Cookie'), ['Cookie'])
+
+    def test_names_are_there_once(self):
+        self.assertEqual(self.answer('Cookie', 'Origin', 'Cookie'),
+                         ['Cookie', 'Origin'])
+
+    def test_names_of_the_handler_are_kept(self):
+        self.assertEqual(
+            self.answer('Cookie', headers={'Vary': 'Accept, Cookie'}),
+            ['Accept', 'Cookie'])
+
+    def test_nothing_is_there_unasked(self):
+        self.assertIsNone(self.answer())
