@@ -70,6 +70,43 @@ def without_date(data):
     return data
 
 
+def answers(data, expected):
+    """Return the responses in *data* as they are expected in a row: tuples of
+    status, body and whether the connection is kept.
+
+    :param expected: such tuples, which tell what has no body (``None``).
+    """
+    found = []
+    while data:
+        head, end, data = data.partition(b'\r\n\r\n')
+        lines = head.lower().split(b'\r\n')
+        body = b''
+        length = None
+        for line in lines:
+            if line.startswith(b'content-length: '):
+                length = int(line[16:])
+        if len(found) < len(expected) and expected[len(found)][1] is None:
+            body = None
+        elif b'transfer-encoding: chunked' in lines:
+            size = 1
+            while size:
+                line, end, data = data.partition(b'\r\n')
+                size = int(line, 16)
+                body += data[:size]
+                data = data[size + 2:]
+        elif length is None:
+            if b' 204 ' not in lines[0] and b' 304 ' not in lines[0]:
+                body, data = data, b''
+        else:
+            if len(data) < length:
+                raise AssertionError('a body of %d, not %d bytes' % (
+                    len(data), length))
+            body, data = data[:length], data[length:]
+        found.append((int(head.split(b' ')[1]), body,
+                      b'connection: close' not in lines))
+    return found
+
+
 def ways_to_cut(wire):
     """Return the ways in which bytes may arrive: whole, byte by byte, and in
     two at every place. Each is a list of pieces."""

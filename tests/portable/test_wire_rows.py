@@ -1,0 +1,123 @@
+"""Every row of requests, in every way in which its bytes may arrive."""
+
+import unittest
+
+from helpers import run
+from microdot.microdot import (
+    HTTPException,
+    find_head,
+    parse_framing,
+    parse_head,
+)
+from peers import Peer, answers, ways_to_cut
+from wire_rows import (
+    BAD_FRAMINGS,
+    BAD_HEADS,
+    HEADS,
+    Echo,
+    accepted,
+    framed,
+    refused,
+)
+
+NEEDS_EVENT_LOOP = False
+
+SMUGGLED = b'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n'
+
+
+async def deliver(app, wire, more=b''):
+    """Deliver bytes in every way; return each way with what was answered.
+
+    :param more: bytes that come with the last of them.
+    """
+    results = []
+    for pieces in ways_to_cut(wire):
+        conn = Peer(app, pieces[:-1] + [pieces[-1] + more])
+        await conn.serve()
+        results.append(([len(piece) for piece in pieces], conn.sent))
+    return results
+
+
+def status_of(wire):
+    """Return the status that the head of a request is refused with, by the
+    functions of the wire, or None."""
+    start = 2 if wire[:2] == b'\r\n' else 0
+    if start == len(wire):
+        return None
+    try:
+        end = find_head(wire, start)
+        if end >= 0:
+            parsed = parse_head(wire[start:end])
+            parse_framing(parsed[2], parsed[3])
+    except HTTPException as exc:
+        return exc.status_code
+    except ValueError:
+        return 400
+
+
+class TestWire(unittest.TestCase):
+    def test_heads_that_are_taken_need_more_until_their_end(self):
+        for row in HEADS:
+            wire = row[1] + b'\r\n\r\n'
+            with self.subTest(name=row[0]):
+                for cut in range(1, len(wire)):
+                    self.assertEqual(find_head(wire[:cut]), -1)
+                self.assertEqual(find_head(wire), len(row[1]))
+                self.assertIsNone(status_of(wire))
+
+    def test_heads_that_are_refused_are_so_by_one_status(self):
+        rows = [(name, head + b'\r\n\r\n', status)
+                for name, head, status in BAD_HEADS]
+        for name, version, fields, status in BAD_FRAMINGS:
+            rows.append((name, framed(version, fields), status))
+        for name, wire, status in rows:
+            with self.subTest(name=name):
+                self.assertEqual(status_of(wire), status)
+                for cut in range(1, len(wire)):
+                    # what is refused early is refused alike
+                    self.assertIn(status_of(wire[:cut]), (None, status, 400))
+
+
+class TestDelivery(unittest.TestCase):
+    def test_rows_are_answered_however_they_are_cut(self):
+        app = Echo()
+        for name, wire, expected in accepted():
+            with self.subTest(name=name):
+                for sizes, sent in run(deliver(app, wire)):
+                    self.assertEqual((sizes, answers(sent, expected)),
+                                     (sizes, expected))
+        self.assertEqual(app.logged, [])
+
+    def test_rows_are_refused_however_they_are_cut(self):
+        for name, wire, status in refused():
+            app = Echo()
+            with self.subTest(name=name):
+                for sizes, sent in run(deliver(app, wire, SMUGGLED)):
+                    found = answers(sent, ())
+                    self.assertEqual((sizes, len(found)), (sizes, 1))
+                    self.assertEqual((sizes, found[0][0], found[0][2]),
+                                     (sizes, status, False))
+                self.assertFalse('/smuggled' in app.seen)
+                self.assertEqual(app.logged, [])
+
+    def test_rows_that_end_early_get_no_wrong_answer(self):
+        app = Echo()
+
+        async def truncate(wire):
+            sent = []
+            for cut in range(len(wire)):
+                conn = Peer(app, [wire[:cut]])
+                await conn.serve()
+                sent.append(conn.sent)
+            return sent
+
+        for name, wire, expected in accepted():
+            with self.subTest(name=name):
+                for sent in run(truncate(wire)):
+                    found = answers(sent, expected)
+                    self.assertEqual(found, expected[:len(found)])
+        self.assertEqual(app.logged, [])
+
+
+if __name__ == '__main__':
+    unittest.main()
