@@ -1,0 +1,62 @@
+"""A guest book whose page is a uTemplate, for a desktop and a board.
+
+From the top of the repository, either of::
+
+    PYTHONPATH=src python3 examples/templates/guests.py
+    MICROPYPATH=src:.frozen micropython examples/templates/guests.py
+
+On a board, copy this file, the folder ``guests``, and ``utemplate`` of
+``libs/micropython``. It listens on port 5000 of all addresses; append a host
+and a port to change that. Open http://127.0.0.1:5000/ and sign, or use
+another terminal::
+
+    $ curl -d name='<i>Ada</i>' http://127.0.0.1:5000/
+    $ curl http://127.0.0.1:5000/
+
+The second prints the page, where Ada's name is a text and not in italics.
+"""
+import sys
+
+from microdot import Microdot, redirect
+from microdot.utemplate import Template
+
+try:
+    import utemplate  # noqa: F401
+except ImportError:
+    sys.path.append('libs/micropython')
+
+HTML = {'Content-Type': 'text/html; charset=UTF-8'}
+TITLE = 'Guest book'
+#: Names that are kept; the oldest one goes when there are more.
+MAX_GUESTS = 20
+
+app = Microdot()
+guests = []
+folder = __file__.rpartition('/')[0]
+Template.initialize((folder + '/' if folder else '') + 'guests',
+                    autoescape=True)
+
+
+@app.get('/')
+async def index(request):
+    # sent in pieces, so that the page is never in memory as a whole
+    return Template('page.html').generate(TITLE, guests), HTML
+
+
+@app.post('/')
+async def sign(request):
+    name = (request.form or {}).get('name', '').strip()
+    if not 0 < len(name) <= 40:
+        return Template('page.html').generate(
+            TITLE, guests, error='A name has 1 to 40 characters.'), 400, HTML
+    guests.insert(0, name)
+    del guests[MAX_GUESTS:]
+    return redirect('/', 303)
+
+
+def main(host='0.0.0.0', port='5000'):
+    app.run(host, int(port), debug=True)
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])

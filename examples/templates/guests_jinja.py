@@ -1,0 +1,55 @@
+"""A guest book whose pages are Jinja templates, one of which extends another.
+
+With Jinja installed, from the top of the repository::
+
+    pip install Jinja2
+    PYTHONPATH=src python3 examples/templates/guests_jinja.py
+
+It listens on port 5000 of all addresses; append a host and a port to change
+that. Open http://127.0.0.1:5000/ and sign, or use another terminal::
+
+    $ curl -d name='<i>Ada</i>' http://127.0.0.1:5000/
+    $ curl http://127.0.0.1:5000/
+
+The second prints the page, where Ada's name is a text and not in italics.
+"""
+import pathlib
+import sys
+
+from microdot import Microdot, redirect
+from microdot.jinja import Template
+
+HTML = {'Content-Type': 'text/html; charset=UTF-8'}
+TITLE = 'Guest book'
+#: Names that are kept; the oldest one goes when there are more.
+MAX_GUESTS = 20
+
+app = Microdot()
+guests = []
+Template.initialize(pathlib.Path(__file__).parent / 'guests_jinja')
+
+
+@app.get('/')
+async def index(request):
+    page = Template('page.html').render(title=TITLE, guests=guests)
+    return page, HTML
+
+
+@app.post('/')
+async def sign(request):
+    name = (request.form or {}).get('name', '').strip()
+    if not 0 < len(name) <= 40:
+        page = Template('page.html').render(
+            title=TITLE, guests=guests, error='A name has 1 to 40 characters.')
+        return page, 400, HTML
+    guests.insert(0, name)
+    del guests[MAX_GUESTS:]
+    return redirect('/', 303)
+
+
+def main(host='0.0.0.0', port='5000'):
+    app.run(host, int(port), debug=True)
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])

@@ -1,0 +1,107 @@
+"""Templates in uTemplate's syntax, which also boards can render.
+
+Needs the package ``utemplate``, which is in ``libs/micropython``.
+"""
+import sys
+
+# Characters that are passed on at once, if there are that many.
+_PIECE = 512 if sys.implementation.name != 'cpython' else 4096
+
+
+def _join(pieces):
+    # A template gives very small pieces, and each would be a packet.
+    parts = []
+    size = 0
+    try:
+        for piece in pieces:
+            if piece:
+                parts.append(piece)
+                size += len(piece)
+                if size >= _PIECE:
+                    yield ''.join(parts)
+                    parts = []
+                    size = 0
+        if parts:
+            yield ''.join(parts)
+    finally:
+        pieces.close()
+
+
+class _Async:
+    # A generator as an asynchronous iterator.
+    def __init__(self, pieces):
+        self.pieces = pieces
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        try:
+            return next(self.pieces)
+        except StopIteration:
+            pass
+        raise StopAsyncIteration
+
+    async def aclose(self):
+        self.pieces.close()
+
+
+class Template:
+    """A template, by its name.
+
+    :param template: the name of a file in the folder of the templates;
+                     ``/`` separates folders below it.
+    :raises TemplateNotFound: there is none, or the name might lead out of
+                              the folder.
+    :raises TemplateError: it is not correct. Both are classes of
+                           ``utemplate``.
+    """
+    #: What loads the templates; set by :meth:`initialize`.
+    loader = None
+
+    @classmethod
+    def initialize(cls, template_dir='templates', loader_class=None,
+                   autoescape=False):
+        """Say where the templates are. Called with the defaults by the first
+        use of a template if it has not been before.
+
+        :param template_dir: the folder of the templates.
+        :param loader_class: ``None`` for ``utemplate.recompile.Loader``,
+                             which notices changes;
+                             ``utemplate.source.Loader``, which does not;
+                             ``utemplate.compiled.Loader``, which never
+                             compiles; or one of your own.
+        :param autoescape: whether ``{{ }}`` escapes what it inserts, unless
+                           it is marked by ``safe()``.
+        """
+        if not loader_class:
+            # here, as the compiler takes memory that others do not need
+            from utemplate.recompile import Loader as loader_class
+        cls.loader = loader_class(None, template_dir, autoescape=True) \
+            if autoescape else loader_class(None, template_dir)
+
+    def __init__(self, template):
+        if not self.loader:
+            self.initialize()
+        self.name = template
+        self.template = self.loader.load(template)
+
+    def generate(self, *args, **kwargs):
+        """Render the template as a generator of pieces, with the arguments
+        that its ``{% args %}`` names.
+
+        :raises TypeError: these are not its arguments.
+        """
+        return _join(self.template(*args, **kwargs))
+
+    def render(self, *args, **kwargs):
+        """Render the template as a ``str``."""
+        return ''.join(self.template(*args, **kwargs))
+
+    def generate_async(self, *args, **kwargs):
+        """Render the template as an asynchronous iterator of pieces."""
+        return _Async(self.generate(*args, **kwargs))
+
+    async def render_async(self, *args, **kwargs):
+        """Render the template as a ``str``, in a coroutine."""
+        return self.render(*args, **kwargs)

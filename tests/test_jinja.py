@@ -1,0 +1,246 @@
+"""Templates in Jinja's syntax, by themselves and as responses."""
+
+import asyncio
+
+import jinja2
+import pytest
+
+from microdot.jinja import Template
+from microdot.microdot import Microdot
+from microdot.test_client import TestClient
+
+#: Names that must not lead anywhere.
+NAMES = ('', '.', '..', '../secret.txt', 'a/../../secret.txt',
+         '/../secret.txt', '..\\secret.txt', 'folder/..\\..\\secret.txt',
+         'C:\\secret.txt', 'missing.html', 'folder', 'x' * 5000,
+         '%2e%2e/secret.txt', 'page.html/../../secret.txt',
+         'page.html\0.txt', 'folder//../../secret.txt')
+#: What strangers send in the hope that it becomes markup or a template.
+HOSTILE = ('<script>alert(1)</script>', '" onload="alert(1)',
+           "' onload='alert(1)", '</title><script>', '&lt;script&gt;',
+           '{{ 7 * 7 }}', '{% include "/etc/passwd" %}', '{# x #}',
+           '{{ "".__class__.__mro__ }}', '\0<b>', '<' * 2000,
+           'a\r\nSet-Cookie: x=y')
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of the templates; a file beside it is none of theirs."""
+    (tmp_path / 'secret.txt').write_text('secret')
+    folder = tmp_path / 'templates'
+    (folder / 'folder').mkdir(parents=True)
+    (folder / 'hello.txt').write_text('Hello, {{ name }}!\n')
+    (folder / 'page.html').write_text(
+        '<p>{{ value }}</p><a title="{{ value }}">')
+    (folder / 'fails.txt').write_text(
+        '{% for i in range(9) %}{{ 1 // (5 - i) }} {% endfor %}')
+    yield folder
+    Template.jinja_env = None
+
+
+@pytest.fixture
+def template(folder):
+    """The class, after it was told of the folder."""
+    Template.initialize(str(folder))
+    return Template
+
+
+async def collect(pieces):
+    return ''.join([piece async for piece in pieces])
+
+
+def test_all_four_ways(folder):
+    Template.initialize(str(folder))
+    template = Template('hello.txt')
+    assert template.name == 'hello.txt'
+    assert template.render(name='foo') == 'Hello, foo!'
+    assert template.render({'name': 'foo'}) == 'Hello, foo!'
+    assert ''.join(template.generate(name='foo')) == 'Hello, foo!'
+
+    Template.initialize(str(folder), enable_async=True)
+    template = Template('hello.txt')
+    assert asyncio.run(template.render_async(name='foo')) == 'Hello, foo!'
+    assert asyncio.run(
+        collect(template.generate_async(name='foo'))) == 'Hello, foo!'
+
+
+def test_templates_may_await(folder):
+    async def name():
+        await asyncio.sleep(0)
+        return 'foo'
+
+    (folder / 'wait.txt').write_text('{{ name() }}')
+    Template.initialize(str(folder), enable_async=True)
+    assert asyncio.run(
+        Template('wait.txt').render_async(name=name)) == 'foo'
+
+
+def test_the_async_ways_must_be_enabled(template):
+    with pytest.raises(RuntimeError, match='async'):
+        asyncio.run(template('hello.txt').render_async(name='foo'))
+    with pytest.raises(RuntimeError, match='async'):
+        asyncio.run(collect(template('hello.txt').generate_async(name='foo')))
+
+
+def test_the_first_use_looks_in_templates(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert Template('hello.txt').render(name='foo') == 'Hello, foo!'
+    assert isinstance(Template.jinja_env, jinja2.Environment)
+
+
+def test_options_are_those_of_the_environment(folder):
+    Template.initialize(str(folder), variable_start_string='[[',
+                        variable_end_string=']]', keep_trailing_newline=True)
+    (folder / 'own.txt').write_text('[[ name ]] {{ name }}\n')
+    assert Template('own.txt').render(name='foo') == 'foo {{ name }}\n'
+    Template.initialize(loader=jinja2.DictLoader({'a.html': '{{ x }}'}),
+                        autoescape=False)
+    assert Template('a.html').render(x='<') == '<'
+
+
+def test_several_folders_are_searched_in_order(folder, tmp_path):
+    (tmp_path / 'other').mkdir()
+    (tmp_path / 'other' / 'hello.txt').write_text('other')
+    (tmp_path / 'other' / 'more.txt').write_text('more')
+    Template.initialize([str(folder), tmp_path / 'other'])
+    assert Template('hello.txt').render(name='foo') == 'Hello, foo!'
+    assert Template('more.txt').render() == 'more'
+
+
+def test_arguments_for_get_template_are_passed_on(template):
+    assert template('hello.txt', globals={'name': 'bar'}).render() == \
+        'Hello, bar!'
+
+
+def test_filters_and_globals_can_be_added(template, folder):
+    template.jinja_env.filters['shout'] = str.upper
+    template.jinja_env.globals['site'] = 'here'
+    (folder / 'own.txt').write_text('{{ site|shout }}')
+    assert template('own.txt').render() == 'HERE'
+
+
+@pytest.mark.parametrize('name, escaped', [
+    ('a.html', True), ('a.HTM', True), ('a.xml', True), ('a.xhtml', True),
+    ('a.svg', True), ('a.html.j2', True), ('a.jinja', True),
+    ('a.jinja2', True), ('a', True), ('a.txt/b', True),
+    ('a.txt', False), ('a.txt.j2', False), ('a.json.jinja', False),
+    ('a.csv', False), ('a.html/b.txt', False)])
+def test_what_may_be_html_is_escaped(template, folder, name, escaped):
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('{{ x }}')
+    assert template(name).render(x='<') == ('&lt;' if escaped else '<')
+
+
+def test_templates_from_strings_are_escaped(template):
+    text = template.jinja_env.from_string('{{ x }}').render(x='<')
+    assert text == '&lt;'
+
+
+@pytest.mark.parametrize('value', HOSTILE)
+def test_a_value_never_becomes_markup_or_template(template, value):
+    text = template('page.html').render(value=value)
+    escaped = str(jinja2.utils.markupsafe.escape(value))
+    assert not set('<>"\'') & set(escaped)
+    assert text == '<p>%s</p><a title="%s">' % (escaped, escaped)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_no_name_leads_out_of_the_folder(template, name):
+    try:
+        text = template(name).render()
+    except (jinja2.TemplateNotFound, OSError, ValueError):
+        return
+    pytest.fail('it gave %r' % text[:99])
+
+
+def test_an_absolute_name_is_below_the_folder(template, folder):
+    with pytest.raises(jinja2.TemplateNotFound):
+        template(str(folder.parent / 'secret.txt'))
+
+
+def test_a_missing_template_is_named(template):
+    with pytest.raises(jinja2.TemplateNotFound, match='missing.html'):
+        template('missing.html')
+
+
+def test_a_part_does_not_lead_out_of_the_folder(template, folder):
+    (folder / 'own.html').write_text('{% include name %}')
+    for name in ('../secret.txt', str(folder.parent / 'secret.txt')):
+        with pytest.raises(jinja2.TemplateNotFound):
+            template('own.html').render(name=name)
+
+
+@pytest.mark.parametrize('text, line', [
+    ('{{', 1), ('\n{{ x', 2), ('{% if x %}', 1), ('{% endif %}', 1),
+    ('\n\n{% nothing %}', 3), ('{{ x | nothing }}', 1), ('{% for %}', 1),
+    ('{# x', 1)])
+def test_mistakes_are_named_with_their_line(template, folder, text, line):
+    (folder / 'bad.html').write_text(text)
+    with pytest.raises(jinja2.TemplateSyntaxError) as caught:
+        template('bad.html')
+    assert caught.value.name.endswith('bad.html')
+    assert caught.value.lineno == line
+
+
+# ----------------------------------------------------------------- responses
+
+@pytest.fixture
+def app(folder):
+    """An application that answers with templates."""
+    app = Microdot()
+    Template.initialize(str(folder), enable_async=True)
+    sync = jinja2.Environment(loader=jinja2.FileSystemLoader(str(folder)))
+
+    @app.get('/<kind>/<name>')
+    async def render(request, kind, name):
+        template = Template(name)
+        if kind in ('render', 'generate'):
+            template.template = sync.get_template(name)
+        result = getattr(template, kind)(name='foo')
+        if kind == 'render_async':
+            result = await result
+        return result
+
+    @app.get('/named')
+    def named(request):
+        return Template(request.args['name']).render()
+
+    return app
+
+
+def get(app, path):
+    return asyncio.run(TestClient(app).get(path))
+
+
+@pytest.mark.parametrize('kind', [
+    'render', 'render_async', 'generate', 'generate_async'])
+def test_views_return_what_templates_give(app, kind):
+    response = get(app, '/%s/hello.txt' % kind)
+    assert response.status_code == 200
+    assert response.text == 'Hello, foo!'
+
+
+@pytest.mark.parametrize('kind', ['render', 'render_async'])
+def test_an_error_before_the_first_piece_is_500(app, kind):
+    response = get(app, '/%s/fails.txt' % kind)
+    assert response.status_code == 500
+    assert response.text == 'Internal server error'
+
+
+@pytest.mark.parametrize('kind', ['generate', 'generate_async'])
+def test_an_error_in_the_middle_cuts_the_response(app, kind):
+    errors = []
+    app.log_exception = lambda request, error: errors.append(error)
+    with pytest.raises(Exception):
+        get(app, '/%s/fails.txt' % kind)
+    assert [type(error) for error in errors] == [ZeroDivisionError]
+
+
+@pytest.mark.parametrize('name', [
+    '../secret.txt', '%2e%2e%2fsecret.txt', '/etc/passwd', 'missing.html',
+    '..%5csecret.txt', 'page.html%00.txt'])
+def test_a_name_from_the_request_gives_no_file_away(app, name):
+    response = get(app, '/named?name=' + name)
+    assert response.status_code == 500
+    assert response.text == 'Internal server error'
