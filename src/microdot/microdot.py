@@ -266,7 +266,8 @@ def find_head(data, pos=0):
     :raises HTTPException: 414 or 431: it is over a limit.
     """
     end = data.find(b'\r\n\r\n', pos)
-    size = (len(data) if end < 0 else end) - pos
+    # (without an end, the last three bytes may be most of it)
+    size = (len(data) - 3 if end < 0 else end) - pos
     most = Request.max_readline
     if size > most:
         line = data.find(b'\r\n', pos, pos + most + 2) - pos
@@ -2195,6 +2196,13 @@ class Microdot:
         while self.connections:
             await self._changed()
 
+    def _make_room(self):
+        # Close the connection that has idled longest, if any idles.
+        idle = [one for one in self.connections
+                if one.reader and not one.request and not one.partial]
+        if idle:
+            min(idle, key=lambda one: one.deadline).stop()
+
     async def _accept(self, listener):
         # Never ends by itself: whatever fails, for want of memory, sockets or
         # files, it waits a little and goes on.
@@ -2207,12 +2215,7 @@ class Microdot:
                     # comes before this waits for a timer
                     sock, addr = await accept(listener)
                     while len(self.connections) >= self.max_connections:
-                        # close the one that has idled longest
-                        idle = [one for one in self.connections
-                                if one.reader and not one.request
-                                and not one.partial]
-                        if idle:
-                            min(idle, key=lambda one: one.deadline).stop()
+                        self._make_room()
                         if len(self.connections) >= self.max_connections:
                             await self._changed()
                     conn = connection_class(self, peer_address(addr), sock)
@@ -2227,6 +2230,7 @@ class Microdot:
                         conn.discard()
                     sock = None
                     try:
+                        self._make_room()
                         await asyncio.sleep(0.1)
                     except MemoryError:
                         await asyncio.sleep(1)  # boards: needs none
