@@ -22,7 +22,7 @@ from microdot.microdot import (
     urldecode,
     urlencode,
 )
-from peers import Peer, Recorder, converse, without_date
+from peers import Peer, Recorder, converse, ways_to_cut, without_date
 from wire_rows import (
     BAD_CHUNK_SIZES,
     BAD_FRAMINGS,
@@ -114,7 +114,7 @@ class TestHeads(unittest.TestCase):
     def test_request_line_one_byte_over_the_limit_is_refused(self):
         self.limit('max_readline', 100)
         line = b'GET /' + b'a' * 87 + b' HTTP/1.0'
-        for end in (b'', b'\r\n', b'\r\n\r\n', b'\r\nX: y\r\n\r\n'):
+        for end in (b'aaa', b'\r\nX', b'\r\n\r\n', b'\r\nX: y\r\n\r\n'):
             with self.subTest(end=end):
                 self.assertEqual(status_of(find_head, line + end), 414)
 
@@ -124,7 +124,24 @@ class TestHeads(unittest.TestCase):
         conn = Peer(Recorder(), [b'a'] * 1000)
         run(conn.serve())
         self.assertEqual(conn.sent[:13], b'HTTP/1.1 414 ')
-        self.assertEqual(conn.most_held, 101)
+        self.assertEqual(conn.most_held, 104)
+
+    def test_head_at_both_limits_is_taken_however_it_is_cut(self):
+        self.limit('max_readline', 40)
+        self.limit('max_header_size', 60)
+        line = b'GET /' + b'a' * 26 + b' HTTP/1.0'
+        lines = b'X: ' + b'b' * 37 + b'\r\nY: ' + b'c' * 15
+        self.assertEqual((len(line), len(lines)), (40, 60))
+        for head, status in ((line + b'\r\n' + lines, 404),
+                             (line + b'\r\n' + lines + b'c', 431),
+                             (line.replace(b' /', b' /a') + b'\r\n' + lines,
+                              414)):
+            for pieces in ways_to_cut(head + b'\r\n\r\n'):
+                conn = Peer(Recorder(), pieces)
+                run(conn.serve())
+                self.assertEqual(conn.sent[9:12], b'%d' % status,
+                                 [len(piece) for piece in pieces])
+                self.assertTrue(conn.most_held <= 107, conn.most_held)
 
     def test_header_line_at_the_limit_is_taken(self):
         self.limit('max_readline', 100)
