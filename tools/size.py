@@ -107,9 +107,9 @@ def lay_out(folder):
         sizes[name] = {
             'mpy_o3': compile_module(source, folder / 'o3.mpy', 3),
             'mpy_o0': compile_module(source, target, 0)}
-    for source in LIBRARIES.glob('*.py'):
-        compile_module(source,
-                       folder / 'package' / (source.stem + '.mpy'), 0)
+    for source in LIBRARIES.rglob('*.py'):
+        target = folder / 'package' / source.relative_to(LIBRARIES)
+        compile_module(source, target.with_suffix('.mpy'), 0)
     for kind in ('mpy', 'py'):
         (folder / kind).mkdir()
     shutil.copy(folder / 'package' / 'microdot' / 'microdot.mpy',
