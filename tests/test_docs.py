@@ -5,7 +5,8 @@ program of its own; others continue one another, from the top of their page,
 after the imports that ``docs/index.rst`` shows. Each ``curl`` command of a
 ``console`` block is carried out against what came before it, over a socket,
 and what it prints is compared. A ``text`` block of the class ``output`` is
-what the ``python`` block before it prints.
+what the ``python`` block before it prints; one with a caption is a file of
+that name.
 """
 
 import gzip
@@ -15,6 +16,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import signal
 import socket
 import ssl
@@ -256,6 +258,14 @@ def folder(tmp_path):
     static.mkdir()
     (static / 'logo.svg').write_text('<svg></svg>\n')
     (static / 'style.css.gz').write_bytes(gzip.compress(b'p {}'))
+    shutil.copytree(TOP / 'libs' / 'micropython' / 'utemplate',
+                    tmp_path / 'utemplate')
+    for page in PAGES:
+        for block in read_blocks(page):
+            if block.language == 'text' and 'caption' in block.options:
+                path = tmp_path / block.options['caption']
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(block.text)
     return tmp_path
 
 

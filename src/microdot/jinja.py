@@ -20,9 +20,10 @@ class Template:
     :param template: the name of a file in the folder of the templates; ``/``
                      separates folders below it.
     :param kwargs: for ``Environment.get_template()``.
-    :raises jinja2.TemplateNotFound: there is none, or the name would lead
-                                     out of the folder.
-    :raises jinja2.TemplateSyntaxError: it is not correct.
+
+    Raises ``jinja2.TemplateNotFound`` when there is none, or the name would
+    lead out of the folder, and ``jinja2.TemplateSyntaxError`` when it is not
+    correct.
     """
     #: The environment; set by :meth:`initialize`. Filters, tests and globals
     #: can be added to it.

@@ -51,10 +51,10 @@ class Template:
 
     :param template: the name of a file in the folder of the templates;
                      ``/`` separates folders below it.
-    :raises TemplateNotFound: there is none, or the name might lead out of
-                              the folder.
-    :raises TemplateError: it is not correct. Both are classes of
-                           ``utemplate``.
+
+    Raises ``utemplate.TemplateNotFound`` when there is none, or the name
+    might lead out of the folder, and ``utemplate.TemplateError`` when it is
+    not correct.
     """
     #: What loads the templates; set by :meth:`initialize`.
     loader = None
