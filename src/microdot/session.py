@@ -1,0 +1,339 @@
+"""Sessions in signed cookies.
+
+A session is a dict that the client keeps for the server, in a cookie. The
+client can read it, but not change it: it is signed. The cookie is a JSON Web
+Token (RFC 7519) with HMAC-SHA256, known as HS256 (RFC 7518, section 3.2).
+"""
+import json
+import sys
+import time
+from binascii import a2b_base64, b2a_base64
+from hmac import compare_digest, digest
+
+from microdot.helpers import add_vary, wraps
+from microdot.microdot import invoke_handler
+
+_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
+
+# Boards may count from 2000, tokens count from 1970.
+_EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
+# {"alg":"HS256","typ":"JWT"}
+_HEADER = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9'
+
+
+def now():
+    """Return the time in seconds since 1970, wherever the clock counts from.
+    """
+    return int(time.time()) + _EPOCH
+
+
+# --- Wire: tokens -----------------------------------------------------------
+
+def _encode_part(data):
+    # RFC 7515, section 2: the URL-safe alphabet, without padding
+    return b2a_base64(data).rstrip(b'\n=').replace(
+        b'+', b'-').replace(b'/', b'_')
+
+
+def _parse_part(part):
+    # The dict in a part of a token. Raises ValueError.
+    part = part.replace(b'-', b'+').replace(b'_', b'/')
+    value = json.loads(a2b_base64(part + b'=' * (-len(part) % 4)).decode())
+    if not isinstance(value, dict):
+        raise ValueError('not an object')
+    return value
+
+
+def _sign(token, key):
+    if isinstance(key, str):
+        key = key.encode()
+    return _encode_part(digest(key, token, 'sha256'))
+
+
+def encode_jwt(payload, key):
+    """Return a dict as a token, signed.
+
+    :param payload: a dict of what JSON knows.
+    :param key: ``bytes`` or ``str``.
+    :raises ValueError: JSON does not know it; CPython has a ``TypeError`` too.
+    """
+    text = json.dumps(payload, separators=(',', ':'))
+    if _BOARD:
+        json.loads(text)  # boards: dumps() takes anything
+    token = _HEADER.encode() + b'.' + _encode_part(text.encode())
+    return (token + b'.' + _sign(token, key)).decode()
+
+
+def parse_jwt(token, keys):
+    """Return the dict that is in a token, if it is one.
+
+    :param keys: a list of keys, any of which may have signed it.
+    :return: ``{}`` if none of them has, it is malformed, its time is over
+             (``exp``) or has not yet come (``nbf``).
+    """
+    if not isinstance(token, str):
+        return {}
+    try:
+        token, _, signature = token.encode().rpartition(b'.')
+        # Nothing is parsed before it is known who wrote it. All keys are
+        # tried, and as text: so there is just one form of a signature.
+        good = False
+        for key in keys:
+            if compare_digest(_sign(token, key), signature):
+                good = True
+        if not good:
+            return {}
+        header, _, payload = token.partition(b'.')
+        header = _parse_part(header)
+        payload = _parse_part(payload)
+    except ValueError:
+        return {}
+    # RFC 7515, section 4.1.11: extensions that must be understood
+    if header.get('alg') != 'HS256' or 'crit' in header:
+        return {}
+    when = now()
+    end = payload.get('exp', when + 1)
+    begin = payload.get('nbf', when)
+    if not isinstance(end, (int, float)) or \
+            not isinstance(begin, (int, float)) or not begin <= when < end:
+        return {}
+    return payload
+
+
+# --- Sessions ---------------------------------------------------------------
+
+class SessionDict(dict):
+    """The session of a request: a dict of what JSON knows.
+
+    ``request`` is the request; ``expires`` the time at which the session
+    ends, in seconds since 1970, or ``None``: not saved, or it never does.
+    """
+    expires = None
+    _owner = None  # the Session that it is of
+    _token = ''    # as received or last saved
+
+    def __init__(self, request, session_dict):
+        super().__init__(session_dict)
+        self.request = request
+        # to be set: by name a list of the value ('' to delete it), Max-Age,
+        # and the response that has it
+        self._cookies = {}
+
+    def save(self):
+        """Send the session, as it is now, with the response to this request.
+        An empty one is deleted.
+
+        :raises ValueError: it is larger than
+                            :attr:`Session.max_cookie_size`, or not JSON.
+        """
+        find_session(self.request).update(self.request, self)
+
+    def delete(self):
+        """Make the client forget the session."""
+        find_session(self.request).delete(self.request)
+
+
+class Session:
+    """Sessions for an application.
+
+    :param app: the application; or call :meth:`initialize` later.
+    :param secret_key: signs the sessions: random, 32 bytes or more, ``str``
+                       or ``bytes``. Of a list the first one signs, and those
+                       after it are still accepted.
+    :param cookie_options: arguments of :meth:`Response.set_cookie`, beside
+                           ``path='/'``, ``http_only=True``,
+                           ``same_site='Lax'``, and ``secure=True`` where the
+                           request came over TLS.
+    :param cookie_name: the name of the cookie.
+    :param max_age: seconds that a session lasts, also if the browser is
+                    closed meanwhile. ``None``: at most
+                    :attr:`default_max_age`, and no longer than the browser is
+                    open. 0: until then, without another end.
+    :param rolling: whether a session lasts that long from when it was last
+                    used, rather than from when it was first saved.
+    :param auto_save: whether to save a session that has been changed.
+    """
+    #: Bytes of the cookie, name and value: a larger session cannot be saved,
+    #: a larger cookie is ignored. Browsers have no room for more than 4,096,
+    #: and it comes back in one header line, see ``Request.max_readline``.
+    max_cookie_size = 1536 if _BOARD else 4096
+    #: Seconds that a session lasts where nothing else is said.
+    default_max_age = 14 * 24 * 3600
+
+    def __init__(self, app=None, secret_key=None, cookie_options=None,
+                 cookie_name='session', max_age=None, rolling=False,
+                 auto_save=False):
+        self.secret_key = secret_key
+        self.cookie_options = cookie_options
+        self.cookie_name = cookie_name
+        self.max_age = max_age
+        self.rolling = rolling
+        self.auto_save = auto_save
+        if app is not None:
+            self.initialize(app)
+
+    def initialize(self, app, secret_key=None, cookie_options=None):
+        """Provide an application with sessions.
+
+        :param secret_key: in place of the one given before, if any.
+        :param cookie_options: likewise.
+        """
+        if secret_key is not None:
+            self.secret_key = secret_key
+        options = {'path': '/', 'http_only': True, 'same_site': 'Lax'}
+        options.update((self.cookie_options if cookie_options is None
+                        else cookie_options) or {})
+        self.cookie_options = options
+        app._session = self
+        # after success there are handlers of the request
+        app.after_error_request(self._finish)
+
+    def _keys(self, secret_key=None):
+        keys = secret_key or self.secret_key
+        if not isinstance(keys, (list, tuple)):
+            keys = (keys,)
+        # an empty one is a key that everybody has
+        if not keys or not all(keys):
+            raise ValueError('the session needs a secret_key')
+        return keys
+
+    def encode(self, payload, secret_key=None):
+        """Return a dict as a signed token, ``str``."""
+        return encode_jwt(payload, self._keys(secret_key)[0])
+
+    def decode(self, session, secret_key=None):
+        """Return the dict of a token, or ``{}`` if it is not valid."""
+        return parse_jwt(session, self._keys(secret_key))
+
+    def get(self, request):
+        """Return the :class:`SessionDict` of a request, always the same one.
+        It is empty if there is none that is valid.
+
+        :raises ValueError: there is no secret key.
+        """
+        session = getattr(request.g, '_session', None)
+        if session is not None:
+            return session
+        keys = self._keys()
+        add_vary(request, 'Cookie')
+        name = self.cookie_name
+        token = request.cookies.get(name, '')
+        data = {}
+        if token and len(name) + 1 + len(token) <= self.max_cookie_size:
+            data = parse_jwt(token, keys)
+        session = SessionDict(request, data)
+        session.expires = session.pop('exp', None)
+        session._owner = self
+        if data:
+            session._token = token
+        request.g._session = session
+        if self.auto_save:
+            request.after_request_handlers.append(self._finish)
+        if session and self.rolling and session.expires:
+            # not each time: a response may overtake another, with a session
+            # that has been changed
+            lifetime = self._lifetime()
+            if session.expires - now() <= lifetime - lifetime // 10:
+                self.update(request, session)
+        return session
+
+    def _lifetime(self):
+        return self.default_max_age if self.max_age is None else self.max_age
+
+    def update(self, request, session):
+        """Send a session, as it is now, with the response. See
+        :meth:`SessionDict.save`."""
+        current = self.get(request)
+        payload = {}
+        for key in session:
+            payload[key] = session[key]
+        lifetime = self._lifetime()
+        expires = None
+        if lifetime:
+            expires = now() + lifetime
+            if current.expires and not self.rolling:
+                expires = min(expires, current.expires)
+        token = ''
+        if payload:
+            if expires:
+                payload.setdefault('exp', expires)
+            token = self.encode(payload)
+            size = len(self.cookie_name) + 1 + len(token)
+            if size > self.max_cookie_size:
+                raise ValueError(
+                    'a session cookie of %d bytes is over the limit of %d, '
+                    'see Session.max_cookie_size' % (
+                        size, self.max_cookie_size))
+        else:
+            expires = None
+        current.expires = expires
+        current._token = token
+        if token or self.cookie_name in request.cookies:
+            self._set(request, self.cookie_name, token,
+                      self.max_age and expires - now() if token else 0)
+        else:
+            current._cookies.pop(self.cookie_name, None)
+
+    def delete(self, request):
+        """Make the client forget its session."""
+        session = self.get(request)
+        if self.auto_save:
+            session.clear()
+        session.expires = None
+        session._token = ''
+        self._set(request, self.cookie_name, '', 0)
+
+    def _set(self, request, name, value, max_age):
+        # Sets a cookie with the options of the session's, or deletes it,
+        # whatever becomes of the request.
+        self.get(request)._cookies[name] = [value, max_age, None]
+        request.after_request_handlers.append(self._finish)
+
+    async def _finish(self, request, response):
+        session = getattr(request.g, '_session', None) if request else None
+        if session is None or session._owner is not self:
+            return
+        if self.auto_save and self._is_changed(session):
+            self.update(request, session)
+        for name, cookie in session._cookies.items():
+            value, max_age, done = cookie
+            if done is response:
+                continue
+            cookie[2] = response
+            options = self.cookie_options.copy()
+            options.setdefault('secure', request.scheme == 'https')
+            if not value:
+                response.delete_cookie(name, **options)
+                continue
+            if max_age:
+                options['max_age'] = max_age
+            response.set_cookie(name, value, **options)
+
+    def _is_changed(self, session):
+        saved = {}
+        if session._token:
+            saved = _parse_part(session._token.encode().split(b'.')[1])
+            saved.pop('exp', None)
+        return session != saved
+
+
+def find_session(request):
+    """Return the :class:`Session` that a request is to use: that of the
+    application, or else of the one mounted there.
+
+    :raises ValueError: neither has one.
+    """
+    session = getattr(request.app, '_session', None) or \
+        getattr(request.subapp, '_session', None)
+    if not session:
+        raise ValueError('the application has no Session')
+    return session
+
+
+def with_session(f):
+    """Decorator for handlers ``f(request, session, **arguments)``."""
+    @wraps(f)
+    async def wrapper(request, *args, **kwargs):
+        return await invoke_handler(
+            f, request, find_session(request).get(request), *args, **kwargs)
+    return wrapper

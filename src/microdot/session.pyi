@@ -1,0 +1,53 @@
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from typing_extensions import TypeAlias
+
+from .microdot import Microdot, Request
+
+_Key: TypeAlias = str | bytes
+_Keys: TypeAlias = _Key | Sequence[_Key]
+
+def now() -> int: ...
+def encode_jwt(payload: Mapping[str, Any], key: _Key) -> str: ...
+def parse_jwt(token: str, keys: Sequence[_Key]) -> dict[str, Any]: ...
+
+class SessionDict(dict[str, Any]):
+    request: Request
+    expires: float | None
+    def __init__(
+        self, request: Request, session_dict: Mapping[str, Any]) -> None: ...
+    def save(self) -> None: ...
+    def delete(self) -> None: ...
+
+class Session:
+    max_cookie_size: int
+    default_max_age: int
+    secret_key: _Keys | None
+    cookie_options: Mapping[str, Any] | None
+    cookie_name: str
+    max_age: int | None
+    rolling: bool
+    auto_save: bool
+    def __init__(
+        self, app: Microdot | None = None, secret_key: _Keys | None = None,
+        cookie_options: Mapping[str, Any] | None = None,
+        cookie_name: str = 'session', max_age: int | None = None,
+        rolling: bool = False, auto_save: bool = False) -> None: ...
+    def initialize(
+        self, app: Microdot, secret_key: _Keys | None = None,
+        cookie_options: Mapping[str, Any] | None = None) -> None: ...
+    def encode(
+        self, payload: Mapping[str, Any],
+        secret_key: _Keys | None = None) -> str: ...
+    def decode(
+        self, session: str,
+        secret_key: _Keys | None = None) -> dict[str, Any]: ...
+    def get(self, request: Request) -> SessionDict: ...
+    def update(
+        self, request: Request, session: Mapping[str, Any]) -> None: ...
+    def delete(self, request: Request) -> None: ...
+
+def find_session(request: Request) -> Session: ...
+def with_session(
+    f: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]: ...
