@@ -28,7 +28,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = TOP / 'src' / 'microdot'
 LIBRARIES = TOP / 'libs' / 'micropython'
 #: Modules of the package that no board loads.
-DESKTOP_ONLY = ('_cpython', 'asgi', 'wsgi', 'jinja')
+DESKTOP_ONLY = ('_cpython', '_deflate', 'asgi', 'wsgi', 'jinja')
 #: The format that MicroPython 1.22 to 1.26 reads.
 MPY_VERSION = '6.3'
 #: What Microdot 2.7's core takes, measured in the same way: at -O0.
