@@ -508,7 +508,8 @@ def select_mirrors(stanzas, distribution, codename):
     return archive + unsigned or other
 
 
-def _fill_from_apt(distribution, suites, arch, work, result):
+def _fill_from_apt(distribution, suites, arch, work, result,
+                   package='micropython'):
     codename = _os_release().get('VERSION_CODENAME', '')
     mirrors = select_mirrors(read_sources(), distribution, codename)
     if not mirrors:
@@ -518,14 +519,14 @@ def _fill_from_apt(distribution, suites, arch, work, result):
         for suite in suites:
             try:
                 packages = _download(distribution, mirror, suite, arch,
-                                     work / suite)
-                return _unpack(packages, result)
+                                     work / suite, package)
+                return _unpack(packages, result, package)
             except FetchError as failure:
                 error = error or failure
     raise error
 
 
-def _download(distribution, mirror, suite, arch, folder):
+def _download(distribution, mirror, suite, arch, folder, package):
     """Download the package and all that it needs; return the files' paths."""
     components = ['main']
     if distribution == 'Ubuntu':
@@ -557,7 +558,7 @@ def _download(distribution, mirror, suite, arch, folder):
     if not re.search('(?m)^Origin: %s$' % distribution, release):
         raise FetchError('the mirror does not serve %s' % distribution)
     _apt(config, 'install', '--download-only', '--no-install-recommends',
-         'micropython')
+         package)
     return sorted((folder / 'archives').glob('*.deb'))
 
 
@@ -606,7 +607,7 @@ def _apt(config, *args):
         raise FetchError('apt-get %s failed' % args[0])
 
 
-def _unpack(packages, result):
+def _unpack(packages, result, name):
     for package in packages:
         unpacked = _run(['dpkg-deb', '-x', str(package), str(result)])
         if unpacked.returncode:
@@ -615,9 +616,9 @@ def _unpack(packages, result):
             raise FetchError('cannot unpack %s' % package.name)
     loaders = sorted(path for pattern in ('usr/lib/*/', 'lib/*/', 'lib/')
                      for path in result.glob(pattern + 'ld-linux*.so.*'))
-    program = result / 'usr' / 'bin' / 'micropython'
+    program = result / 'usr' / 'bin' / name
     if not loaders or not program.exists():
-        raise FetchError('the packages hold no loader or no micropython')
+        raise FetchError('the packages hold no loader or no ' + name)
     folders = {path.parent for pattern in ('usr/lib/**/', 'lib/**/')
                for path in result.glob(pattern + '*.so.*')}
     for extra in ('usr/share', 'usr/lib/*/gconv', 'etc'):
@@ -630,6 +631,32 @@ def _unpack(packages, result):
         'libraries': [str(path.relative_to(result)) for path in folders],
         'packages': [package.name for package in packages],
     }
+
+
+def unpack_program(name, folder):
+    """Unpack a program of Debian or Ubuntu that is not installed, by the way
+    that MicroPython takes.
+
+    :param name: of the package and of the program in it.
+    :param folder: where to; the result is kept there.
+    :return: the command, as a list.
+    :raises FetchError: it could not be obtained.
+    """
+    folder = pathlib.Path(folder)
+    result = folder / 'result'
+    try:
+        info = json.loads((result / 'info.json').read_text())
+    except (OSError, ValueError):
+        shutil.rmtree(result, ignore_errors=True)
+        result.mkdir(parents=True)
+        ubuntu = _os_release().get('ID') == 'ubuntu'
+        suite = _os_release().get('VERSION_CODENAME', '')
+        info = _fill_from_apt(
+            'Ubuntu' if ubuntu else 'Debian',
+            (suite if ubuntu else DEBIAN_STABLE,), _own_arch(),
+            folder / 'work', result, name)
+        (result / 'info.json').write_text(json.dumps(info, indent=1) + '\n')
+    return _command(result, info)
 
 
 # --------------------------------------------------------------- WebAssembly
