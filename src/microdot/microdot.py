@@ -2230,8 +2230,9 @@ class Microdot:
                         conn.discard()
                     sock = None
                     try:
-                        self._make_room()
                         await asyncio.sleep(0.1)
+                        self._make_room()
+                        await asyncio.sleep(0)  # until that is closed
                     except MemoryError:
                         await asyncio.sleep(1)  # boards: needs none
         finally:
