@@ -1,4 +1,6 @@
 """A web framework for microcontrollers and servers."""
+import sys
+
 from microdot.microdot import (
     AsyncBytesIO,
     Microdot,
@@ -10,5 +12,21 @@ from microdot.microdot import (
     redirect,
     send_file,
 )
+
+if sys.implementation.name not in ('micropython', 'circuitpython'):
+    # What boards import when they need it, as it costs them heap. Each may
+    # be left out.
+    try:
+        from microdot import background
+    except ImportError:
+        pass
+    try:
+        from microdot import middleware
+    except ImportError:
+        pass
+    try:
+        from microdot import urls
+    except ImportError:
+        pass
 
 __version__ = '0.1.0.dev0'

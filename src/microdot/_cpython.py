@@ -280,6 +280,11 @@ class ProtocolConnection(asyncio.Protocol):
     async def unwatch(self):
         self._watching = False
 
+    async def has_left(self):
+        """Tell whether the peer has closed the connection."""
+        await asyncio.sleep(0)  # the news may be waiting
+        return self._ended
+
     def stop(self, now=False):
         if self.transport is None:
             if self._opening:
@@ -399,6 +404,12 @@ def print_exception(exc):
         logger.error('%s: %s', type(exc).__name__, exc, exc_info=exc)
     else:
         traceback.print_exception(type(exc), exc, exc.__traceback__)
+
+
+def format_exception(exc):
+    """Return the traceback of *exc* as text."""
+    return ''.join(traceback.format_exception(
+        type(exc), exc, exc.__traceback__))
 
 
 def is_async(function):
@@ -600,6 +611,7 @@ def install(core):
     core['invoke_handler'] = invoke_handler
     core['next_piece'] = next_piece
     core['print_exception'] = print_exception
+    core['format_exception'] = format_exception
     core['run_loop'] = run_loop
     if orjson:
         core['dump_json'] = dump_json(core['dump_json'])

@@ -53,6 +53,14 @@ def print_exception(exc):
         sys.excepthook(type(exc), exc, exc.__traceback__)
 
 
+def format_exception(exc):
+    """Return the traceback of *exc* as text."""
+    text = io.StringIO()
+    if _BOARD:
+        sys.print_exception(exc, text)
+    return text.getvalue()
+
+
 def mro(cls):
     """Return the classes of *cls* from itself to ``object``."""
     if not _BOARD:
@@ -685,6 +693,7 @@ class Connection(Stream):
     limit = 0         # bytes that chunks may bring
     expect = None     # the peer waits for 100 Continue
     taken = False     # a handler has written to it
+    leave = None      # called on shutdown by what would go on for ever
     chunks = 0        # chunks so far
     done = True       # the body has been read
 
@@ -991,7 +1000,8 @@ class Request:
     query), ``cookies`` (dict), ``content_length`` (0 when not declared),
     ``content_type`` (or ``None``), ``g`` (free for the application),
     ``url_args``, ``url_prefix``, ``subapp``, ``route``, ``sock``;
-    ``body``: the body as ``bytes``, empty when it was left on the stream.
+    ``body``: the body as ``bytes``, empty when it was left on the stream;
+    ``error``: in handlers of errors, the exception.
 
     :raises ValueError: the path of *url* is badly encoded.
     """
@@ -1015,8 +1025,11 @@ class Request:
 
     url_prefix = ''
     subapp = route = None
+    root_path = ''        # where a gateway has put the application
     body_used = False
+    error = None          # the exception that is answered
     exception = None      # that nobody handled
+    passing = False       # such a one is raised rather than answered
     _entry = None         # in the table of routes
     _chain = ()           # applications whose local handlers apply
     _json = _form = _files = _g = None
@@ -1135,10 +1148,12 @@ class Request:
         chunked one counts as large where it might become so.
 
         :param limit: most bytes that a chunked body may have.
+
+        Middleware that wants the body calls it before it calls what is next.
         """
         stream = self._stream
         length = getattr(stream, 'length', None)
-        if length is not None:
+        if length is not None and not stream.done:
             stream.limit = limit
             if length < 0:
                 if limit <= self.max_body_length:
@@ -1662,16 +1677,18 @@ class Microdot:
         self.shutdown_handlers = []
         self.error_handlers = {}
         self.options_handler = self.default_options_handler
+        #: Free for what lives as long as the application.
+        self.g = Request.G()
         #: ``open``, ``accepted``, ``refused``, ``timed_out`` connections and
         #: ``requests`` so far.
         self.counters = {'open': 0, 'accepted': 0, 'refused': 0,
                          'timed_out': 0, 'requests': 0}
         self.connections = set()
         # tuples (methods, pattern, handler, prefix, subapp, local apps,
-        # max_content_length)
+        # max_content_length, name)
         self._routes = []
         self._added = []    # (name, value, key) of all that was registered
-        self._mounts = []   # (subapp, prefix, local)
+        self._mounts = []   # (subapp, prefix, local, name)
         self._parents = []  # (parent, prefix, local)
 
     # Registration
@@ -1682,13 +1699,15 @@ class Microdot:
         url_prefix, subapp)``."""
         return [route[:5] for route in self._routes]
 
-    def route(self, url_pattern, methods=None, max_content_length=None):
+    def route(self, url_pattern, methods=None, max_content_length=None,
+              name=None):
         """Decorator: call ``f(request, **arguments)`` for matching requests.
 
         :param url_pattern: see :class:`URLPattern`.
         :param methods: a list, ``['GET']`` by default.
         :param max_content_length: bytes of a body, in place of
                                    ``Request.max_content_length``.
+        :param name: for ``url_for``, that of the function by default.
         :raises ValueError: the pattern is malformed.
         """
         pattern = URLPattern(url_pattern)
@@ -1697,7 +1716,7 @@ class Microdot:
             pattern.compile()
             self._add('_routes', (
                 [method.upper() for method in methods or ('GET',)],
-                pattern, f, '', None, (), max_content_length))
+                pattern, f, '', None, (), max_content_length, name))
             return f
         return decorated
 
@@ -1737,25 +1756,26 @@ class Microdot:
         # Registers what a mounted application has registered.
         _, url_prefix, local = mount
         if name == '_routes':
-            methods, pattern, f, prefix, inner, chain, limit = value
+            methods, pattern, f, prefix, inner, chain, limit, route = value
             pattern = URLPattern(url_prefix + pattern.url_pattern)
             pattern.compile()
             value = (methods, pattern, f, url_prefix + prefix, inner or subapp,
-                     (subapp,) + chain if local else chain, limit)
+                     (subapp,) + chain if local else chain, limit, route)
         elif local and name[:2] not in ('st', 'sh') or \
                 (name, value, key) in self._added:
             # (start-up and shut-down are never local; mounted twice, once)
             return
         self._add(name, value, key)
 
-    def mount(self, subapp, url_prefix='', local=False):
+    def mount(self, subapp, url_prefix='', local=False, name=None):
         """Make the routes of another application this one's, now and later.
 
         :param url_prefix: put before its patterns.
         :param local: whether its before, after and error handlers remain its
                       own. Otherwise they apply to all of this application.
+        :param name: put before the names of its routes, with a colon.
         """
-        self._mounts.append((subapp, url_prefix, local))
+        self._mounts.append((subapp, url_prefix, local, name))
         mount = self, url_prefix, local
         subapp._parents.append(mount)
         for added in subapp._added:
@@ -1811,10 +1831,15 @@ class Microdot:
             req._chain = route[5]
             return route[2:5]
         if not allow and req._path != '*':
-            return 404, '', None
+            return self.not_found(req), '', None
         return self.options_handler(req) \
             if req.method == 'OPTIONS' and self.options_handler else 405, \
             req.url_prefix, req.subapp
+
+    def not_found(self, req):
+        """Return the status for a path that no route matches, or raise an
+        :class:`HTTPException`."""
+        return 404
 
     def default_options_handler(self, req):
         """Return the headers of the answer to an OPTIONS request."""
@@ -1858,7 +1883,7 @@ class Microdot:
                     return app.error_handlers[key]
 
     def _local_apps(self, path):
-        for app, prefix, local in self._mounts:
+        for app, prefix, local, _ in self._mounts:
             prefix = prefix.rstrip('/')
             if prefix and path.startswith(prefix) and \
                     path[len(prefix):][:1] in '/':
@@ -1869,17 +1894,25 @@ class Microdot:
 
     async def _exception(self, req, exc):
         # What is answered to an exception.
-        if not isinstance(exc, HTTPException):
-            handler = self._error_handler(req, mro(type(exc)))
-            if handler:
-                res = await invoke_handler(handler, req, exc)
-                if res is not None:
-                    return make_response(res)
-            self.log_exception(req, exc)
-            exc = HTTPException(500, 'Internal server error')
-        res = make_response(await self.error_response(
-            req, exc.status_code, exc.reason))
-        if exc.headers:
+        http = isinstance(exc, HTTPException)
+        keys = list(mro(type(exc)))
+        if http:
+            keys = [] if self._error_handler(req, (exc.status_code,)) \
+                else keys[:keys.index(HTTPException) + 1]
+        if req:
+            req.error = exc
+        handler = self._error_handler(req, keys)
+        res = handler and await invoke_handler(handler, req, exc)
+        if res is None:
+            if not http:
+                if req and req.passing:
+                    raise exc
+                self.log_exception(req, exc)
+                exc = HTTPException(500, format_exception(exc) if self.debug
+                                    else 'Internal server error')
+            res = await self.error_response(req, exc.status_code, exc.reason)
+        res = make_response(res)
+        if http and exc.headers:
             res.headers.update(exc.headers)
         return res
 
@@ -1949,9 +1982,15 @@ class Microdot:
                 res = await self._after(req, res, self.get_request_handlers(
                     req, 'after_error_request'))
             except Exception as exc:
+                if req and req.passing:
+                    raise
                 self.log_exception(req, exc)
                 res = Response('Internal server error', 500)
-        if req:
+        return self._complete(req, res)
+
+    def _complete(self, req, res):
+        # What no handler has to think of. May be called again.
+        if req and res is not Response.already_handled:
             res.is_head = req.method == 'HEAD'
             vary = req._g and getattr(req._g, '_vary', None)
             if vary:
@@ -1960,6 +1999,12 @@ class Microdot:
                         vary.add(name.strip())
                 res.headers['Vary'] = ', '.join(vary)
         return res
+
+    def answered(self, req, res):
+        """Called when a response is out, or its client gone.
+
+        :param req: the request; ``None``: it was malformed.
+        """
 
     async def _after(self, req, res, handlers):
         for handler in handlers:
@@ -2020,16 +2065,18 @@ class Microdot:
             res = await self.dispatch_request(req, error)
             if self.debug and req:
                 print(method, req.path, res.status_code)
-            if res is Response.already_handled or conn.taken:
-                break
-            if error or conn.count >= self.max_requests or self.closing or \
-                    conn.expect or conn.left > self.drain_size or \
-                    conn.expired or conn.length < -1:
-                keep = False
             try:
+                if res is Response.already_handled or conn.taken:
+                    break
+                if error or conn.count >= self.max_requests or \
+                        self.closing or conn.expect or conn.expired or \
+                        conn.left > self.drain_size or conn.length < -1:
+                    keep = False
                 keep = await self._respond(conn, req, res, version, keep)
             except MemoryError:
                 raise Disconnected  # some of it may have been sent
+            finally:
+                self.answered(req, res)
             if not conn.done:
                 if not keep:
                     conn.end()
@@ -2037,8 +2084,14 @@ class Microdot:
             conn.request = None
             keep = keep and not self.closing
 
-    async def _respond(self, conn, req, res, version, keep):
-        # Write a response; tell whether the connection may go on.
+    async def prepare(self, req, res, version, keep):
+        """Make a response ready to be sent. One that is not fit for that
+        becomes a plain 500.
+
+        :return: ``(body, pieces, head, size, keep, chunked)``: *pieces* is an
+                 iterator in place of *body*, or ``None``; for the others see
+                 :func:`encode_head`.
+        """
         while True:
             res.is_head = req is not None and req.method == 'HEAD'
             pieces = None
@@ -2056,9 +2109,7 @@ class Microdot:
                     if size is None and self.streams >= \
                             self.max_connections - self.reserved_connections:
                         raise HTTPException(503)
-                head, left, keep, chunked = encode_head(
-                    res, version, size, keep)
-                break
+                return (body, pieces) + encode_head(res, version, size, keep)
             except Exception as exc:
                 await _close(res.body)
                 if isinstance(exc, MemoryError):
@@ -2070,6 +2121,11 @@ class Microdot:
                     self.log_exception(req, exc)
                     res = Response('Internal server error', 500,
                                    {'Content-Type': 'text/plain'})
+
+    async def _respond(self, conn, req, res, version, keep):
+        # Write a response; tell whether the connection may go on.
+        body, pieces, head, left, keep, chunked = await self.prepare(
+            req, res, version, keep)
         bare = chunked is None
         if not pieces:
             if bare:
@@ -2080,6 +2136,7 @@ class Microdot:
                 await conn.send(head)
                 await conn.send(body)
             return keep
+        size = res.size
         watch = size is None and not bare
         try:
             if watch:
@@ -2295,6 +2352,8 @@ class Microdot:
             for conn in list(self.connections):
                 if not conn.request:
                     conn.stop()
+                elif conn.leave:
+                    conn.leave()
             try:
                 for seconds in (grace, 1):
                     try:

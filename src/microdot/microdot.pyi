@@ -21,12 +21,14 @@ from typing import (
     type_check_only,
 )
 
-from typing_extensions import Self, TypeAlias
+from typing_extensions import ParamSpec, Self, TypeAlias
 
 _T = TypeVar('_T')
 _D = TypeVar('_D')
 _V = TypeVar('_V')
 _F = TypeVar('_F', bound=Callable[..., Any])
+_P = ParamSpec('_P')
+_R = TypeVar('_R')
 
 # What handlers may return, see Response and make_response(). Bodies are too
 # many kinds of things to be of use as a type.
@@ -53,6 +55,7 @@ MUTED_SOCKET_ERRORS: list[int]
 
 def iscoroutine(obj: object) -> bool: ...
 def print_exception(exc: BaseException) -> None: ...
+def format_exception(exc: BaseException) -> str: ...
 def mro(cls: type) -> Sequence[type]: ...
 def is_async(function: Callable[..., Any]) -> int: ...
 async def invoke_handler(
@@ -195,12 +198,15 @@ class Request:
     content_type: str | None
     url_args: dict[str, Any]
     url_prefix: str
+    root_path: str
     subapp: Microdot | None
     route: Callable[..., Any] | None
     sock: tuple[Any, Any] | None
     after_request_handlers: list[Callable[..., Any]]
     body_used: bool
+    error: BaseException | None
     exception: BaseException | None
+    passing: bool
     body: bytes
     # Built when first asked for.
     args: MultiDict[str]
@@ -231,6 +237,12 @@ class Request:
     @property
     def files(self) -> dict[str, Any] | None: ...
     def after_request(self, f: _F) -> _F: ...
+    # of microdot.urls and background
+    def url_for(self, name: str, **args: Any) -> str: ...
+    def after_response(
+        self, f: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs,
+    ) -> Callable[_P, _R]: ...
+    async def is_disconnected(self) -> bool: ...
 
 class BodyIterator:
     body: Any
@@ -279,6 +291,10 @@ class Response:
         content_type: str | None = None, stream: Any = None,
         max_age: int | None = None, compressed: bool | str = False,
         file_extension: str = '') -> Self: ...
+    # of microdot.background
+    def after_response(
+        self, f: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs,
+    ) -> Callable[_P, _R]: ...
 
 def redirect(location: str, status_code: int = 302) -> Response: ...
 def send_file(
@@ -333,13 +349,21 @@ class Microdot:
     streams: int
     counters: dict[str, int]
     connections: set[Connection]
+    g: Request.G
+    # of microdot.middleware, urls and background
+    middlewares: Sequence[Callable[..., Any]]
+    redirect_slashes: bool
 
     def __init__(self) -> None: ...
+    def middleware(self, f: _F) -> _F: ...
+    def url_for(self, name: str, **args: Any) -> str: ...
+    async def finish_background(self) -> None: ...
     @property
     def url_map(self) -> list[_Route]: ...
     def route(
         self, url_pattern: str, methods: Sequence[str] | None = None,
-        max_content_length: int | None = None) -> Callable[[_F], _F]: ...
+        max_content_length: int | None = None,
+        name: str | None = None) -> Callable[[_F], _F]: ...
     def get(
         self, url_pattern: str, **kwargs: Any) -> Callable[[_F], _F]: ...
     def post(
@@ -362,10 +386,11 @@ class Microdot:
     def on_shutdown(self, f: _F) -> _F: ...
     def mount(
         self, subapp: Microdot, url_prefix: str = '',
-        local: bool = False) -> None: ...
+        local: bool = False, name: str | None = None) -> None: ...
     def candidates(self, path: str) -> Sequence[Any]: ...
     def find_route(
         self, req: Request) -> tuple[_Target, str, Microdot | None]: ...
+    def not_found(self, req: Request) -> int: ...
     def default_options_handler(self, req: Request) -> dict[str, str]: ...
     def get_request_handlers(
         self, req: Request | None, attr: str,
@@ -375,6 +400,12 @@ class Microdot:
         reason: str | None = None) -> Any: ...
     def log_exception(
         self, req: Request | None, exc: BaseException) -> None: ...
+    async def prepare(
+        self, req: Request | None, res: Response, version: str, keep: bool,
+    ) -> tuple[
+        bytes, AsyncIterator[Any] | None, bytes, int | None, bool,
+        bool | None]: ...
+    def answered(self, req: Request | None, res: Response) -> None: ...
     async def dispatch_request(
         self, req: Request | None,
         error: HTTPException | None = None) -> Response: ...

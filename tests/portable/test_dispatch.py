@@ -638,6 +638,118 @@ class TestErrors(unittest.TestCase):
         self.assertEqual(len(app.logged), 2)
 
 
+class Teapot(HTTPException):
+    def __init__(self):
+        super().__init__(418, 'short and stout')
+
+
+class TestHTTPExceptionHandlers(unittest.TestCase):
+    def setUp(self):
+        self.app = Recorder()
+
+        @self.app.get('/teapot')
+        async def teapot(request):
+            raise Teapot()
+
+        @self.app.get('/abort')
+        async def aborts(request):
+            abort(403, 'no', {'X-Why': 'because'})
+
+        self.app.get('/fails')(fails)
+
+    def text(self, path, method='GET'):
+        res = request(self.app, path, method)
+        return res.status_code, res.text
+
+    def test_one_for_all(self):
+        @self.app.errorhandler(HTTPException)
+        async def handler(request, exc):
+            return 'mine: ' + exc.reason, exc.status_code
+
+        self.assertEqual(self.text('/teapot'), (418, 'mine: short and stout'))
+        self.assertEqual(self.text('/abort'), (403, 'mine: no'))
+        self.assertEqual(self.text('/none'), (404, 'mine: Not found'))
+        res = request(self.app, '/abort')
+        self.assertEqual(res.headers['X-Why'], 'because')
+        res = request(self.app, '/abort', 'POST')
+        self.assertEqual(res.headers['Allow'], 'GET, HEAD, OPTIONS')
+        self.assertEqual(self.text('/fails')[0], 500)
+        self.assertEqual(len(self.app.logged), 1)
+
+    def test_one_for_a_subclass(self):
+        self.app.errorhandler(Teapot)(lambda request, exc: ('tea', 200))
+        self.assertEqual(self.text('/teapot'), (200, 'tea'))
+        self.assertEqual(self.text('/abort'), (403, 'no'))
+
+    def test_that_of_the_status_comes_first(self):
+        self.app.errorhandler(Teapot)(lambda request, exc: 'class')
+        self.app.errorhandler(418)(lambda request: 'status')
+        self.assertEqual(self.text('/teapot'), (200, 'status'))
+
+    def test_those_of_all_exceptions_are_not_meant(self):
+        self.app.errorhandler(Exception)(lambda request, exc: 'exception')
+        self.assertEqual(self.text('/abort'), (403, 'no'))
+        self.assertEqual(self.text('/fails'), (200, 'exception'))
+
+    def test_none_leaves_the_answer_as_it_was(self):
+        self.app.errorhandler(HTTPException)(nothing)
+        self.assertEqual(self.text('/abort'), (403, 'no'))
+
+    def test_handlers_of_a_status_see_the_exception(self):
+        seen = []
+        self.app.errorhandler(403)(lambda request: seen.append(request.error))
+        self.app.errorhandler(500)(lambda request: seen.append(request.error))
+        self.text('/abort')
+        self.text('/fails')
+        self.assertEqual([type(exc) for exc in seen],
+                         [HTTPException, ValueError])
+
+    def test_there_is_none_without_an_error(self):
+        @self.app.get('/')
+        async def index(request):
+            return str(request.error)
+
+        self.assertEqual(self.text('/'), (200, 'None'))
+
+
+class TestTracebacks(unittest.TestCase):
+    def get(self, debug):
+        app = Recorder()
+        app.debug = debug
+        app.get('/')(fails)
+        core.print = lambda *args: None
+        try:
+            return request(app)
+        finally:
+            del core.print
+
+    def test_they_never_reach_the_client(self):
+        res = self.get(False)
+        self.assertEqual(res.text, 'Internal server error')
+
+    def test_unless_one_debugs(self):
+        res = self.get(True)
+        self.assertEqual(res.status_code, 500)
+        self.assertIn('Traceback', res.text)
+        self.assertIn('ValueError: on purpose', res.text)
+        self.assertEqual(res.headers['Content-Type'],
+                         'text/plain; charset=UTF-8')
+
+
+class TestApplicationBag(unittest.TestCase):
+    def test_each_application_has_its_own(self):
+        app = Microdot()
+        other = Microdot()
+        app.g.db = 'here'
+        self.assertFalse(hasattr(other.g, 'db'))
+
+        @app.get('/')
+        async def view(request):
+            return request.app.g.db
+
+        self.assertEqual(request(app).text, 'here')
+
+
 class TestDispatchRequest(unittest.TestCase):
     def test_no_request_is_400(self):
         res = run(Microdot().dispatch_request(None))

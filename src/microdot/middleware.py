@@ -1,0 +1,116 @@
+"""Code around the handling of requests: ``@app.middleware``.
+
+Importing this module adds the decorator to :class:`Microdot`. On CPython the
+package does so itself; on a board an application pays for what it imports.
+"""
+from microdot.microdot import (
+    HTTPException,
+    Microdot,
+    _close,
+    invoke_handler,
+    make_response,
+)
+
+_add_core = Microdot._add
+_dispatch_core = Microdot.dispatch_request
+
+
+def middleware(self, f):
+    """Decorator: call ``f(request, call_next)`` around the handling of each
+    request, also of one that no route matches.
+
+    ``await call_next(request)`` gives the :class:`Response` of what is inside:
+    of the next middleware, and in the end of the handlers, whose answers to
+    errors come as responses too. Only an exception that no error handler
+    takes is raised there. What is returned is what a handler may return, but
+    not ``None``. The first registered is the outermost. With a mounted
+    application it applies to all of the parent, unless mounted with
+    ``local=True``: then to the requests that the child answers.
+    """
+    self._add('middlewares', f)
+    return f
+
+
+def _add(self, name, value, key=None):
+    if name == 'middlewares':
+        if not self.middlewares:
+            self.middlewares = []
+        _enable(self)
+    _add_core(self, name, value, key)
+
+
+def _enable(app):
+    # An application without middleware keeps the core's method.
+    async def dispatch_request(req, error=None):
+        return await _dispatch(app, req, error)
+
+    app.dispatch_request = dispatch_request
+    for parent, _, local in app._parents:
+        if local:
+            parent._inner = True
+            _enable(parent)
+
+
+_mount_core = Microdot.mount
+
+
+def mount(self, subapp, url_prefix='', local=False, name=None):
+    _mount_core(self, subapp, url_prefix, local, name)
+    if local and (subapp.middlewares or subapp._inner):
+        self._inner = True
+        _enable(self)
+
+
+async def _dispatch(app, req, error):
+    if not req:
+        # malformed: there is nothing to show
+        return await _dispatch_core(app, req, error)
+    handlers = list(app.middlewares)
+    if app._inner:
+        route = app._match(req)[0]
+        for inner in route[5] if route else \
+                req._chain or app._local_apps(req._path):
+            handlers.extend(inner.middlewares)
+
+    def layer(i):
+        async def call_next(request):
+            res = None
+            made = []
+            try:
+                if i == len(handlers):
+                    return await _dispatch_core(app, request, error)
+
+                async def inner(request):
+                    made.append(await layer(i + 1)(request))
+                    return made[-1]
+
+                res = await invoke_handler(handlers[i], request, inner)
+                if res is None:
+                    raise TypeError('a middleware returned None')
+                res = make_response(res)
+                return res
+            except HTTPException as exc:
+                # abort() in a middleware: those around it see the answer
+                return await _dispatch_core(app, request, exc)
+            finally:
+                if res is None:
+                    for dropped in made:
+                        await _close(dropped.body)
+
+        return call_next
+
+    req.passing = True
+    try:
+        res = await layer(0)(req)
+    except Exception as exc:
+        req.passing = False
+        return await _dispatch_core(app, req, exc)
+    req.passing = False
+    return app._complete(req, res)
+
+
+Microdot.middlewares = ()
+Microdot._inner = False
+Microdot.middleware = middleware
+Microdot._add = _add
+Microdot.mount = mount

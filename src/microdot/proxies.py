@@ -1,0 +1,116 @@
+"""What a reverse proxy says of the client: ``X-Forwarded-For``, ``-Proto``
+and ``-Host``, believed of named proxies only.
+"""
+from microdot.microdot import parse_host
+
+
+def _parse_ipv4(text):
+    # The number of an address, or None.
+    parts = text.split('.')
+    number = 0
+    for part in parts:
+        if not part or len(part) > 3 or int(part, 10) > 255 or \
+                str(int(part)) != part:
+            raise ValueError('address')
+        number = number << 8 | int(part)
+    if len(parts) != 4:
+        raise ValueError('address')
+    return number
+
+
+def _parse_node(text):
+    # An address as proxies write it, perhaps with a port, as (host, port).
+    text = text.strip()
+    if text[:1] == '[':
+        host, bracket, port = text[1:].partition(']')
+        port = port[1:] if port[:1] == ':' else port
+    elif text.count(':') == 1:
+        host, _, port = text.partition(':')
+    else:
+        host, port = text, ''
+    for char in host:
+        if char not in '0123456789abcdefABCDEF.:':
+            raise ValueError('address')
+    if '.' in host and ':' not in host:
+        _parse_ipv4(host)
+    elif ':' not in host:
+        raise ValueError('address')
+    if port and (len(port) > 5 or port.strip('0123456789')):
+        raise ValueError('port')
+    return host.lower(), int(port or 0)
+
+
+class TrustedProxies:
+    """A middleware that takes the client's address, scheme and host from the
+    headers that named proxies set, and from nobody else.
+
+    ``app.middleware(TrustedProxies('127.0.0.1', '10.0.0.0/8'))``, before any
+    other. It changes ``request.client_addr`` (port 0 when none is said),
+    ``request.scheme`` and the ``Host`` header.
+
+    :param proxies: addresses (IPv4 or IPv6, as ``client_addr`` shows them),
+                    IPv4 networks, or ``'unix'`` for a peer without address.
+    :param host: whether to believe ``X-Forwarded-Host``. Not every proxy sets
+                 it, and one that does not lets the client's own through.
+    :raises ValueError: a malformed network.
+    """
+
+    def __init__(self, *proxies, host=False):
+        self.hosts = []
+        self.networks = []
+        self.host = host
+        for proxy in proxies:
+            network, slash, bits = proxy.partition('/')
+            if slash:
+                shift = 32 - int(bits)
+                if not 0 <= shift <= 32:
+                    raise ValueError('network')
+                self.networks.append((_parse_ipv4(network) >> shift, shift))
+            else:
+                self.hosts.append(proxy.lower())
+
+    def trusts(self, host):
+        """Tell whether *host*, an address or ``None``, is a named proxy."""
+        if not host:
+            return 'unix' in self.hosts
+        if host in self.hosts:
+            return True
+        try:
+            number = _parse_ipv4(host)
+        except ValueError:
+            return False
+        for network, shift in self.networks:
+            if number >> shift == network:
+                return True
+        return False
+
+    async def __call__(self, request, call_next):
+        addr = request.client_addr
+        if self.trusts(addr[0] if isinstance(addr, tuple) else addr):
+            self._believe(request)
+        return await call_next(request)
+
+    def _believe(self, request):
+        headers = request.headers
+        # Each proxy appends the address of its peer: from the end, up to the
+        # first that is not one of ours. What is left of that is hearsay.
+        nodes = headers.get('X-Forwarded-For', '').split(',')
+        while nodes:
+            try:
+                node = _parse_node(nodes.pop())
+            except ValueError:
+                break
+            request.client_addr = node
+            if not self.trusts(node[0]):
+                break
+        # of these the nearest proxy has written the last
+        scheme = headers.get('X-Forwarded-Proto', '')
+        scheme = scheme.split(',')[-1].strip().lower()
+        if scheme in ('http', 'https'):
+            request.scheme = scheme
+        host = headers.get('X-Forwarded-Host', '').split(',')[-1].strip()
+        if self.host and host:
+            try:
+                headers['Host'] = parse_host(host)
+            except ValueError:
+                pass  # the proxy's own will do

@@ -1,0 +1,452 @@
+"""Code around the handling of requests."""
+
+import unittest
+
+import microdot.microdot as core
+import microdot.middleware
+from helpers import run
+from microdot.microdot import Microdot, Request, Response, abort
+from microdot.test_client import TestClient
+
+NEEDS_EVENT_LOOP = False
+
+
+def request(app, path='/', method='GET', **kwargs):
+    return run(TestClient(app).request(method, path, **kwargs))
+
+
+def traced(app, name, trace):
+    @app.middleware
+    async def middleware(request, call_next):
+        trace.append(name)
+        res = await call_next(request)
+        trace.append(name + str(res.status_code))
+        return res
+
+
+class TestMiddleware(unittest.TestCase):
+    def setUp(self):
+        self.app = Microdot()
+        self.trace = []
+
+        @self.app.get('/')
+        async def index(request):
+            self.trace.append('view')
+            return 'view'
+
+        @self.app.get('/error')
+        async def error(request):
+            raise KeyError('on purpose')
+
+    def test_an_application_without_one_keeps_the_method_of_the_core(self):
+        self.assertNotIn('dispatch_request', self.app.__dict__)
+        self.app.middleware(None)
+        self.assertIn('dispatch_request', self.app.__dict__)
+
+    def test_the_decorator_returns_the_function(self):
+        async def f(request, call_next):
+            pass
+        self.assertTrue(self.app.middleware(f) is f)
+
+    def test_the_first_is_the_outermost(self):
+        traced(self.app, 'a', self.trace)
+        traced(self.app, 'b', self.trace)
+        self.assertEqual(request(self.app).text, 'view')
+        self.assertEqual(self.trace, ['a', 'b', 'view', 'b200', 'a200'])
+
+    def test_hooks_are_inside(self):
+        traced(self.app, 'a', self.trace)
+        self.app.before_request(lambda req: self.trace.append('before'))
+        self.app.after_request(lambda req, res: self.trace.append('after'))
+        request(self.app)
+        self.assertEqual(
+            self.trace, ['a', 'before', 'view', 'after', 'a200'])
+
+    def test_it_sees_what_no_route_matches(self):
+        traced(self.app, 'a', self.trace)
+        self.assertEqual(request(self.app, '/none').status_code, 404)
+        res = request(self.app, '/', 'DELETE')
+        self.assertEqual(res.status_code, 405)
+        self.assertEqual(res.headers['Allow'], 'GET, HEAD, OPTIONS')
+        self.assertEqual(request(self.app, '/', 'OPTIONS').status_code, 200)
+        self.assertEqual(self.trace, ['a', 'a404', 'a', 'a405', 'a', 'a200'])
+
+    def test_it_sees_bodies_that_are_refused(self):
+        traced(self.app, 'a', self.trace)
+        self.app.post('/')(lambda request: '')
+        res = request(
+            self.app, '/', 'POST', body='x' * (Request.max_content_length + 1))
+        self.assertEqual(res.status_code, 413)
+        self.assertEqual(self.trace, ['a', 'a413'])
+
+    def test_it_sees_the_answers_of_error_handlers(self):
+        traced(self.app, 'a', self.trace)
+        self.app.errorhandler(KeyError)(lambda request, exc: ('oh', 409))
+        self.assertEqual(request(self.app, '/error').text, 'oh')
+        self.assertEqual(self.trace, ['a', 'a409'])
+
+    def test_it_may_answer_itself(self):
+        @self.app.middleware
+        async def answer(request, call_next):
+            return {'a': 1}, 201
+
+        res = request(self.app)
+        self.assertEqual((res.status_code, res.json), (201, {'a': 1}))
+        self.assertEqual(self.trace, [])
+
+    def test_it_may_change_the_response(self):
+        @self.app.middleware
+        async def change(request, call_next):
+            res = await call_next(request)
+            res.headers['X-Seen'] = 'yes'
+            res.body = b'changed'
+            return res
+
+        res = request(self.app)
+        self.assertEqual(res.headers['X-Seen'], 'yes')
+        self.assertEqual(res.headers['Content-Length'], '7')
+        self.assertEqual(res.text, 'changed')
+
+    def test_it_may_replace_the_response(self):
+        @self.app.middleware
+        async def replace(request, call_next):
+            await call_next(request)
+            return 'another', {'X-A': 'b'}
+
+        res = request(self.app)
+        self.assertEqual((res.text, res.headers['X-A']), ('another', 'b'))
+
+    def test_it_may_change_the_request(self):
+        @self.app.middleware
+        async def method(request, call_next):
+            request.method = request.headers.get('X-Method', request.method)
+            return await call_next(request)
+
+        res = request(self.app, '/', headers={'X-Method': 'POST'})
+        self.assertEqual(res.status_code, 405)
+
+    def test_it_may_ask_twice(self):
+        @self.app.middleware
+        async def again(request, call_next):
+            await call_next(request)
+            return await call_next(request)
+
+        self.assertEqual(request(self.app).text, 'view')
+        self.assertEqual(self.trace, ['view', 'view'])
+
+    def echo(self, middleware):
+        self.app.middleware(middleware)
+
+        @self.app.post('/')
+        async def echo(request):
+            return request.body + await request.stream.read()
+
+        return request(self.app, '/', 'POST', body='text').text
+
+    def test_the_body_is_not_yet_there(self):
+        async def look(request, call_next):
+            self.trace.append(request.body)
+            return await call_next(request)
+
+        self.assertEqual(self.echo(look), 'texttext')
+        self.assertEqual(self.trace, [b''])
+
+    def test_it_may_load_the_body(self):
+        async def load(request, call_next):
+            await request.load(request.max_content_length)
+            self.trace.append(request.body)
+            return await call_next(request)
+
+        self.assertEqual(self.echo(load), 'texttext')
+        self.assertEqual(self.trace, [b'text'])
+
+    def test_a_body_that_it_takes_is_gone(self):
+        async def take(request, call_next):
+            self.trace.append(await request.stream.read())
+            return await call_next(request)
+
+        self.assertEqual(self.echo(take), '')
+        self.assertEqual(self.trace, [b'text'])
+
+    def test_plain_functions(self):
+        @self.app.middleware
+        def plain(request, call_next):
+            return call_next(request)
+
+        self.assertEqual(request(self.app).text, 'view')
+
+    def test_objects(self):
+        class Middleware:
+            async def __call__(self, request, call_next):
+                return await call_next(request)
+
+        self.app.middleware(Middleware())
+        self.assertEqual(request(self.app).text, 'view')
+
+    def test_a_response_to_head_has_no_body(self):
+        traced(self.app, 'a', self.trace)
+        res = request(self.app, '/', 'HEAD')
+        self.assertEqual(res.headers['Content-Length'], '4')
+        self.assertFalse(res.body)
+
+    def test_vary_of_the_request_is_told(self):
+        @self.app.middleware
+        async def answer(request, call_next):
+            request.g._vary = set(['Cookie'])
+            return 'x', {'Vary': 'Origin'}
+
+        self.assertEqual(
+            sorted(request(self.app).headers['Vary'].split(', ')),
+            ['Cookie', 'Origin'])
+
+    def test_what_a_middleware_sets_others_see(self):
+        @self.app.middleware
+        async def outer(request, call_next):
+            request.g.trace = ['outer']
+            res = await call_next(request)
+            self.trace.extend(request.g.trace)
+            return res
+
+        @self.app.middleware
+        async def inner(request, call_next):
+            request.g.trace.append('inner')
+            return await call_next(request)
+
+        request(self.app)
+        self.assertEqual(self.trace, ['view', 'outer', 'inner'])
+
+
+class TestErrors(unittest.TestCase):
+    def setUp(self):
+        self.app = Microdot()
+        self.trace = []
+        self.logged = []
+        self.app.log_exception = self.log
+
+        @self.app.get('/')
+        async def index(request):
+            raise KeyError('on purpose')
+
+    def log(self, req, exc):
+        self.logged.append(exc)
+
+    def test_it_may_catch_an_exception(self):
+        @self.app.middleware
+        async def catch(request, call_next):
+            try:
+                return await call_next(request)
+            except KeyError as exc:
+                return 'caught ' + exc.args[0], 418
+
+        res = request(self.app)
+        self.assertEqual((res.status_code, res.text),
+                         (418, 'caught on purpose'))
+        self.assertEqual(self.logged, [])
+
+    def test_an_exception_passes_through_to_a_500(self):
+        ended = []
+
+        @self.app.middleware
+        async def through(request, call_next):
+            try:
+                return await call_next(request)
+            finally:
+                ended.append(True)
+
+        handled = []
+        self.app.after_error_request(
+            lambda req, res: handled.append(res.status_code))
+        res = request(self.app)
+        self.assertEqual((res.status_code, res.text),
+                         (500, 'Internal server error'))
+        self.assertEqual(ended, [True])
+        self.assertEqual([type(exc) for exc in self.logged], [KeyError])
+        self.assertEqual(handled, [500])
+
+    def test_the_handler_of_500_answers_once(self):
+        @self.app.middleware
+        async def through(request, call_next):
+            return await call_next(request)
+
+        @self.app.errorhandler(500)
+        async def error(request):
+            self.trace.append(type(request.error))
+            return 'mine', 500
+
+        self.assertEqual(request(self.app).text, 'mine')
+        self.assertEqual(self.trace, [KeyError])
+
+    def test_a_failing_error_handler_passes_through(self):
+        @self.app.errorhandler(KeyError)
+        async def error(request, exc):
+            raise ZeroDivisionError
+
+        @self.app.middleware
+        async def catch(request, call_next):
+            try:
+                return await call_next(request)
+            except ZeroDivisionError:
+                return 'caught'
+
+        self.assertEqual(request(self.app).text, 'caught')
+
+    def test_its_own_exception_is_answered(self):
+        @self.app.middleware
+        async def fail(request, call_next):
+            raise ValueError
+
+        self.app.errorhandler(ValueError)(lambda request, exc: ('value', 400))
+        res = request(self.app)
+        self.assertEqual((res.status_code, res.text), (400, 'value'))
+
+    def test_abort_inside_is_an_answer_to_those_outside(self):
+        traced(self.app, 'a', self.trace)
+
+        @self.app.middleware
+        async def refuse(request, call_next):
+            abort(403, 'no', {'X-Why': 'because'})
+
+        self.app.errorhandler(403)(lambda request: ('mine', 403))
+        res = request(self.app)
+        self.assertEqual((res.status_code, res.text), (403, 'mine'))
+        self.assertEqual(res.headers['X-Why'], 'because')
+        self.assertEqual(self.trace, ['a', 'a403'])
+
+    def test_none_is_no_answer(self):
+        @self.app.middleware
+        async def forgets(request, call_next):
+            await call_next(request)
+
+        self.app.get('/fine')(lambda request: '')
+        self.assertEqual(request(self.app, '/fine').status_code, 500)
+        self.assertEqual([type(exc) for exc in self.logged], [TypeError])
+
+    def test_a_body_that_is_dropped_is_closed(self):
+        class Body:
+            closed = 0
+
+            def read(self, n):
+                return b''
+
+            def close(self):
+                self.closed += 1
+
+        body = Body()
+        self.app.get('/body')(lambda request: body)
+
+        @self.app.middleware
+        async def fail(request, call_next):
+            await call_next(request)
+            raise ValueError
+
+        self.assertEqual(request(self.app, '/body').status_code, 500)
+        self.assertEqual(body.closed, 1)
+
+    def test_an_unknown_expectation_is_seen(self):
+        traced(self.app, 'a', self.trace)
+        res = request(self.app, '/', headers={'Expect': 'miracles'})
+        self.assertEqual(res.status_code, 417)
+        self.assertEqual(self.trace, ['a', 'a417'])
+
+    def test_a_malformed_request_is_not_shown(self):
+        traced(self.app, 'a', self.trace)
+        res = run(self.app.dispatch_request(
+            None, core.HTTPException(400, 'Bad request')))
+        self.assertEqual(res.status_code, 400)
+        self.assertEqual(self.trace, [])
+
+    def test_what_has_been_answered_stays_so(self):
+        async def through(request, call_next):
+            return await call_next(request)
+
+        self.app.middleware(through)
+        self.app.get('/taken')(lambda request: Response.already_handled)
+        res = run(self.app.dispatch_request(Request(
+            self.app, None, 'GET', '/taken', '1.1', {})))
+        self.assertTrue(res is Response.already_handled)
+
+
+class TestMount(unittest.TestCase):
+    def make(self, local, order):
+        parent = Microdot()
+        child = Microdot()
+        trace = []
+
+        @parent.get('/')
+        async def index(request):
+            return 'parent'
+
+        @child.get('/')
+        async def child_index(request):
+            return 'child'
+
+        @child.get('/post')
+        async def other(request):
+            return ''
+
+        steps = {
+            'mount': lambda: parent.mount(child, '/child', local=local),
+            'child': lambda: traced(child, 'c', trace),
+            'parent': lambda: traced(parent, 'p', trace)}
+        for step in order:
+            steps[step]()
+        return parent, trace
+
+    def test_that_of_a_child_applies_to_all(self):
+        for order in (('mount', 'parent', 'child'),
+                      ('parent', 'child', 'mount')):
+            parent, trace = self.make(False, order)
+            request(parent, '/')
+            request(parent, '/child/')
+            self.assertEqual(trace, ['p', 'c', 'c200', 'p200'] * 2)
+
+    def test_that_of_a_local_child_applies_to_its_own(self):
+        for order in (('mount', 'parent', 'child'), ('mount', 'child'),
+                      ('child', 'mount'), ('child', 'mount', 'parent')):
+            parent, trace = self.make(True, order)
+            outer = 'parent' in order
+            request(parent, '/')
+            self.assertEqual(trace, ['p', 'p200'] if outer else [])
+            trace[:] = []
+            for path, method, status in (
+                    ('/child/', 'GET', 200), ('/child/none', 'GET', 404),
+                    ('/child/post', 'POST', 405)):
+                self.assertEqual(
+                    request(parent, path, method).status_code, status)
+                inner = ['c', 'c%d' % status]
+                self.assertEqual(
+                    trace, ['p'] + inner + ['p%d' % status] if outer
+                    else inner)
+                trace[:] = []
+
+    def test_grandchildren(self):
+        top = Microdot()
+        middle = Microdot()
+        bottom = Microdot()
+        trace = []
+        bottom.get('/')(lambda request: '')
+        middle.get('/')(lambda request: '')
+        top.mount(middle, '/m', local=True)
+        middle.mount(bottom, '/b', local=True)
+        traced(bottom, 'b', trace)
+        request(top, '/m/')
+        self.assertEqual(trace, [])
+        request(top, '/m/b/')
+        self.assertEqual(trace, ['b', 'b200'])
+        traced(middle, 'm', trace)
+        trace[:] = []
+        request(top, '/m/b/')
+        self.assertEqual(trace, ['m', 'b', 'b200', 'm200'])
+
+    def test_an_application_of_its_own_keeps_its_own(self):
+        parent, trace = self.make(True, ('mount', 'child'))
+        child = parent._mounts[0][0]
+        request(child, '/')
+        self.assertEqual(trace, ['c', 'c200'])
+
+    def test_importing_adds_the_decorator(self):
+        self.assertTrue(Microdot.middleware is microdot.middleware.middleware)
+
+
+if __name__ == '__main__':
+    unittest.main()
