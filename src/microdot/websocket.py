@@ -520,6 +520,8 @@ class WebSocket:
                     await self._push(opcode, data)
             elif data is not None:
                 self._deliver(data)
+                # what it is answered with goes before what may come next
+                await asyncio.sleep(0)
 
     async def _push(self, opcode, payload):
         async with self._lock:
@@ -643,6 +645,9 @@ class WebSocket:
 
     async def _close_and_drain(self, code, reason):
         await self._push_close(code, reason)
+        conn = self.request.sock and self.request.sock[0]
+        if code != 1001 and hasattr(conn, 'end'):
+            conn.end()  # what comes from now on is not understood
         while not self._left:
             await self._pull()
 
