@@ -2056,10 +2056,9 @@ class Microdot:
             except (ValueError, HTTPException) as exc:
                 error = exc if isinstance(exc, HTTPException) \
                     else HTTPException(400, 'Bad request')
-                if not req:
-                    # what follows cannot be told from the head
-                    conn.length = -2
-                    conn.done = False
+                # what follows cannot be told from the head
+                conn.length = -2
+                conn.done = False
             conn.count += 1
             self.counters['requests'] += 1
             res = await self.dispatch_request(req, error)
@@ -2304,14 +2303,19 @@ class Microdot:
         :param host: the address to bind.
         :param port: the port; 0 lets the system choose one (CPython).
         :param debug: whether to print a line per request.
-        :param ssl: an ``SSLContext``, for TLS.
+        :param ssl: an ``SSLContext``, for TLS; on CPython also the names of
+                    two files in PEM form, the certificate and its key.
         :param start_serving: if false (CPython), return a bound server whose
                               ``serve_forever()`` is to be awaited.
-        :raises OSError: the address cannot be bound.
+        :raises OSError: the address cannot be bound, or a file not be read.
+        :raises ValueError: the port is out of range.
         """
         import socket
         self.ssl = ssl
         self.debug = debug
+        if port >> 16:
+            # or else the system takes its last 16 bits
+            raise ValueError('port out of range')
         info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
         self.server = sock = socket.socket(*info[:3])
         try:
@@ -2381,7 +2385,11 @@ class Microdot:
 
     def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None):
         """Serve until :meth:`shutdown` or Ctrl-C. The arguments are those of
-        :meth:`start_server`."""
+        :meth:`start_server`.
+
+        :raises SystemExit: on CPython, that cannot be done. Says why on
+                            stderr, unless caught, and sets exit status 1.
+        """
         try:
             run_loop(self, self.start_server(host, port, debug, ssl))
         finally:
