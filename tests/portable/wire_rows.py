@@ -538,7 +538,8 @@ METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'M-SEARCH', 'X',
 
 class Echo(Microdot):
     """Answers with what it understood: method, target, the header ``X`` and
-    the body. ``seen`` are the targets; errors are kept in ``logged``."""
+    the body; at ``/row/N`` with a row of ``RESPONSES``. ``seen`` are the
+    targets of the former; errors are kept in ``logged``."""
 
     def __init__(self):
         super().__init__()
@@ -548,6 +549,7 @@ class Echo(Microdot):
         self.post('/unread', max_content_length=Request.max_body_length + 1)(
             self.unread)
         self.get('/stream')(self.stream)
+        self.get('/row/<int:number>')(self.respond)
         self.route('/', METHODS)(self.echo)
         self.route('/<path:rest>', METHODS)(self.echo)
 
@@ -559,6 +561,9 @@ class Echo(Microdot):
     async def unread(self, request):
         self.seen.append(request.url)
         return 'unread'
+
+    async def respond(self, request, number):
+        return RESPONSES[number][1]()
 
     async def stream(self, request):
         self.seen.append(request.url)
