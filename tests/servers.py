@@ -70,9 +70,10 @@ def wait_until(condition, what):
 
 
 def compile_modules(folder):
-    """Compile the package into a folder, as for a board."""
-    for source in sorted((TOP / 'src' / 'microdot').glob('*.py')):
-        compile_module(source, folder / 'microdot' / (source.stem + '.mpy'))
+    """Compile the core into a folder, as for a board."""
+    for name in '__init__', 'microdot':
+        compile_module(TOP / 'src' / 'microdot' / (name + '.py'),
+                       folder / 'microdot' / (name + '.mpy'))
 
 
 def compile_module(source, target):
