@@ -6,9 +6,9 @@ reads, from the handshake on: so pings are answered and a client that leaves is
 noticed while the handler is busy with something else.
 """
 import asyncio
+import hashlib
 import json
 from binascii import a2b_base64, b2a_base64
-from hashlib import sha1
 
 from microdot.helpers import wraps
 from microdot.microdot import (
@@ -441,7 +441,7 @@ class WebSocket:
             '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
         lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket',
                  'Connection: Upgrade', 'Sec-WebSocket-Accept: ' +
-                 b2a_base64(sha1(key.encode()).digest())[:-1].decode()]
+                 b2a_base64(hashlib.sha1(key.encode()).digest())[:-1].decode()]
         if self.protocol:
             lines.append('Sec-WebSocket-Protocol: ' + self.protocol)
         for name, value in headers:
