@@ -360,6 +360,8 @@ class Server:
         self._app = app
         self._task = None
         self.sockets = (app.server,)
+        #: The port, also when the system has chosen it.
+        self.port = app.server.getsockname()[1]
 
     def is_serving(self):
         return self._task is not None
@@ -568,11 +570,50 @@ def run_loop(app, main):
         import uvloop
     except ImportError:
         uvloop = None
-    if uvloop and sys.version_info >= (3, 11):
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(guarded())
-    else:
-        asyncio.run(guarded())
+    try:
+        if uvloop and sys.version_info >= (3, 11):
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(guarded())
+        else:
+            asyncio.run(guarded())
+    except (OSError, ValueError) as exc:
+        if not hasattr(exc, 'why_not_started'):
+            raise
+        # on stderr, with exit status 1 and without a traceback
+        raise SystemExit('microdot: ' + exc.why_not_started) from exc
+
+
+def tls_context(certificate, key):
+    """Make an ``SSLContext`` for a server of two files in PEM form."""
+    import ssl
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def starting(bind):
+    """Make ``start_server`` of the core's: TLS may be a pair of files, and
+    ``run`` is told what keeps a server from being started."""
+    @functools.wraps(bind)
+    async def start_server(self, host='0.0.0.0', port=5000, debug=False,
+                           ssl=None, start_serving=True):
+        where = 'cannot serve on %s:%s' % (host, port)
+        try:
+            if isinstance(ssl, (tuple, list)):
+                where = 'cannot use the TLS files %s and %s' % tuple(ssl)
+                ssl = tls_context(*ssl)
+                where = 'cannot serve on %s:%s' % (host, port)
+            server = await bind(self, host, int(port), debug, ssl,
+                                False)
+        except (OSError, ValueError) as exc:
+            exc.why_not_started = '%s: %s' % (
+                where, getattr(exc, 'strerror', None) or exc)
+            raise
+        if not start_serving:
+            return server
+        await self._serve()
+
+    return start_server
 
 
 def dump_json(fallback):
@@ -593,6 +634,7 @@ def install(core):
     """
     app = core['Microdot']
     app.candidates = candidates
+    app.start_server = starting(app.start_server)
     # for the Protocol, which must not import the core
     app.HTTPException = core['HTTPException']
     app.Disconnected = core['Disconnected']

@@ -36,6 +36,7 @@ _Body: TypeAlias = Any
 _Fields: TypeAlias = dict[str, str]
 _Framing: TypeAlias = tuple[int, bool]
 _Target: TypeAlias = Callable[..., Any] | dict[str, str] | int
+_TLSFiles: TypeAlias = tuple[str | PathLike[str], str | PathLike[str]]
 _Route: TypeAlias = tuple[
     list[str], URLPattern, Callable[..., Any], str, Microdot | None]
 
@@ -416,16 +417,16 @@ class Microdot:
     @overload
     async def start_server(
         self, host: str = '0.0.0.0', port: int = 5000, debug: bool = False,
-        ssl: _ssl.SSLContext | None = None,
+        ssl: _ssl.SSLContext | _TLSFiles | None = None,
         start_serving: Literal[True] = True) -> None: ...
     @overload
     async def start_server(
         self, host: str = '0.0.0.0', port: int = 5000, debug: bool = False,
-        ssl: _ssl.SSLContext | None = None, *,
+        ssl: _ssl.SSLContext | _TLSFiles | None = None, *,
         start_serving: Literal[False]) -> _Server: ...
     def run(
         self, host: str = '0.0.0.0', port: int = 5000, debug: bool = False,
-        ssl: _ssl.SSLContext | None = None) -> None: ...
+        ssl: _ssl.SSLContext | _TLSFiles | None = None) -> None: ...
     def shutdown(self) -> None: ...
     @staticmethod
     def abort(
@@ -436,6 +437,7 @@ class Microdot:
 @type_check_only
 class _Server(Protocol):
     sockets: tuple[_socket.socket, ...]
+    port: int
     def is_serving(self) -> bool: ...
     async def start_serving(self) -> None: ...
     async def serve_forever(self) -> None: ...

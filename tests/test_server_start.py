@@ -1,0 +1,166 @@
+"""What is told when the server cannot be started, on CPython."""
+
+import asyncio
+import gc
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+import interpreters
+import servers
+from microdot import Microdot
+from servers import TOP
+
+PROGRAM = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+from microdot import Microdot
+app = Microdot()
+app.on_startup(lambda: print('started'))
+app.run(sys.argv[2], int(sys.argv[3]), ssl=tuple(sys.argv[4:]) or None)
+"""
+CPYTHONS = [servers.running()] + interpreters.cpythons()
+
+
+@pytest.fixture
+def taken():
+    """A port that another program listens on."""
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        sock.listen()
+        yield sock.getsockname()[1]
+
+
+@pytest.fixture
+def no_key(tmp_path):
+    """A file that is neither a certificate nor a key."""
+    path = tmp_path / 'nothing.pem'
+    path.write_text('nothing\n')
+    return str(path)
+
+
+def start(*args, **kwargs):
+    asyncio.run(Microdot().start_server(*args, **kwargs))
+
+
+def refused(capsys, *args, **kwargs):
+    """Return what run() says when it cannot serve."""
+    app = Microdot()
+    started = []
+    app.on_startup(lambda: started.append(True))
+    with pytest.raises(SystemExit) as caught:
+        app.run(*args, **kwargs)
+    assert not started
+    assert app.server is None
+    assert isinstance(caught.value.__cause__, (OSError, ValueError))
+    # nothing but what the exception itself will have printed
+    assert capsys.readouterr() == ('', '')
+    caught.value.__cause__ = None
+    gc.collect()  # a socket that was left open would be complained of
+    return caught.value.code
+
+
+def test_port_in_use_is_told_in_a_line(capsys, taken):
+    assert refused(capsys, '127.0.0.1', taken) == (
+        'microdot: cannot serve on 127.0.0.1:%d: Address already in use'
+        % taken)
+
+
+@pytest.mark.parametrize('port', [-1, 65536, 70000, 1 << 40])
+def test_port_out_of_range_is_told_in_a_line(capsys, port):
+    assert refused(capsys, '127.0.0.1', port) == (
+        'microdot: cannot serve on 127.0.0.1:%d: port out of range' % port)
+
+
+def test_address_of_another_machine_is_told_in_a_line(capsys):
+    # one that is set aside for documentation
+    assert refused(capsys, '192.0.2.1', 0) == (
+        'microdot: cannot serve on 192.0.2.1:0: '
+        'Cannot assign requested address')
+
+
+def test_missing_tls_files_are_told_in_a_line(capsys, tmp_path):
+    missing = str(tmp_path / 'missing.pem')
+    assert refused(capsys, '127.0.0.1', 0, ssl=(missing, missing)) == (
+        'microdot: cannot use the TLS files %s and %s: '
+        'No such file or directory' % (missing, missing))
+
+
+def test_bad_tls_files_are_told_in_a_line(capsys, no_key):
+    told = refused(capsys, '127.0.0.1', 0, ssl=(no_key, no_key))
+    assert told.startswith(
+        'microdot: cannot use the TLS files %s and %s: [SSL]'
+        % (no_key, no_key))
+    assert '\n' not in told
+
+
+def test_start_server_raises_what_is_wrong(taken, tmp_path, no_key):
+    missing = str(tmp_path / 'missing.pem')
+    with pytest.raises(OSError, match='in use'):
+        start('127.0.0.1', taken)
+    with pytest.raises(ValueError, match='port out of range'):
+        start('127.0.0.1', 70000)
+    with pytest.raises(FileNotFoundError):
+        start('127.0.0.1', 0, ssl=(missing, missing))
+    with pytest.raises(ssl.SSLError):
+        start('127.0.0.1', 0, ssl=(no_key, no_key))
+    gc.collect()
+
+
+def test_error_of_a_startup_function_is_raised_as_it_is():
+    app = Microdot()
+
+    @app.on_startup
+    def fail():
+        raise FileNotFoundError('of the program')
+
+    with pytest.raises(FileNotFoundError, match='of the program'):
+        app.run('127.0.0.1', 0)
+    gc.collect()
+
+
+@pytest.mark.parametrize('interpreter', CPYTHONS, ids=lambda each: each.name)
+def test_one_line_on_stderr_and_exit_status_1(interpreter, taken, tmp_path):
+    program = tmp_path / 'program.py'
+    program.write_text(PROGRAM)
+    for args in (['127.0.0.1', taken], ['127.0.0.1', 70000],
+                 ['127.0.0.1', 0, program, program]):
+        result = subprocess.run(
+            [*interpreter.command, str(program), str(TOP / 'src'),
+             *map(str, args)],
+            capture_output=True, text=True, timeout=servers.PATIENCE_S)
+        assert result.returncode == 1
+        assert result.stdout == ''
+        assert result.stderr.startswith('microdot: cannot ')
+        assert result.stderr.count('\n') == 1
+
+
+def test_port_may_be_text(capsys, taken):
+    # as it comes from the environment
+    assert 'in use' in refused(capsys, '127.0.0.1', str(taken))
+
+
+def test_server_tells_the_port_that_the_system_has_chosen():
+    async def main():
+        server = await Microdot().start_server(
+            '127.0.0.1', 0, start_serving=False)
+        try:
+            assert server.port == server.sockets[0].getsockname()[1] > 0
+        finally:
+            server.close()
+
+    asyncio.run(main())
+
+
+def test_a_board_refuses_a_port_out_of_range(tmp_path):
+    program = tmp_path / 'program.py'
+    program.write_text(PROGRAM)
+    for board in servers.boards():
+        result = subprocess.run(
+            [*board.command, str(program), str(TOP / 'src'), '127.0.0.1',
+             '70000'],
+            capture_output=True, text=True, timeout=servers.PATIENCE_S)
+        assert result.returncode == 1
+        assert result.stderr.endswith('ValueError: port out of range\n')
