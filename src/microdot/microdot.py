@@ -1111,7 +1111,7 @@ class Request:
                 if not line:
                     break
                 head += line + b'\r\n'
-                find_head(head)
+                find_head(head + b'\r\n')
             if not head:
                 return None
             method, target, version, fields, lines = parse_head(head[:-2])
@@ -2089,7 +2089,7 @@ class Microdot:
 
         :return: ``(body, pieces, head, size, keep, chunked)``: *pieces* is an
                  iterator in place of *body*, or ``None``; for the others see
-                 :func:`encode_head`.
+                 ``encode_head()``.
         """
         while True:
             res.is_head = req is not None and req.method == 'HEAD'
