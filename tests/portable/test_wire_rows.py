@@ -9,11 +9,12 @@ from microdot.microdot import (
     parse_framing,
     parse_head,
 )
-from peers import Peer, answers, ways_to_cut
+from peers import Peer, answers, ways_to_cut, without_date
 from wire_rows import (
     BAD_FRAMINGS,
     BAD_HEADS,
     HEADS,
+    RESPONSES,
     Echo,
     accepted,
     framed,
@@ -31,11 +32,19 @@ async def deliver(app, wire, more=b''):
     :param more: bytes that come with the last of them.
     """
     results = []
+    app.seen = []  # long lists are more than a board has room for
     for pieces in ways_to_cut(wire):
         conn = Peer(app, pieces[:-1] + [pieces[-1] + more])
         await conn.serve()
         results.append(([len(piece) for piece in pieces], conn.sent))
     return results
+
+
+async def respond(app, number):
+    """Return what is sent for a row of responses, without a date."""
+    conn = Peer(app, [b'GET /row/%d HTTP/1.1\r\nHost: a\r\n\r\n' % number])
+    await conn.serve()
+    return without_date(conn.sent)
 
 
 def status_of(wire):
@@ -105,6 +114,7 @@ class TestDelivery(unittest.TestCase):
 
         async def truncate(wire):
             sent = []
+            app.seen = []
             for cut in range(len(wire)):
                 conn = Peer(app, [wire[:cut]])
                 await conn.serve()
@@ -117,6 +127,21 @@ class TestDelivery(unittest.TestCase):
                     found = answers(sent, expected)
                     self.assertEqual(found, expected[:len(found)])
         self.assertEqual(app.logged, [])
+
+    def test_rows_of_responses_are_sent_as_they_should_be(self):
+        for number in range(len(RESPONSES)):
+            name, make, lines, body, keeps = RESPONSES[number]
+            app = Echo()
+            with self.subTest(name=name):
+                head, _, rest = run(respond(app, number)).partition(
+                    b'\r\n\r\n')
+                got = head.split(b'\r\n')
+                self.assertEqual(got[0], lines[0])
+                if not keeps:
+                    got.remove(b'Connection: close')
+                self.assertEqual(sorted(got), sorted(lines))
+                self.assertEqual(rest, body)
+                self.assertEqual(len(app.logged), b' 500 ' in lines[0])
 
 
 if __name__ == '__main__':
