@@ -678,7 +678,7 @@ class WebSocket:
 
     def _finish(self):
         # Nothing runs on after this.
-        self.closed = True
+        self.closed = self._told = True
         for task in (self._reader, self._pinger):
             if task:
                 task.cancel()
