@@ -21,8 +21,6 @@ from wire_rows import (
     refused,
 )
 
-NEEDS_EVENT_LOOP = False
-
 SMUGGLED = b'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n'
 
 
