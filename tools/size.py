@@ -27,8 +27,9 @@ import interpreters
 TOP = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = TOP / 'src' / 'microdot'
 LIBRARIES = TOP / 'libs' / 'micropython'
-#: Modules of the package that no board loads.
-DESKTOP_ONLY = ('_cpython', '_deflate', 'asgi', 'wsgi', 'jinja')
+#: Modules of the package that no board loads, beside those with a
+#: leading underscore.
+DESKTOP_ONLY = ('asgi', 'deploy', 'jinja', 'wsgi')
 #: The format that MicroPython 1.22 to 1.26 reads.
 MPY_VERSION = '6.3'
 #: What Microdot 2.7's core takes, measured in the same way: at -O0.
@@ -91,7 +92,7 @@ def board_modules():
     """Return the names of the extensions that boards can load."""
     return sorted(path.stem for path in PACKAGE.glob('*.py')
                   if path.stem not in DESKTOP_ONLY
-                  and path.stem not in ('__init__', 'microdot'))
+                  and path.stem[0] != '_' and path.stem != 'microdot')
 
 
 def lay_out(folder):
@@ -154,13 +155,16 @@ def free_port():
         return sock.getsockname()[1]
 
 
-def serves(interpreter, path, heap_kib):
-    """Tell whether the application answers all requests in such a heap."""
+def serves(interpreter, path, heap_kib, before=''):
+    """Tell whether the application answers all requests in such a heap.
+
+    :param before: statements that are executed first.
+    """
     port = free_port()
     server = subprocess.Popen(
         interpreter.command + [
             '-X', 'heapsize=%dk' % heap_kib, '-c',
-            'import hello; hello.app.run("127.0.0.1", %d)' % port],
+            before + 'import hello; hello.app.run("127.0.0.1", %d)' % port],
         env=environment(path), stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -196,14 +200,14 @@ def answered(port):
             and answer.endswith(b'\r\n\r\nHello, world!'))
 
 
-def smallest_serving_heap(interpreter, path):
+def smallest_serving_heap(interpreter, path, before=''):
     """Return the smallest heap, in bytes, in which :func:`serves` is true."""
     low, high = SMALLEST_KIB - 1, LARGEST_KIB
-    if not serves(interpreter, path, high):
+    if not serves(interpreter, path, high, before):
         raise Failure('does not serve even in %d KiB' % high)
     while high - low > 1:
         middle = (low + high) // 2
-        if serves(interpreter, path, middle):
+        if serves(interpreter, path, middle, before):
             high = middle
         else:
             low = middle
