@@ -1,0 +1,187 @@
+"""Users who log in, on top of sessions (see ``session.py``).
+
+The session has the user's id as ``_user_id``, and ``_fresh``: whether the
+user has logged in during this session, rather than been remembered.
+"""
+from hmac import digest
+
+from microdot.helpers import wraps
+from microdot.microdot import invoke_handler, redirect, urldecode, urlencode
+from microdot.session import find_session, now
+
+
+def is_local(url):
+    """Tell whether a URL is a path of this site, and of none other to any
+    browser. They take ``\\`` for ``/``, two of them for the begin of a host,
+    and drop control characters. What looks so after decoding is refused too:
+    somebody on the way may decode it.
+    """
+    try:
+        path = urldecode(url.partition('?')[0].partition('#')[0], False)
+    except ValueError:
+        return False
+    return url[:1] == '/' and '\\' not in url and '\\' not in path and \
+        '//' not in path and \
+        not any(ord(char) <= 32 or ord(char) == 127 for char in url) and \
+        not any(ord(char) < 32 or ord(char) == 127 for char in path)
+
+
+class Login:
+    """Logs users in and out of an application that has a ``Session``.
+
+    An instance is a decorator for handlers that only users who have logged in
+    may call. It goes between the route and the function.
+
+    :param login_url: where the others are sent.
+    :param keep: names of the items of a session that are kept when a user
+                 logs in or out. All others are dropped then.
+    :param cookie_name: the name of the cookie by which users are remembered.
+    """
+    #: Characters of the URL to come back to, encoded. A longer one is left
+    #: out, and the user comes to where everybody else does.
+    max_next_length = 1024
+    #: Days that users are remembered, if no other number is given.
+    remember_days = 30
+
+    user_callback = None
+
+    def __init__(self, login_url='/login', keep=(), cookie_name='_remember'):
+        self.login_url = login_url
+        self.keep = keep
+        self.cookie_name = cookie_name
+        self.error_callback = self.redirect_to_login
+
+    def user_loader(self, f):
+        """Decorator for the function that finds users.
+
+        :param f: ``f(user_id)``, returns the user or ``None``. A user has an
+                  attribute ``id``, which JSON knows.
+        """
+        self.user_callback = f
+        return f
+
+    def errorhandler(self, f):
+        """Decorator for a function ``f(request)`` that answers those who have
+        not logged in. By default they are redirected to *login_url*."""
+        self.error_callback = f
+        return f
+
+    async def redirect_to_login(self, request):
+        """Redirect to the login page, which is told where to go then."""
+        url = self.login_url
+        target = urlencode(request.root_path + request.url)
+        if len(target) <= self.max_next_length:
+            url += ('&' if '?' in url else '?') + 'next=' + target
+        return redirect(url)
+
+    async def login_user(self, request, user, remember=False,
+                         redirect_url='/'):
+        """Log a user in, in a new session.
+
+        :param remember: whether the user is to be known when the session has
+                         ended; a number of days, or ``True`` for
+                         :attr:`remember_days`.
+        :param redirect_url: where to go if the query has no ``next``, or not
+                             a path of this site.
+        :return: a redirect.
+        """
+        self._renew(request, user.id, True)
+        request.g.current_user = user
+        if remember:
+            if remember is True or not isinstance(remember, (int, float)):
+                remember = self.remember_days
+            self._remember(request, user.id, remember)
+        else:
+            self._forget(request)
+        target = request.args.get('next', '')
+        return redirect(target if is_local(target) else redirect_url)
+
+    async def logout_user(self, request):
+        """Log the user out."""
+        self._renew(request)
+        request.g.current_user = None
+        self._forget(request)
+
+    async def get_current_user(self, request):
+        """Return the user who has logged in, or ``None``. It is also in
+        ``request.g.current_user`` from then on."""
+        g = request.g
+        if not hasattr(g, 'current_user'):
+            g.current_user = await self._load(request)
+        return g.current_user
+
+    async def _load(self, request):
+        if not self.user_callback:
+            raise ValueError('no function was given to user_loader()')
+        sessions = find_session(request)
+        user_id = sessions.get(request).get('_user_id')
+        if user_id is not None:
+            return await invoke_handler(self.user_callback, user_id) or None
+        if self.cookie_name not in request.cookies:
+            return None
+        claims = sessions.decode(request.cookies[self.cookie_name],
+                                 self._keys(sessions))
+        user_id = claims.get('user_id')
+        user = None
+        if user_id is not None:
+            user = await invoke_handler(self.user_callback, user_id)
+        if not user:
+            self._forget(request)
+            return None
+        self._renew(request, user_id, False)
+        self._remember(request, user_id, claims['days'])
+        return user
+
+    def _renew(self, request, user_id=None, fresh=False):
+        # Whoever had the session before, such as an attacker who has planted
+        # it here, is to know nothing of the new one.
+        session = find_session(request).get(request)
+        kept = [(name, session[name]) for name in self.keep
+                if name in session]
+        session.clear()
+        session.expires = None
+        for name, value in kept:
+            session[name] = value
+        if user_id is not None:
+            session['_user_id'] = user_id
+            session['_fresh'] = fresh
+        session.save()
+
+    def _keys(self, sessions):
+        # Keys of its own: so a session is never taken for such a token, and
+        # such a token never for a session.
+        return [digest(key.encode() if isinstance(key, str) else key,
+                       b'microdot.login', 'sha256')
+                for key in sessions._keys()]
+
+    def _remember(self, request, user_id, days):
+        sessions = find_session(request)
+        seconds = int(days * 86400)
+        sessions._set(request, self.cookie_name, sessions.encode(
+            {'user_id': user_id, 'days': days, 'exp': now() + seconds},
+            self._keys(sessions)), seconds)
+
+    def _forget(self, request):
+        sessions = find_session(request)
+        cookies = sessions.get(request)._cookies
+        cookies.pop(self.cookie_name, None)
+        if self.cookie_name in request.cookies:
+            sessions._set(request, self.cookie_name, '', 0)
+
+    def _protect(self, f, fresh):
+        @wraps(f)
+        async def wrapper(request, *args, **kwargs):
+            user = await self.get_current_user(request)
+            if not user or fresh and not find_session(request).get(
+                    request).get('_fresh'):
+                return await invoke_handler(self.error_callback, request)
+            return await invoke_handler(f, request, *args, **kwargs)
+        return wrapper
+
+    def __call__(self, f):
+        return self._protect(f, False)
+
+    def fresh(self, f):
+        """Decorator for handlers that only users may call who have logged in
+        during this session, rather than been remembered."""
+        return self._protect(f, True)

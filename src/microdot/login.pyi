@@ -1,0 +1,33 @@
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from typing_extensions import TypeAlias
+
+from .microdot import Request, Response
+
+_F = TypeVar('_F', bound=Callable[..., Any])
+_Wrapper: TypeAlias = Callable[..., Coroutine[Any, Any, Any]]
+
+def is_local(url: str) -> bool: ...
+
+class Login:
+    max_next_length: int
+    remember_days: float
+    user_callback: Callable[[Any], Any] | None
+    login_url: str
+    keep: Sequence[str]
+    cookie_name: str
+    error_callback: Callable[[Request], Any]
+    def __init__(
+        self, login_url: str = '/login', keep: Sequence[str] = (),
+        cookie_name: str = '_remember') -> None: ...
+    def user_loader(self, f: _F) -> _F: ...
+    def errorhandler(self, f: _F) -> _F: ...
+    async def redirect_to_login(self, request: Request) -> Response: ...
+    async def login_user(
+        self, request: Request, user: Any, remember: object = False,
+        redirect_url: str = '/') -> Response: ...
+    async def logout_user(self, request: Request) -> None: ...
+    async def get_current_user(self, request: Request) -> Any: ...
+    def __call__(self, f: Callable[..., Any]) -> _Wrapper: ...
+    def fresh(self, f: Callable[..., Any]) -> _Wrapper: ...

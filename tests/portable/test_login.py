@@ -1,0 +1,653 @@
+"""Users who log in."""
+
+import json
+import unittest
+from binascii import b2a_base64
+from hmac import digest
+
+import microdot.session as session_module
+from helpers import run
+from microdot import Microdot, abort
+from microdot.login import Login, is_local
+from microdot.session import Session, with_session
+from microdot.test_client import TestClient
+
+NEEDS_EVENT_LOOP = False
+KEY = 'an example of a key of 32 bytes!'
+DAY = 24 * 3600
+
+
+class User:
+    def __init__(self, id):
+        self.id = id
+
+
+class Clock:
+    """Takes the place of the clock, and can be set."""
+
+    def __init__(self, test, when=1_800_000_000):
+        import microdot.login as login_module
+        self.when = when
+        for module in (session_module, login_module):
+            test.addCleanup(setattr, module, 'now', module.now)
+            module.now = lambda: self.when
+
+
+def make_app(asynchronous=True, session_options=None, **kwargs):
+    """Make an application with the users ``ada`` and 5."""
+    app = Microdot()
+    app.sessions = Session(app, KEY, **(session_options or {}))
+    app.login = login = Login(**kwargs)
+    app.users = {'ada': User('ada'), 5: User(5)}
+    app.loaded = []
+
+    def load(user_id):
+        app.loaded.append(user_id)
+        return app.users.get(user_id)
+
+    async def load_async(user_id):
+        return load(user_id)
+
+    login.user_loader(load_async if asynchronous else load)
+
+    @app.route('/login', methods=['GET', 'POST'])
+    async def log_in(request):
+        if request.method == 'GET':
+            return 'who are you?'
+        user = app.users.get(request.json['user'])
+        return await login.login_user(
+            request, user, request.json.get('remember', False),
+            redirect_url=request.json.get('url', '/'))
+
+    @app.post('/logout')
+    async def log_out(request):
+        await login.logout_user(request)
+        return 'bye'
+
+    @app.get('/')
+    @login
+    async def index(request):
+        return {'user': request.g.current_user.id}
+
+    @app.get('/sync/<name>')
+    @login
+    def sync(request, name):
+        return {'user': request.g.current_user.id, 'name': name}
+
+    @app.get('/fresh')
+    @login.fresh
+    def fresh(request):
+        return {'user': request.g.current_user.id}
+
+    @app.get('/open')
+    async def open_to_all(request):
+        user = await login.get_current_user(request)
+        return {'user': user and user.id}
+
+    @app.route('/session', methods=['GET', 'POST'])
+    @with_session
+    async def session(request, session):
+        for name in request.json or ():
+            session[name] = request.json[name]
+        if request.json:
+            session.save()
+        return {name: session[name] for name in session}
+
+    return app
+
+
+def log_in(client, user='ada', query='', **options):
+    options['user'] = user
+    return run(client.post('/login' + query, json=options))
+
+
+def logged_in(**kwargs):
+    client = TestClient(make_app())
+    log_in(client, **kwargs)
+    return client
+
+
+def where(res):
+    return res.status_code, res.headers.get('Location')
+
+
+def user_of(client, path='/'):
+    res = run(client.get(path))
+    return res.json['user'] if res.status_code == 200 else None
+
+
+def cookies_of(res):
+    found = {}
+    for line in res.headers.get('Set-Cookie', []):
+        name, _, rest = line.partition('=')
+        found[name] = rest.split('; ')
+    return found
+
+
+class TestLogin(unittest.TestCase):
+    def test_who_has_not_logged_in_is_sent_to_the_login_page(self):
+        for path in ('/', '/sync/x', '/fresh'):
+            client = TestClient(make_app())
+            res = run(client.get(path))
+            self.assertEqual(where(res), (302, '/login?next=' + path))
+            self.assertEqual(res.body, b'')
+            self.assertNotIn('Set-Cookie', res.headers)
+
+    def test_who_has_logged_in_is_let_in(self):
+        for asynchronous in (True, False):
+            for user in ('ada', 5):
+                client = TestClient(make_app(asynchronous))
+                res = log_in(client, user)
+                self.assertEqual(where(res), (302, '/'))
+                self.assertEqual(len(res.headers['Set-Cookie']), 1)
+                for path in ('/', '/sync/x', '/fresh', '/open'):
+                    self.assertEqual(user_of(client, path), user)
+                self.assertEqual(
+                    run(client.get('/sync/x')).json['name'], 'x')
+
+    def test_who_logs_out_is_let_in_no_more(self):
+        client = logged_in()
+        res = run(client.post('/logout'))
+        self.assertEqual(res.text, 'bye')
+        self.assertEqual(client.cookies, {})
+        self.assertEqual(user_of(client), None)
+        self.assertEqual(user_of(client, '/open'), None)
+
+    def test_a_user_who_is_gone_is_let_in_no_more(self):
+        client = logged_in()
+        del client.app.users['ada']
+        self.assertEqual(user_of(client), None)
+        self.assertEqual(user_of(client, '/open'), None)
+
+    def test_the_user_is_loaded_once_for_a_request(self):
+        client = logged_in()
+        app = client.app
+
+        @app.before_request
+        async def look(request):
+            await app.login.get_current_user(request)
+            await app.login.get_current_user(request)
+
+        user_of(client, '/fresh')
+        self.assertEqual(app.loaded, ['ada'])
+
+    def test_nobody_is_loaded_once_for_a_request(self):
+        client = logged_in()
+        app = client.app
+        app.users.clear()
+
+        @app.before_request
+        async def look(request):
+            await app.login.get_current_user(request)
+
+        user_of(client)
+        self.assertEqual(app.loaded, ['ada'])
+
+    def test_the_user_is_known_in_the_request_that_logs_in_or_out(self):
+        app = make_app()
+
+        @app.get('/both')
+        async def both(request):
+            users = [await app.login.get_current_user(request)]
+            await app.login.login_user(request, app.users['ada'])
+            users.append(await app.login.get_current_user(request))
+            await app.login.logout_user(request)
+            users.append(await app.login.get_current_user(request))
+            return repr([user and user.id for user in users])
+
+        client = TestClient(app)
+        self.assertEqual(run(client.get('/both')).text,
+                         "[None, 'ada', None]")
+        self.assertEqual(client.cookies, {})
+
+    def test_the_loader_is_returned(self):
+        """The decorators returned None."""
+        login = Login()
+
+        def load(user_id):
+            pass
+
+        self.assertIs(login.user_loader(load), load)
+        self.assertIs(login.errorhandler(load), load)
+
+    def test_a_loader_that_is_missing_is_an_error(self):
+        app = Microdot()
+        Session(app, KEY)
+        login = Login()
+        app.get('/')(login(lambda request: 'in'))
+        failures = []
+        app.log_exception = lambda request, exc: failures.append(str(exc))
+        self.assertEqual(run(TestClient(app).get('/')).status_code, 500)
+        self.assertEqual(failures,
+                         ['no function was given to user_loader()'])
+
+    def test_a_session_that_is_missing_is_an_error(self):
+        app = Microdot()
+        login = Login()
+        login.user_loader(lambda user_id: user_id)
+        app.get('/')(login(lambda request: 'in'))
+        failures = []
+        app.log_exception = lambda request, exc: failures.append(str(exc))
+        self.assertEqual(run(TestClient(app).get('/')).status_code, 500)
+        self.assertEqual(failures, ['the application has no Session'])
+
+    def test_others_can_be_answered_otherwise(self):
+        app = make_app()
+
+        @app.login.errorhandler
+        def error(request):
+            return {'error': 'log in'}, 401
+
+        res = run(TestClient(app).get('/'))
+        self.assertEqual((res.status_code, res.json),
+                         (401, {'error': 'log in'}))
+
+    def test_caches_know_that_it_depends_on_the_cookie(self):
+        for client in (TestClient(make_app()), logged_in()):
+            for path in ('/', '/open', '/fresh'):
+                self.assertEqual(run(client.get(path)).headers['Vary'],
+                                 'Cookie')
+
+    def test_who_logs_out_without_having_logged_in_gets_no_cookie(self):
+        res = run(TestClient(make_app()).post('/logout'))
+        self.assertNotIn('Set-Cookie', res.headers)
+
+
+class TestNewSession(unittest.TestCase):
+    def session(self, client):
+        return run(client.get('/session')).json
+
+    def test_nothing_of_the_session_before_is_kept(self):
+        client = TestClient(make_app())
+        run(client.post('/session', json={
+            'planted': 1, '_fresh': True, 'csrf': 'known'}))
+        before = client.cookies['session']
+        log_in(client)
+        self.assertEqual(self.session(client),
+                         {'_user_id': 'ada', '_fresh': True})
+        self.assertNotEqual(client.cookies['session'], before)
+        # who has the old one has not logged in
+        thief = TestClient(client.app, {'session': before})
+        self.assertEqual(user_of(thief), None)
+
+    def test_what_is_named_is_kept(self):
+        client = TestClient(make_app(keep=('lang', 'other')))
+        run(client.post('/session', json={'lang': 'en', 'planted': 1}))
+        log_in(client)
+        self.assertEqual(self.session(client), {
+            'lang': 'en', '_user_id': 'ada', '_fresh': True})
+        run(client.post('/logout'))
+        self.assertEqual(self.session(client), {'lang': 'en'})
+
+    def test_nothing_of_a_user_is_kept_for_the_next(self):
+        client = logged_in()
+        run(client.post('/session', json={'private': 1}))
+        log_in(client, 5)
+        self.assertEqual(self.session(client),
+                         {'_user_id': 5, '_fresh': True})
+
+    def test_nothing_of_a_user_is_kept_after_logging_out(self):
+        client = logged_in()
+        run(client.post('/session', json={'private': 1}))
+        run(client.post('/logout'))
+        self.assertEqual(self.session(client), {})
+
+    def test_it_has_all_of_its_time_before_it(self):
+        clock = Clock(self)
+        client = TestClient(make_app(session_options={'max_age': 60}))
+        run(client.post('/session', json={'x': 1}))
+        clock.when += 50
+        res = log_in(client)
+        self.assertIn('Max-Age=60', cookies_of(res)['session'])
+        clock.when += 59
+        self.assertEqual(user_of(client), 'ada')
+        clock.when += 1
+        self.assertEqual(user_of(client), None)
+
+    def test_logging_in_counts_although_the_response_is_an_error(self):
+        app = make_app()
+
+        @app.get('/in')
+        async def fail_in(request):
+            await app.login.login_user(request, app.users['ada'], True)
+            abort(400)
+
+        @app.get('/out')
+        async def fail_out(request):
+            await app.login.logout_user(request)
+            abort(400)
+
+        client = TestClient(app)
+        run(client.get('/in'))
+        self.assertEqual(sorted(client.cookies), ['_remember', 'session'])
+        self.assertEqual(user_of(client), 'ada')
+        run(client.get('/out'))
+        self.assertEqual(client.cookies, {})
+
+
+class TestRemember(unittest.TestCase):
+    def test_a_remembered_user_is_known_without_a_session(self):
+        client = TestClient(make_app())
+        res = log_in(client, remember=True)
+        self.assertEqual(len(res.headers['Set-Cookie']), 2)
+        self.assertEqual(user_of(client, '/fresh'), 'ada')
+        del client.cookies['session']
+        self.assertEqual(user_of(client), 'ada')
+        self.assertEqual(user_of(client, '/open'), 'ada')
+
+    def test_but_has_to_log_in_again_where_that_matters(self):
+        client = logged_in(remember=True)
+        del client.cookies['session']
+        self.assertEqual(where(run(client.get('/fresh'))),
+                         (302, '/login?next=/fresh'))
+        self.assertEqual(user_of(client), 'ada')
+        self.assertEqual(where(run(client.get('/fresh'))),
+                         (302, '/login?next=/fresh'))
+        log_in(client)
+        self.assertEqual(user_of(client, '/fresh'), 'ada')
+
+    def test_scripts_and_other_sites_do_not_get_the_cookie(self):
+        """S19: it had no attributes but Max-Age."""
+        client = TestClient(make_app())
+        cookie = cookies_of(log_in(client, remember=True))['_remember']
+        self.assertEqual(cookie[1:], ['Path=/', 'Max-Age=2592000',
+                                      'HttpOnly', 'SameSite=Lax'])
+        client = TestClient(make_app(), scheme='https')
+        cookie = cookies_of(log_in(client, remember=True))['_remember']
+        self.assertIn('Secure', cookie)
+
+    def test_it_has_the_options_of_the_session(self):
+        client = TestClient(make_app(session_options={'cookie_options': {
+            'path': '/', 'domain': 'example.com', 'same_site': 'Strict',
+            'secure': True}}))
+        cookie = cookies_of(log_in(client, remember=2))['_remember']
+        self.assertEqual(cookie[1:], [
+            'Path=/', 'Domain=example.com', 'Max-Age=172800', 'Secure',
+            'HttpOnly', 'SameSite=Strict'])
+
+    def test_it_lasts_as_long_as_said(self):
+        for remember, days in ((True, 30), (1, 1), (7, 7), (0.5, 0.5),
+                               ('on', 30)):
+            clock = Clock(self)
+            client = logged_in(remember=remember)
+            del client.cookies['session']
+            client.app.login.user_loader(lambda user_id: None)
+            token = client.cookies['_remember']
+            clock.when += int(days * DAY) - 1
+            client.app.login.user_loader(client.app.users.get)
+            copy = TestClient(client.app, {'_remember': token})
+            self.assertEqual(user_of(copy), 'ada')
+            clock.when += 1
+            copy = TestClient(client.app, {'_remember': token})
+            self.assertEqual(user_of(copy), None)
+
+    def test_use_renews_it_for_as_long(self):
+        """S19: it was renewed for 30 days, whatever had been asked for."""
+        clock = Clock(self)
+        client = logged_in(remember=7)
+        for _ in range(3):
+            clock.when += 7 * DAY - 1
+            del client.cookies['session']
+            res = run(client.get('/'))
+            self.assertEqual(res.json, {'user': 'ada'})
+            self.assertIn('Max-Age=604800', cookies_of(res)['_remember'])
+        self.assertEqual(len(cookies_of(run(client.get('/')))), 0)
+
+    def test_who_logs_out_is_forgotten(self):
+        client = logged_in(remember=True)
+        run(client.post('/logout'))
+        self.assertEqual(client.cookies, {})
+
+    def test_who_logs_in_without_it_is_forgotten(self):
+        client = logged_in(remember=True)
+        log_in(client, 5)
+        self.assertEqual(list(client.cookies), ['session'])
+        self.assertEqual(user_of(client), 5)
+
+    def test_a_user_who_is_gone_is_forgotten(self):
+        client = logged_in(remember=True)
+        del client.cookies['session']
+        client.app.users.clear()
+        self.assertEqual(user_of(client), None)
+        self.assertEqual(client.cookies, {})
+
+    def test_a_session_before_it_is_not_kept(self):
+        client = logged_in(remember=True)
+        del client.cookies['session']
+        run(client.post('/session', json={'planted': 1}))
+        self.assertEqual(user_of(client), 'ada')
+        self.assertEqual(run(client.get('/session')).json,
+                         {'_user_id': 'ada', '_fresh': False})
+
+    def test_it_is_not_looked_at_in_a_session(self):
+        client = logged_in(remember=True)
+        client.cookies['_remember'] = 'x'
+        self.assertEqual(user_of(client), 'ada')
+        self.assertEqual(client.cookies['_remember'], 'x')
+
+    def test_a_key_can_be_replaced(self):
+        client = logged_in(remember=True)
+        del client.cookies['session']
+        client.app.sessions.secret_key = ['new', KEY]
+        self.assertEqual(user_of(client), 'ada')
+        client.app.sessions.secret_key = 'new'
+        del client.cookies['session']
+        self.assertEqual(user_of(client), 'ada')
+
+    def test_its_name_can_be_chosen(self):
+        client = TestClient(make_app(cookie_name='__Host-me'),
+                            scheme='https')
+        log_in(client, remember=True)
+        self.assertEqual(sorted(client.cookies), ['__Host-me', 'session'])
+        run(client.post('/logout'))
+        self.assertEqual(client.cookies, {})
+
+
+def encode(data):
+    return b2a_base64(data).decode().strip('=\n').replace(
+        '+', '-').replace('/', '_')
+
+
+def sign(payload, key=KEY):
+    text = encode(b'{"alg":"HS256"}') + '.' + encode(
+        json.dumps(payload).encode())
+    return text + '.' + encode(digest(
+        key if isinstance(key, bytes) else key.encode(), text.encode(),
+        'sha256'))
+
+
+class TestHostileCookies(unittest.TestCase):
+    def cookies(self):
+        client = logged_in(remember=True)
+        remember = client.cookies['_remember']
+        session = client.cookies['session']
+        derived = digest(KEY.encode(), b'microdot.login', 'sha256')
+        later = 4_000_000_000
+        claims = {'user_id': 'ada', 'days': 30, 'exp': later}
+        return client.app, (
+            # S19: a session and such a token were of one key and format
+            ('a session in its place', {'_remember': session}),
+            ('it in place of a session', {'session': remember}),
+            ('a session with its claims', {'_remember': sign(claims)}),
+            ('a session of its key', {'session': sign(
+                {'_user_id': 'ada'}, derived)}),
+            ('expired', {'_remember': sign(
+                {'user_id': 'ada', 'days': 30, 'exp': 5}, derived)}),
+            ('not signed', {'_remember': remember.rpartition('.')[0] + '.'}),
+            ('cut', {'_remember': remember[:-1]}),
+            ('nothing', {'_remember': ''}),
+            ('text', {'_remember': 'ada'}),
+            ('dots', {'_remember': '...'}),
+            ('another user', {'_remember': sign(
+                {'user_id': 'eve', 'days': 1, 'exp': later}, derived)}),
+            ('no user', {'_remember': sign(
+                {'days': 1, 'exp': later}, derived)}),
+            ('null', {'_remember': sign(
+                {'user_id': None, 'days': 1, 'exp': later}, derived)}),
+            ('another key', {'_remember': sign(claims, 'other')}),
+            ('another user in a session', {'session': sign(
+                {'_user_id': 'eve', '_fresh': True})}),
+            ('null in a session', {'session': sign({'_user_id': None})}),
+            ('fresh alone', {'session': sign({'_fresh': True})}),
+            ('large', {'_remember': 'x' * 1800}),
+        )
+
+    def test_nobody_is_let_in(self):
+        app, table = self.cookies()
+        for name, cookies in table:
+            with self.subTest(name):
+                for path in ('/', '/fresh'):
+                    res = run(TestClient(app, dict(cookies)).get(path))
+                    self.assertEqual(res.status_code, 302)
+                res = run(TestClient(app, dict(cookies)).get('/open'))
+                self.assertEqual(res.json, {'user': None})
+
+    def test_what_is_no_use_is_deleted(self):
+        app, table = self.cookies()
+        for name, cookies in table:
+            if '_remember' in cookies:
+                with self.subTest(name):
+                    client = TestClient(app, dict(cookies))
+                    run(client.get('/'))
+                    self.assertEqual(client.cookies, {})
+
+
+# Where to go after logging in: (name, next). None of it is gone to.
+HOSTILE = (
+    ('another site', 'http://evil.example'),
+    ('another site over TLS', 'https://evil.example/'),
+    ('another host', '//evil.example'),
+    ('another host and more slashes', '///evil.example'),
+    ('many slashes', '/' * 50 + 'evil.example'),
+    ('backslash', '/\\evil.example'),
+    ('backslashes', '\\\\evil.example'),
+    ('backslash first', '\\/evil.example'),
+    ('slash, backslash, slash', '/\\/evil.example'),
+    ('tab', '/\t/evil.example'),
+    ('newline', '/\n/evil.example'),
+    ('carriage return', '/\r/evil.example'),
+    ('header', '/\r\nX-Evil: 1'),
+    ('newline first', '\n//evil.example'),
+    ('space first', ' //evil.example'),
+    ('NUL', '/\0/evil.example'),
+    ('DEL', '/\x7f/evil.example'),
+    ('encoded slash', '/%2Fevil.example'),
+    ('encoded slash, lower case', '/%2fevil.example'),
+    ('encoded slashes', '%2F%2Fevil.example'),
+    ('encoded backslash', '/%5Cevil.example'),
+    ('encoded backslash later', '/x/%5c..'),
+    ('encoded tab', '/%09/evil.example'),
+    ('encoded newline', '/%0A/evil.example'),
+    ('encoded header', '/%0d%0aX-Evil:%201'),
+    ('encoded NUL', '/%00/evil.example'),
+    ('dot segment', '/.//evil.example'),
+    ('dot segments', '/..//evil.example'),
+    ('encoded dot segment', '/%2e//evil.example'),
+    ('doubled slash later', '/x//evil.example'),
+    ('bad escape', '/%zz'),
+    ('escape that is no UTF-8', '/%ff'),
+    ('script', 'javascript:alert(1)'),
+    ('script after a newline', '\njavascript:alert(1)'),
+    ('data', 'data:text/html,x'),
+    ('scheme without slashes', 'http:evil.example'),
+    ('scheme with one slash', 'http:/evil.example'),
+    ('name only', 'evil.example'),
+    ('relative', 'x/y'),
+    ('relative to here', './/evil.example'),
+    ('query only', '?x=//evil.example'),
+    ('fragment only', '#x'),
+    ('at sign', '@evil.example'),
+    ('nothing', ''),
+    ('space', '/a b'),
+    ('slash of another alphabet', '\uff0f\uff0fevil.example'),
+)
+LOCAL = (
+    ('/', '/'),
+    ('/x/y', '/x/y'),
+    ('/x/', '/x/'),
+    ('/?a=b&c=d', '/?a=b&c=d'),
+    ('/x?next=//other.example/', '/x?next=//other.example/'),
+    ('/x?y=%5C%0D%0A%2F%2F', '/x?y=%5C%0D%0A%2F%2F'),
+    ('/a%20b', '/a%20b'),
+    ('/x#part', '/x#part'),
+    ('/@ada', '/@ada'),
+    ('/é', '/%C3%A9'),
+    ('/\u2028', '/%E2%80%A8'),
+    ('/a:b', '/a:b'),
+    ('/100%25', '/100%25'),
+    ('/./x', '/./x'),
+)
+
+
+class TestNext(unittest.TestCase):
+    def test_it_is_where_the_user_wanted_to_go(self):
+        app = make_app()
+        for path in ('/', '/sync/x', '/fresh?a=b&c=d%20e', '/?foo=bar'):
+            client = TestClient(app)
+            res = run(client.get(path))
+            target = res.headers['Location']
+            self.assertEqual(target[:12], '/login?next=')
+            res = run(client.post(target, json={'user': 'ada'}))
+            self.assertEqual(where(res), (302, path))
+        self.assertEqual(
+            run(TestClient(app).get('/?foo=bar')).headers['Location'],
+            '/login?next=/%3Ffoo%3Dbar')
+
+    def test_paths_of_this_site_are_gone_to(self):
+        client = TestClient(make_app())
+        for url, expected in LOCAL:
+            with self.subTest(url=url):
+                self.assertTrue(is_local(url))
+                res = run(client.post(
+                    '/login', json={'user': 'ada'}, query={'next': url}))
+                self.assertEqual(where(res), (302, expected))
+
+    def test_nothing_else_is_gone_to(self):
+        """S19: an open redirect after login."""
+        client = TestClient(make_app())
+        for name, url in HOSTILE:
+            with self.subTest(name):
+                self.assertFalse(is_local(url))
+                res = run(client.post(
+                    '/login', json={'user': 'ada', 'url': '/home'},
+                    query={'next': url}))
+                self.assertEqual(where(res), (302, '/home'))
+
+    def test_no_line_ends_reach_the_header(self):
+        """S20: those of a path did."""
+        client = TestClient(make_app())
+        for path in ('/sync/%0d%0aX:%20y', '/sync/%250d%250a', '/sync/%5c'):
+            location = run(client.get(path)).headers['Location']
+            self.assertEqual(location,
+                             '/login?next=' + path.replace('%', '%25'))
+
+    def test_it_is_left_out_when_it_is_too_long(self):
+        client = TestClient(make_app())
+        limit = Login.max_next_length
+        for size, is_there in ((limit - 6, True), (limit - 5, False)):
+            path = '/sync/' + 'x' * size
+            self.assertEqual(
+                where(run(client.get(path))),
+                (302, '/login?next=' + path if is_there else '/login'))
+        path = '/sync/' + '%' * (limit // 3 - 2)
+        self.assertEqual(len(run(client.get(path)).headers['Location']),
+                         len('/login?next=/sync/') + 3 * (limit // 3 - 2))
+        self.assertEqual(run(client.get(path + '%')).headers['Location'],
+                         '/login')
+
+    def test_a_login_page_may_have_a_query(self):
+        client = TestClient(make_app(login_url='/login?a=b'))
+        self.assertEqual(run(client.get('/')).headers['Location'],
+                         '/login?a=b&next=/')
+
+    def test_a_login_page_may_be_elsewhere(self):
+        client = TestClient(make_app(login_url='https://id.example/in'))
+        self.assertEqual(run(client.get('/')).headers['Location'],
+                         'https://id.example/in?next=/')
+
+    def test_the_first_of_several_counts(self):
+        client = TestClient(make_app())
+        res = log_in(client, query='?next=/x&next=//evil.example')
+        self.assertEqual(where(res), (302, '/x'))
+        res = log_in(client, query='?next=//evil.example&next=/x')
+        self.assertEqual(where(res), (302, '/'))
