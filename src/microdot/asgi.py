@@ -1,0 +1,401 @@
+"""An application for ASGI servers: uvicorn, hypercorn, granian, daphne.
+
+It is the application that ``microdot`` has, and can be called by the server.
+What an ASGI server leaves to applications is done here: reading a body under
+the limits, noticing that the client has left, starting and stopping.
+"""
+import asyncio
+import os  # noqa: F401 (tests of applications replace its kill())
+from urllib.parse import unquote
+
+from microdot import microdot as core
+from microdot._cpython import Cache
+from microdot._gateway import Microdot as _Microdot
+from microdot._gateway import quote_path, split_head
+from microdot.microdot import (
+    AsyncBytesIO,
+    Connection,
+    Disconnected,
+    HTTPException,
+    Request,
+    Response,
+    URLPattern,
+    abort,
+    invoke_handler,
+    iscoroutine,
+    parse_framing,
+    parse_host,
+    parse_token,
+    redirect,
+    send_file,
+    too_large,
+)
+
+__all__ = [
+    'AsyncBytesIO', 'Microdot', 'Request', 'Response', 'URLPattern', 'abort',
+    'iscoroutine', 'redirect', 'send_file']
+
+# Bytes of a body sent at once without looking at the time.
+_QUICK = 64 * 1024
+
+
+# --- Wire -------------------------------------------------------------------
+
+_names = Cache(lambda name: parse_token(name.decode()))
+_lower = Cache(bytes.lower)
+_titles = Cache(lambda name: name.title() + ':')
+
+
+def _decode(value):
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode('latin-1')
+
+
+def parse_fields(headers):
+    """Return the headers of a scope as a dict by lower-case name, repeated
+    ones joined.
+
+    :raises ValueError: one is malformed, or ambiguous.
+    """
+    try:
+        fields = {_names[name]: value.decode() for name, value in headers}
+        if len(fields) == len(headers):
+            return fields
+    except UnicodeDecodeError:
+        pass
+    fields = {}
+    for name, value in headers:
+        key = _names[name]
+        value = _decode(value)
+        if key in fields:
+            if key in ('host', 'content-length', 'transfer-encoding'):
+                raise ValueError('ambiguous')
+            value = fields[key] + ('; ' if key == 'cookie' else ', ') + value
+        fields[key] = value
+    return fields
+
+
+def parse_path(scope):
+    """Return the path of a scope as the client has sent it.
+
+    ``path`` cannot tell ``/`` from ``%2F``; but where it is not what
+    ``raw_path`` says, somebody before the application has changed it.
+    """
+    path = scope['path']
+    raw = scope.get('raw_path')
+    if raw is not None:
+        raw = _decode(raw)
+        if raw == path:
+            return raw
+        raw = raw.partition('?')[0]
+        if raw == path or unquote(raw) == path:
+            return raw
+    return quote_path(path)
+
+
+# --- Transport --------------------------------------------------------------
+
+def _uncancel():
+    # A task that has swallowed its cancellation, as Python 3.11 wants it.
+    task = asyncio.current_task()
+    if hasattr(task, 'uncancel'):
+        task.uncancel()
+
+
+class _Exchange(Connection):
+    # One request and its response. As a stream it is the body, of which the
+    # server has undone the chunked coding; called, it is the server's
+    # receive().
+    ended = False    # the server has given all of the body
+    version = '1.1'
+    streaming = False
+
+    def __init__(self, app, receive, send):
+        # not the base class: the server does not hand its connections over
+        self.app = app
+        self._receive = receive
+        self._send = send
+
+    def __call__(self):
+        return self._receive()
+
+    def wait(self, seconds):
+        # Under the deadline that one sweep over all that wait looks at.
+        app = self.app
+        if self.task is None:
+            self.task = asyncio.current_task()
+            app.connections.add(self)
+        if not app._sweeping or app._sweeping.done():
+            app._sweeping = asyncio.create_task(app._sweep())
+        super().wait(seconds)
+
+    def stop(self, now=False):
+        self.task.cancel()
+
+    async def fill(self):
+        try:
+            message = await self._receive()
+        except asyncio.CancelledError:
+            if not self.expired:
+                raise
+            _uncancel()
+            raise Disconnected
+        if message is None or message['type'] == 'http.disconnect':
+            self.gone = True
+            return False
+        data = message.get('body') or b''
+        self.ended = not message.get('more_body', False)
+        if self.length < 0:
+            self.limit -= len(data)
+        self.data = self.data[self.pos:] + data
+        self.pos = 0
+        return True
+
+    async def read(self, n=-1):
+        if n < 0:
+            pieces = []
+            async for data in self:
+                pieces.append(data)
+            return b''.join(pieces)
+        if self.done:
+            return b''
+        if self.limit < 0:
+            raise too_large()
+        while n and self.pos >= len(self.data) and not self.ended:
+            await self._more()
+            if self.limit < 0:
+                raise too_large()
+        data = self.data[self.pos:self.pos + n]
+        self.pos += len(data)
+        self.left -= len(data)
+        self.done = not self.left or \
+            self.ended and self.pos >= len(self.data)
+        return data
+
+    async def has_left(self):
+        """Tell whether the client has left, without waiting for that."""
+        if self.done and not self._watcher:
+            self._watcher = asyncio.create_task(self._watch())
+        # a step for the task to begin, and one for what it has asked for
+        for _ in range(2):
+            if not self.gone:
+                await asyncio.sleep(0)
+        return self.gone
+
+    def watch(self):
+        self.task = self.task or asyncio.current_task()
+        self.streaming = True
+        if not self._watcher:
+            self._watcher = asyncio.create_task(self._watch())
+
+    async def _watch(self):
+        # After the end of the body nothing but the client's leave is to
+        # come. A server that says otherwise is not asked forever.
+        for _ in range(8):
+            if not await self.fill():
+                if self.streaming:
+                    self.task.cancel()
+                break
+            self.data = b''
+
+    async def send(self, message):
+        """Give the server a message, which it may take its time for."""
+        self.wait(self.app.stall_timeout)
+        try:
+            await self._send(message)
+        except OSError:
+            raise Disconnected
+        self.deadline = 0
+
+    def finish(self):
+        if self._watcher:
+            self._watcher.cancel()
+        if self.task:
+            self.app.connections.discard(self)
+
+    async def respond(self, res, body, pieces, head, left, keep, chunked):
+        """Send a response. The arguments are what ``prepare()`` returns."""
+        status, pairs, close = split_head(res, head)
+        start = {
+            'type': 'http.response.start', 'status': int(status[9:12]),
+            'headers': [(_lower[name], value) for name, value in pairs]}
+        if close and self.version[0] == '1':
+            start['headers'].append((b'connection', b'close'))
+        if chunked is None:
+            # it must not have a body
+            if pieces:
+                await core._close(pieces)
+            body, pieces = b'', None
+        if pieces is None:
+            send = self._send if len(body) <= _QUICK else self.send
+            try:
+                await send(start)
+                await send({'type': 'http.response.body', 'body': body})
+            except OSError:
+                raise Disconnected
+            return
+        try:
+            if self.gone:
+                raise Disconnected
+            await self.send(start)
+            if self.done:
+                self.watch()
+            async for piece in pieces:
+                if isinstance(piece, str):
+                    piece = piece.encode()
+                elif not isinstance(piece, bytes):
+                    piece = bytes(memoryview(piece))
+                if left is not None:
+                    if res.size is not None:
+                        piece = piece[:left]  # the file has grown
+                    left -= len(piece)
+                    if left < 0:
+                        break
+                if piece:
+                    await self.send({'type': 'http.response.body',
+                                     'body': piece, 'more_body': True})
+            if left:
+                raise ValueError('body is not of its Content-Length')
+            await self.send({'type': 'http.response.body', 'body': b''})
+        finally:
+            await core._close(pieces)
+
+
+# --- Application ------------------------------------------------------------
+
+class Microdot(_Microdot):
+    """An application that an ASGI server can call.
+
+    :param lifespan_startup: a coroutine function, called with the scope of
+                             the server's ``lifespan`` before it serves.
+    :param lifespan_shutdown: likewise, after it has served.
+    """
+    _starting = None   # the task of a start that no server asked for
+
+    def __init__(self, lifespan_startup=None, lifespan_shutdown=None):
+        super().__init__()
+        self.lifespan_startup = lifespan_startup
+        self.lifespan_shutdown = lifespan_shutdown
+
+    async def __call__(self, scope, receive, send):
+        await self.asgi_app(scope, receive, send)
+
+    async def asgi_app(self, scope, receive, send):
+        """Do what a server asks for.
+
+        :raises ValueError: it is of a type that is not known here.
+        """
+        kind = scope['type']
+        if kind == 'lifespan':
+            return await self.handle_lifespan(scope, receive, send)
+        if kind != 'http':
+            raise ValueError('unknown type of scope: %s' % kind)
+        if not self._started:
+            await self._start_late()
+        exchange = _Exchange(self, receive, send)
+        req = error = None
+        res = Response.already_handled
+        try:
+            try:
+                req = self._open(scope, exchange)
+            except HTTPException as exc:
+                error = exc
+            except ValueError:
+                error = HTTPException(400, 'Bad request')
+            self.counters['requests'] += 1
+            res = await self.dispatch_request(req, error)
+            if res is Response.already_handled:
+                return
+            try:
+                await exchange.respond(res, *await self.prepare(
+                    req, res, '1.1', not (error or exchange.expired)))
+            except Exception as exc:
+                self.log_exception(req, exc)
+                raise
+        except Disconnected:
+            pass
+        except asyncio.CancelledError:
+            # ours: the client has left, or does not read
+            if not (exchange.gone or exchange.expired):
+                raise
+            _uncancel()
+        finally:
+            exchange.finish()
+            self.answered(req, res)
+
+    def _open(self, scope, exchange):
+        # Make a request of a scope.
+        fields = parse_fields(scope.get('headers') or ())
+        if 'host' in fields:
+            parse_host(fields['host'])
+        exchange.version = version = scope.get('http_version', '1.1')
+        length = 0
+        if 'content-length' in fields or 'transfer-encoding' in fields:
+            length = parse_framing(version, fields)[0]
+        elif version[0] != '1':
+            # a body need not be announced
+            length = -1
+        if length:
+            exchange.length = exchange.left = length
+            exchange.limit = Request.max_content_length
+            exchange.done = False
+        client = scope.get('client')
+        query = scope.get('query_string')
+        req = self.make_request(
+            tuple(client) if client else None, scope.get('method', 'GET'),
+            parse_path(scope), scope.get('root_path'),
+            _decode(query) if query else '', 'HTTP/' + version,
+            (fields, map(_titles.__getitem__, fields)),
+            stream=exchange if length else None,
+            sock=(exchange, exchange._send),
+            scheme=scope.get('scheme'))
+        req.asgi_scope = scope
+        state = scope.get('state')
+        if state:
+            for name in state:
+                setattr(req.g, name, state[name])
+        return req
+
+    async def _start_late(self):
+        # For a server that does not tell when it starts: with the first
+        # request. Where that fails the next one tries again.
+        if not self._starting:
+            self._starting = asyncio.create_task(self._start())
+        task = self._starting
+        try:
+            await asyncio.shield(task)
+        finally:
+            if task.done() and task is self._starting:
+                self._starting = None
+
+    async def handle_lifespan(self, scope, receive, send):
+        """Start the application when the server does, and stop it likewise."""
+        while True:
+            message = await receive()
+            kind = message['type']
+            errors = []
+            if kind == 'lifespan.startup':
+                try:
+                    if self.lifespan_startup:
+                        await invoke_handler(self.lifespan_startup, scope)
+                    await self._start()
+                except Exception as exc:
+                    self.log_exception(None, exc)
+                    errors.append(exc)
+            elif kind == 'lifespan.shutdown':
+                if self.lifespan_shutdown:
+                    try:
+                        await invoke_handler(self.lifespan_shutdown, scope)
+                    except Exception as exc:
+                        self.log_exception(None, exc)
+                        errors.append(exc)
+                errors += await self._stop()
+            if errors:
+                await send({'type': kind + '.failed',
+                            'message': repr(errors[0])})
+            else:
+                await send({'type': kind + '.complete'})
+            if kind == 'lifespan.shutdown':
+                break
