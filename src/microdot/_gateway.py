@@ -11,7 +11,6 @@ from urllib.parse import quote, unquote
 from microdot import microdot as core
 from microdot._cpython import Cache
 
-
 # --- Wire -------------------------------------------------------------------
 
 def quote_path(path):
