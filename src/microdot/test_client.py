@@ -163,10 +163,13 @@ class TestResponse:
     than the standard one), ``http_version``, ``headers``
     (:class:`NoCaseDict`; ``Set-Cookie`` is a list), ``body`` (``bytes``, or
     ``None`` when there can be none: the answer to HEAD, or a handler that
-    answered nothing or took over the connection).
+    answered nothing or took over the connection); of a WebSocket that the
+    server has closed, ``close_code`` (``None`` without one) and
+    ``close_reason``.
     """
     __test__ = False
     status_code = reason = http_version = body = None
+    close_code = close_reason = None
 
     def __init__(self):
         self.headers = NoCaseDict()
@@ -343,6 +346,7 @@ class _Connection(Connection):
     # A connection of which the client has sent all that it will.
     last = None    # the request, also when it has been answered
     error = None   # of the client's own
+    max_events = None  # after which the client leaves
     _request = None
 
     def __init__(self, client, scheme, data, sock=None):
@@ -373,6 +377,13 @@ class _Connection(Connection):
 
     async def send(self, data):
         self.pieces.append(bytes(data))
+        if self.max_events:
+            # as if the body had ended here
+            end = b'0\r\n\r\n'
+            res = TestResponse.parse(await self.finish() + end)
+            if res.events and len(res.events) >= self.max_events:
+                self.pieces.append(end)
+                raise Disconnected
 
     def watch(self):
         pass
@@ -397,6 +408,8 @@ class _WebSocketConnection(_Connection):
     opcode = 0         # of that
     listening = False  # the client has nothing to send
     ended = False      # the client has left
+    close = None       # payload of the server's Close frame
+    _waits = False     # the handler waits for a message
     _busy = False
     _event = None
 
@@ -408,7 +421,7 @@ class _WebSocketConnection(_Connection):
         while not self.incoming:
             if self.ended:
                 return False
-            if self.listening or self._busy:
+            if self.listening or self._busy or not self._is_my_turn():
                 self._event = asyncio.Event()
                 await self._event.wait()
             else:
@@ -418,6 +431,17 @@ class _WebSocketConnection(_Connection):
         self.pos = 0
         self.incoming = b''
         return True
+
+    def on_wait(self, waits):
+        # Called by a WebSocket, for which a task of its own reads.
+        self._waits = waits
+        if self._event:
+            self._event.set()
+
+    def _is_my_turn(self):
+        # Whether it is the handler that waits, and not only such a task.
+        return self._waits or not self.task or \
+            asyncio.current_task() is self.task
 
     async def send(self, data):
         if self.ended:
@@ -454,6 +478,7 @@ class _WebSocketConnection(_Connection):
             first, payload, self.sent = frame
             opcode = first & 15
             if opcode == 8:
+                self.close = payload
                 self.incoming += _encode_frame(8, payload)
                 self.ended = True
             elif opcode == 9:
@@ -561,7 +586,7 @@ class TestClient:
     async def request(self, method, path, headers=None, body=None, sock=None,
                       form=None, files=None, json=None, query=None,
                       follow_redirects=None, raise_exceptions=None,
-                      timeout=None):
+                      timeout=None, max_events=None):
         """Send a request and return the :class:`TestResponse`.
 
         :param path: the target; may have a query.
@@ -576,7 +601,9 @@ class TestClient:
                       the content and, if it is to differ, the type.
         :param json: a value to be sent as JSON.
         :param query: the fields of a query, as those of a form.
-        :param follow_redirects: see the client; so are the other two.
+        :param follow_redirects: see the client; so are the next two.
+        :param max_events: server-sent events after which to leave, as a
+                           client that goes away does.
         :raises ValueError: the response is malformed, or there is none, or
                             there are too many redirects.
         :raises asyncio.TimeoutError: it took too long.
@@ -593,7 +620,7 @@ class TestClient:
             raise_exceptions = self.raise_exceptions
         return await self._limit(timeout, self._send(
             method, path, headers, body, sock, follow_redirects,
-            raise_exceptions))
+            raise_exceptions, max_events))
 
     async def websocket(self, path, client, headers=None, timeout=None):
         """Open a WebSocket.
@@ -607,7 +634,8 @@ class TestClient:
         :param headers: a dict.
         :return: a :class:`TestResponse`, of status 101 if all went well.
 
-        An exception of *client* is raised.
+        An exception of *client* is raised. When it has left, the handler
+        fares as it would with a server.
         """
         fields = NoCaseDict({
             'Upgrade': 'websocket', 'Connection': 'Upgrade',
@@ -616,11 +644,23 @@ class TestClient:
         scheme = self.scheme or 'http'
         conn = _WebSocketConnection(
             self, scheme, self._encode_request('GET', path, fields), client())
-        res = await self._limit(timeout, self._exchange(conn, path, False))
+        res = await self._limit(timeout, self._open(conn, path))
+        if conn.close is not None:
+            res.close_code = int.from_bytes(conn.close[:2], 'big') or None
+            res.close_reason = conn.close[2:].decode()
+        if self.raise_exceptions and conn.last and conn.last.exception:
+            raise conn.last.exception
         if res.status_code == 101 and fields['Sec-WebSocket-Key'] == _KEY \
                 and res.headers.get('Sec-WebSocket-Accept') != _ACCEPT:
             raise ValueError('Sec-WebSocket-Accept does not fit the key')
         return res
+
+    async def _open(self, conn, path):
+        if hasattr(asyncio, 'run'):
+            # a task, for the server to cancel
+            conn.task = asyncio.create_task(self._exchange(conn, path, False))
+            return await conn.task
+        return await self._exchange(conn, path, False)
 
     async def _limit(self, timeout, coro):
         if timeout is None:
@@ -630,12 +670,13 @@ class TestClient:
         return await asyncio.wait_for(coro, timeout)
 
     async def _send(self, method, path, headers, body, sock, follow,
-                    raise_exceptions):
+                    raise_exceptions, max_events):
         scheme = self.scheme or 'http'
         left = self.max_redirects
         while True:
             conn = _Connection(self, scheme, self._encode_request(
                 method, path, headers) + body, sock)
+            conn.max_events = max_events
             res = await self._exchange(conn, path, method == 'HEAD')
             if raise_exceptions and conn.last and conn.last.exception:
                 raise conn.last.exception
@@ -696,6 +737,9 @@ class TestClient:
             handled = True
         except Disconnected:
             pass  # the client left, or there was less of a body than declared
+        except asyncio.CancelledError:
+            if not conn.gone:
+                raise
         finally:
             data = await conn.finish()
         if conn.error:

@@ -31,6 +31,8 @@ class TestResponse:
     http_version: str | None
     headers: NoCaseDict[Any]
     body: bytes | None
+    close_code: int | None
+    close_reason: str | None
     def __init__(self) -> None: ...
     @classmethod
     async def create(cls, res: Response) -> TestResponse: ...
@@ -94,7 +96,8 @@ class TestClient:
         files: _Fields | None = None, json: Any = None,
         query: _Fields | None = None, follow_redirects: bool | None = None,
         raise_exceptions: bool | None = None,
-        timeout: float | None = None) -> TestResponse: ...
+        timeout: float | None = None,
+        max_events: int | None = None) -> TestResponse: ...
     async def websocket(
         self, path: str, client: _Peer,
         headers: Mapping[str, Any] | None = None,

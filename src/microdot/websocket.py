@@ -335,7 +335,7 @@ class WebSocket:
     _reader = None    # the task that reads
     _pinger = None    # the task that sends pings
     _task = None      # the handler's
-    _on_wait = None   # called when receive() begins and ceases to wait
+    _on_wait = None   # called when receive() waits, and when it need not
     _counted = False  # as one of the long-lived connections
     _sent_close = False
     _left = False     # the peer has closed
@@ -560,6 +560,8 @@ class WebSocket:
             self._messages.append(message)
             self._queued += len(message) + 64
             self._event.set()
+            if self._on_wait:
+                self._on_wait(False)
 
     def _peer_close(self, code, reason=''):
         # Takes the peer's Close frame.
@@ -707,11 +709,7 @@ class WebSocket:
             self._event.clear()
             if self._on_wait:
                 self._on_wait(True)
-            try:
-                await self._event.wait()
-            finally:
-                if self._on_wait:
-                    self._on_wait(False)
+            await self._event.wait()
         message = self._messages.pop(0)
         self._queued -= len(message) + 64
         self._make_room()
