@@ -2,19 +2,13 @@
 boards and systems, and which there is no memory for."""
 
 import asyncio
-import socket
 import unittest
 
+from faults import BOARD, ERRNOS, fault, install
 from helpers import run
 from microdot import Microdot
 from microdot import microdot as core
 from serving import GET, Server, until
-
-#: Of boards and systems; no list of numbers would hold them all.
-ERRNOS = (5, 9, 11, 12, 23, 32, 54, 60, 104, 105, 107, 110, 113, 128, -32,
-          -30464, -30592)
-PLACES = ('read', 'read again', 'write', 'drain', 'close')
-BOARD = hasattr(asyncio, 'core')
 
 
 def errors():
@@ -23,75 +17,6 @@ def errors():
         # elsewhere asyncio itself complains of these
         found += [EOFError(), MemoryError()]
     return found
-
-
-class Fault:
-    """What a socket is to fail with, and where; once."""
-
-    def __init__(self):
-        self.place = self.error = None
-        self.reads = 0
-
-    def set(self, place, error):
-        self.place = place
-        self.error = error
-        self.reads = 0
-
-    def at(self, place):
-        """Fail, if this is the place."""
-        if place == 'read':
-            self.reads += 1
-            if self.reads > 1:
-                place = 'read again'
-        if place == self.place:
-            error, self.place = self.error, None
-            raise error
-
-
-fault = Fault()
-
-if BOARD:
-    class Faulty(asyncio.StreamReader):
-        """A board's stream that fails."""
-
-        async def read(self, n=-1):
-            if n:  # nothing is read of a socket that listens
-                fault.at('read')
-            return await super().read(n)
-
-        def write(self, data):
-            fault.at('write')
-            return super().write(data)
-
-        async def drain(self):
-            await super().drain()
-            fault.at('drain')
-
-        async def wait_closed(self):
-            fault.at('close')
-            await super().wait_closed()
-
-else:
-    class Faulty(socket.socket):
-        """A socket that fails, for an event loop to use."""
-
-        def recv(self, *args):
-            fault.at('read')
-            return super().recv(*args)
-
-        def send(self, data, *args):
-            fault.at('write')
-            if fault.place == 'drain':
-                if len(data) == 1:
-                    fault.at('drain')
-                # the rest has to wait
-                data = data[:max(len(data) // 2, 1)]
-            return super().send(data, *args)
-
-        def sendmsg(self, *args):
-            fault.at('write')
-            fault.at('drain')
-            return super().sendmsg(*args)
 
 
 class Quick:
@@ -139,18 +64,6 @@ class FaultTestCase(unittest.TestCase):
         self.addCleanup(setattr, where, name, getattr(where, name))
         setattr(where, name, value)
 
-    def make_sockets_fail(self):
-        if BOARD:
-            self.replace(asyncio, 'StreamReader', Faulty)
-            return
-        accept = core.accept
-
-        async def faulty(listener):
-            sock, addr = await accept(listener)
-            return Faulty(fileno=sock.detach()), addr
-
-        self.replace(core, 'accept', faulty)
-
 
 class TestSockets(FaultTestCase):
     async def fail(self, server, place, error):
@@ -168,7 +81,7 @@ class TestSockets(FaultTestCase):
         return data
 
     def check(self, places):
-        self.make_sockets_fail()
+        self.addCleanup(install())
 
         async def main():
             app = make_app()
