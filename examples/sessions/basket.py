@@ -1,0 +1,97 @@
+"""A shop whose baskets are in sessions: each browser has its own.
+
+From the top of the repository, with nothing installed, either of::
+
+    PYTHONPATH=src python3 examples/sessions/basket.py
+    MICROPYPATH=src:libs/micropython:.frozen micropython \
+examples/sessions/basket.py
+
+It listens on port 5000 of all addresses and keeps the key that signs the
+sessions in the file ``basket.key``, so that they outlive it; append a host, a
+port and a name of the file to change that. Open http://127.0.0.1:5000/ in two
+browsers, or use another terminal::
+
+    $ curl -i -d add=tea http://127.0.0.1:5000/
+    HTTP/1.1 302 Found
+    Location: /
+    Set-Cookie: session=eyJ...; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax
+"""
+import os
+import sys
+
+from microdot import Microdot, abort, redirect
+from microdot.session import Session, with_session
+
+PAGE = """<!doctype html>
+<meta charset="UTF-8">
+<meta name="viewport" content="width=device-width">
+<title>shop</title>
+<h1>Shop</h1>
+<form method="post">%s</form>
+<h2>Basket</h2>
+<form method="post">%s</form>
+"""
+BUTTON = '<p>%s: %d <button name="%s" value="%s">%s</button>'
+PRICES = [('tea', 3), ('coffee', 4), ('cake', 5)]
+
+app = Microdot()
+# An hour from when a basket was last looked at. What is changed is saved.
+sessions = Session(app, max_age=3600, rolling=True, auto_save=True)
+
+
+@app.get('/')
+@with_session
+async def index(request, session):
+    basket = session.get('basket', {})
+    names = [name for name, price in PRICES if name in basket]
+    total = sum([basket[name] * price for name, price in PRICES
+                 if name in basket])
+    return PAGE % (
+        ''.join([BUTTON % (name, price, 'add', name, 'Add')
+                 for name, price in PRICES]),
+        ''.join([BUTTON % (name, basket[name], 'remove', name, 'Remove')
+                 for name in names])
+        + '<p>Total: %d' % total
+        + '<p><button name="clear">Clear</button>' * bool(names)), {
+            'Content-Type': 'text/html; charset=UTF-8'}
+
+
+@app.post('/')
+@with_session
+async def change(request, session):
+    form = request.form or {}
+    basket = session.setdefault('basket', {})
+    for action, step in (('add', 1), ('remove', -1)):
+        name = form.get(action)
+        if name is None:
+            continue
+        if name not in [name for name, price in PRICES]:
+            abort(400, 'No such thing')
+        # (a session has little room: see Session.max_cookie_size)
+        basket[name] = min(max(basket.get(name, 0) + step, 0), 99)
+        if not basket[name]:
+            del basket[name]
+    if 'clear' in form:
+        session.delete()
+    return redirect('/')
+
+
+def load_key(path):
+    """Return the key in a file, or make one that nobody else has."""
+    try:
+        with open(path, 'rb') as file:
+            return file.read()
+    except OSError:
+        key = os.urandom(32)
+        with open(path, 'wb') as file:
+            file.write(key)
+        return key
+
+
+def main(host='0.0.0.0', port='5000', path='basket.key'):
+    sessions.secret_key = load_key(path)
+    app.run(host, int(port), debug=True)
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])
