@@ -111,13 +111,18 @@ class Browser:
             if 'method' in answer:
                 self._events.append(answer)
 
-    def wait_for_event(self, method, session):
-        """Wait for an event that was not yet waited for."""
+    def wait_for_event(self, method, session, **params):
+        """Wait for an event, unless it has come already.
+
+        :param params: what it is to have among its own.
+        """
         deadline = time.monotonic() + PATIENCE_S
         while True:
             for event in self._events:
                 if (event['method'], event.get('sessionId')) == (
-                        method, session):
+                        method, session) and all(
+                            event['params'].get(key) == value
+                            for key, value in params.items()):
                     self._events.remove(event)
                     return event['params']
             answer = self._receive(deadline, method)
@@ -134,6 +139,10 @@ class Browser:
             self._data += data
         message, _, self._data = self._data.partition(b'\0')
         return json.loads(message)
+
+    def forget_cookies(self):
+        """Delete all cookies."""
+        self.send('Storage.clearCookies')
 
     def open(self, url):
         """Return a new :class:`Page` with what is at a URL."""
@@ -153,6 +162,7 @@ class Page:
             'Target.attachToTarget', targetId=self._target,
             flatten=True)['sessionId']
         self.send('Page.enable')
+        self.send('Page.setLifecycleEventsEnabled', enabled=True)
 
     def send(self, method, **params):
         """Carry out a command for this page; see :meth:`Browser.send`."""
@@ -163,7 +173,9 @@ class Page:
         result = self.send('Page.navigate', url=url)
         if 'errorText' in result:
             raise BrowserError('%s: %s' % (url, result['errorText']))
-        self._browser.wait_for_event('Page.loadEventFired', self._session)
+        self._browser.wait_for_event(
+            'Page.lifecycleEvent', self._session, name='load',
+            loaderId=result['loaderId'])
 
     def evaluate(self, script):
         """Return the value of a JavaScript expression; a promise is awaited.
