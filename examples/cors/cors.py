@@ -1,0 +1,80 @@
+"""An API, and a page of another origin that may use it.
+
+From the top of the repository, with nothing installed, either of::
+
+    PYTHONPATH=src python3 examples/cors/cors.py
+    MICROPYPATH=src:.frozen micropython examples/cors/cors.py
+
+The API listens on port 5000, the page on port 5001, which makes it another
+origin; append a host and two ports to change that. Open
+http://127.0.0.1:5001/ in a browser, which shows what the API answers; from
+http://localhost:5001/, which is not allowed, it shows an error. Or use
+another terminal::
+
+    $ curl -i -H "Origin: http://127.0.0.1:5001" http://127.0.0.1:5000/
+    HTTP/1.1 200 OK
+    Access-Control-Allow-Credentials: true
+    Access-Control-Allow-Origin: http://127.0.0.1:5001
+    Vary: Origin
+    ...
+"""
+import asyncio
+import sys
+
+from microdot import Microdot
+from microdot.cors import CORS
+
+PAGE = """<!doctype html>
+<meta charset="UTF-8">
+<title>another origin</title>
+<p id="answer">asking...</p>
+<script>
+  const api = 'http://127.0.0.1:%d/'
+  const answer = document.getElementById('answer')
+  fetch(api, {method: 'PUT', credentials: 'include'})
+    .then(response => response.json())
+    .then(value => answer.innerText = value.greeting)
+    .catch(error => answer.innerText = 'refused')
+</script>
+"""
+
+api = Microdot()
+cors = CORS(api, allow_credentials=True)
+pages = Microdot()
+pages.api_port = 5000
+
+
+@api.route('/', methods=['GET', 'PUT'])
+async def greet(request):
+    @request.after_request
+    async def remember(request, response):
+        response.set_cookie('seen', 'yes')
+
+    return {'greeting': 'welcome back' if 'seen' in request.cookies
+            else 'welcome'}
+
+
+@pages.get('/')
+async def index(request):
+    return PAGE % pages.api_port, {'Content-Type': 'text/html; charset=UTF-8'}
+
+
+async def serve(host, port, page_port):
+    cors.allowed_origins = ['http://127.0.0.1:%d' % page_port]
+    pages.api_port = port
+    task = asyncio.create_task(pages.start_server(host, page_port))
+    try:
+        await api.start_server(host, port, debug=True)
+    finally:
+        task.cancel()
+
+
+def main(host='0.0.0.0', port='5000', second_port='5001'):
+    asyncio.run(serve(host, int(port), int(second_port)))
+
+
+if __name__ == '__main__':
+    try:
+        main(*sys.argv[1:])
+    except KeyboardInterrupt:
+        pass
