@@ -196,7 +196,8 @@ def answered(port):
                 answer += data
     except OSError:
         return False
-    return (answer.startswith(b'HTTP/1.1 200 OK\r\n')
+    return (answer.startswith((b'HTTP/1.1 200 OK\r\n',
+                               b'HTTP/1.0 200 OK\r\n'))
             and answer.endswith(b'\r\n\r\nHello, world!'))
 
 
