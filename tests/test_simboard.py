@@ -1,0 +1,168 @@
+"""The simulated board is one to mpremote, and fails as boards do."""
+
+import contextlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import simboard
+
+pytest.importorskip('mpremote')
+pytestmark = pytest.mark.skipif(sys.platform != 'linux',
+                                reason='MicroPython is unpacked on Linux')
+
+
+def mpremote(board, *words):
+    """Run mpremote; return its exit status and what it printed."""
+    result = subprocess.run(
+        [sys.executable, '-m', 'mpremote', 'connect', board.device, *words],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=30)
+    return result.returncode, result.stdout
+
+
+@pytest.fixture(scope='module')
+def shared(tmp_path_factory):
+    """A board that behaves."""
+    folder = tmp_path_factory.mktemp('flash')
+    with simboard.Board(folder, rom_size=65536, pty=True) as board:
+        yield board
+
+
+def test_code_runs_in_a_heap_of_the_size_of_a_board(shared):
+    status, output = mpremote(
+        shared, 'exec', 'import gc; print(gc.mem_free() + gc.mem_alloc())')
+    assert status == 0
+    assert 190000 < int(output) <= 200 * 1024
+
+
+def test_files_go_to_its_flash_and_back(shared, tmp_path):
+    sent = tmp_path / 'sent'
+    sent.write_bytes(bytes(range(256)) * 5)
+    back = tmp_path / 'back'
+    status, output = mpremote(
+        shared, 'fs', 'cp', str(sent), ':file', '+', 'fs', 'cp', ':file',
+        str(back), '+', 'fs', 'ls')
+    assert status == 0
+    assert ' file\n' in output
+    assert (shared.flash / 'file').read_bytes() == sent.read_bytes()
+    assert back.read_bytes() == sent.read_bytes()
+
+
+def test_an_error_is_told_with_its_traceback(shared):
+    status, output = mpremote(shared, 'exec', 'print(1)\nraise OSError(28)')
+    assert status == 1
+    assert output.startswith('1')
+    assert 'Traceback' in output and 'OSError' in output
+
+
+def test_long_code_is_taken_with_flow_control(shared):
+    text = 'x' * 20000
+    status, output = mpremote(shared, 'exec', 'print(len(%r))' % text)
+    assert (status, output.strip()) == (0, '20000')
+
+
+def test_state_is_kept_until_a_soft_reset(shared):
+    assert mpremote(shared, 'exec', 'value = 5')[0] == 0
+    assert mpremote(shared, 'resume', 'exec', 'print(value)') == (0, '5\n')
+    status, output = mpremote(shared, 'exec', 'print(value)')
+    assert status == 1
+    assert 'NameError' in output
+
+
+def test_files_can_be_renamed_and_removed(shared):
+    status, _ = mpremote(shared, 'exec', (
+        'import os\nos.mkdir("/d")\nopen("/d/a", "w").close()\n'
+        'os.rename("/d/a", "/d/b")\nos.chdir("/d")\n'
+        'assert os.listdir() == ["b"]\n'
+        'os.rename("b", "c")\nos.remove("/d/c")\nos.rmdir("/d")\n'))
+    assert status == 0
+    assert not (shared.flash / 'd').exists()
+
+
+def test_a_romfs_is_deployed_and_imported_from(shared, tmp_path):
+    (tmp_path / 'lib').mkdir()
+    (tmp_path / 'lib' / 'inrom.py').write_text('value = 7\n')
+    status, output = mpremote(shared, 'romfs', 'deploy', str(tmp_path))
+    assert status == 0, output
+    status, output = mpremote(
+        shared, 'exec', 'import inrom; print(inrom.__file__, inrom.value)')
+    assert output.split() == ['/rom/lib/inrom.mpy', '7']
+
+
+def test_boot_and_main_run_when_it_starts(tmp_path):
+    (tmp_path / 'boot.py').write_text('open("booted", "a").write("b")\n')
+    (tmp_path / 'main.py').write_text('open("booted", "a").write("m")\n')
+    with simboard.Board(tmp_path, pty=True) as board:
+        # the raw REPL leaves main.py out
+        assert mpremote(board, 'exec', 'import os') == (0, '')
+        assert (tmp_path / 'booted').read_text() == 'bmb'
+
+
+def test_a_running_program_is_interrupted(tmp_path):
+    (tmp_path / 'main.py').write_text(
+        'import time\nwhile True:\n    time.sleep_ms(50)\n')
+    with simboard.Board(tmp_path, pty=True) as board:
+        assert mpremote(board, 'exec', 'print(2)') == (0, '2\n')
+
+
+def test_a_port_takes_one_connection_after_another(tmp_path):
+    with simboard.Board(tmp_path) as board:
+        assert board.device.startswith('socket://127.0.0.1:')
+        # one connection after another
+        for _ in range(2):
+            assert mpremote(board, 'exec', 'print(3)') == (0, '3\n')
+
+
+def test_flash_has_an_end(tmp_path):
+    file = tmp_path / 'large'
+    file.write_bytes(bytes(9000))
+    flash = tmp_path / 'flash'
+    flash.mkdir()
+    with simboard.Board(flash, flash_size=16384, pty=True) as board:
+        status, output = mpremote(board, 'fs', 'cp', str(file), ':large')
+        assert status == 1
+        assert 'No space left' in output
+        status, output = mpremote(
+            board, 'exec', 'import os; print(os.statvfs("/")[2])')
+        assert output.strip() == '4'
+
+
+def test_power_is_lost_once_while_something_is_sent(tmp_path):
+    file = tmp_path / 'large'
+    file.write_bytes(bytes(5000))
+    flash = tmp_path / 'flash'
+    flash.mkdir()
+    with simboard.Board(flash, drop_after=3000) as board:
+        status, _ = mpremote(board, 'fs', 'cp', str(file), ':large')
+        assert status == 1
+        assert board.resets == 3  # one of them was mpremote's
+        assert len((flash / 'large').read_bytes()) < 5000
+        assert mpremote(board, 'fs', 'cp', str(file), ':large')[0] == 0
+        assert (flash / 'large').read_bytes() == bytes(5000)
+
+
+def test_what_cannot_start_says_why(tmp_path):
+    interpreter = simboard.board_like()
+    broken = type(interpreter)('broken', ['false'], (1, 25), 32, True)
+    with pytest.raises(RuntimeError, match='does not start'):
+        with simboard.Board(tmp_path, interpreter=broken):
+            pass
+
+
+def test_the_command_prints_where_it_is(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, simboard.__file__, str(tmp_path)],
+        stdout=subprocess.PIPE, text=True)
+    with contextlib.closing(process.stdout):
+        try:
+            class Printed:
+                device = process.stdout.readline().strip()
+
+            assert mpremote(Printed, 'exec', 'print(4)') == (0, '4\n')
+        finally:
+            process.kill()
+            process.wait()
+    shutil.rmtree(tmp_path)
