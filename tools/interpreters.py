@@ -617,6 +617,8 @@ def _unpack(packages, result, name):
     loaders = sorted(path for pattern in ('usr/lib/*/', 'lib/*/', 'lib/')
                      for path in result.glob(pattern + 'ld-linux*.so.*'))
     program = result / 'usr' / 'bin' / name
+    if not program.exists():
+        program = result / 'usr' / 'sbin' / name
     if not loaders or not program.exists():
         raise FetchError('the packages hold no loader or no ' + name)
     folders = {path.parent for pattern in ('usr/lib/**/', 'lib/**/')
