@@ -570,9 +570,10 @@ class MultiDict(dict):
     """
     def __init__(self, initial_dict=None):
         super().__init__()
-        if initial_dict:
-            for key, value in initial_dict.items():
-                self[key] = value
+        self.update(initial_dict or ())
+
+    setdefault = NoCaseDict.setdefault
+    update = NoCaseDict.update
 
     def __setitem__(self, key, value):
         if key not in self:
@@ -606,6 +607,7 @@ class MultiDict(dict):
 class Stream:
     """The methods of a stream that can be had from ``read(n)``, which returns
     one to *n* bytes, or none at the end. Also an iterator of pieces."""
+    left = 0          # bytes that are known to follow
 
     async def readexactly(self, n):
         """Read *n* bytes.
@@ -613,24 +615,33 @@ class Stream:
         :raises EOFError: the body has fewer.
         :raises Disconnected: the peer ended before that.
         """
-        pieces = []
-        while n > 0:
-            data = await self.read(n)
-            if not data:
+        # (a list of pieces may be many times as large as what is in them)
+        data = bytearray()
+        while len(data) < n:
+            piece = await self.read(n - len(data))
+            if not piece:
                 raise EOFError if self.length else Disconnected
-            pieces.append(data)
-            n -= len(data)
-        return b''.join(pieces)
+            data += piece
+        return bytes(data)
 
     async def readuntil(self, separator=b'\n'):
         """Read up to and including a separator, less at the end, and never
         more than ``Request.max_readline`` bytes."""
-        data = piece = b' '
-        while piece and len(data) <= Request.max_readline and \
-                data[1:][-len(separator):] != separator:
-            piece = await self.read(1)
-            data += piece
-        return data[1:]
+        line = b''
+        most = Request.max_readline
+        while most > 0 and line[-len(separator):] != separator:
+            n = 1
+            if self.left:
+                # what is here, but nothing behind the separator
+                n = self.data.find(separator[-1:], self.pos) + 1 \
+                    or len(self.data)
+                n = max(1, min(n - self.pos, most))
+            piece = await self.read(n)
+            if not piece:
+                break
+            line += piece
+            most -= len(piece)
+        return line
 
     async def readline(self):
         """Read a line: up to and including LF, see :meth:`readuntil`."""
@@ -689,7 +700,6 @@ class Connection(Stream):
     data = b''        # read ahead
     pos = 0           # how much of that is used
     length = 0        # of the body; -1: chunked; -2: lost in the framing
-    left = 0          # of the body, or of this chunk
     limit = 0         # bytes that chunks may bring
     expect = None     # the peer waits for 100 Continue
     taken = False     # a handler has written to it
@@ -798,7 +808,7 @@ class Connection(Stream):
                     piece = writer.drain()
                 else:
                     piece = writer.awrite(piece)
-            except OSError:
+            except (OSError, EOFError):
                 raise Disconnected
             await self._peer(piece)
         self.deadline = 0
@@ -962,10 +972,10 @@ class Connection(Stream):
         :raises Disconnected: the peer left in the middle.
         """
         if n < 0:
-            pieces = []
-            async for data in self:
-                pieces.append(data)
-            return b''.join(pieces)
+            data = bytearray()
+            async for piece in self:
+                data += piece
+            return bytes(data)
         if self.length:
             if self.done:
                 return b''
@@ -1934,6 +1944,7 @@ class Microdot:
         :return: a :class:`Response`, always.
         :raises Disconnected: the client left while its body was read.
         """
+        res = None
         try:
             if not req or error:
                 raise error or HTTPException(400, 'Bad request')
@@ -1952,7 +1963,6 @@ class Microdot:
                 if req._stream:
                     await req.load(limit)
                 req.route = target
-                res = None
                 for handler in self.get_request_handlers(
                         req, 'before_request', False):
                     res = await invoke_handler(handler, req)
@@ -1974,6 +1984,8 @@ class Microdot:
                 res = await self._after(req, res, req.after_request_handlers)
         except Exception as exc:
             try:
+                # what is not sent is not left open
+                await _close(getattr(res, 'body', res))
                 try:
                     res = await self._exception(req, exc)
                 except HTTPException as exc:
@@ -1984,8 +1996,12 @@ class Microdot:
             except Exception as exc:
                 if req and req.passing:
                     raise
-                self.log_exception(req, exc)
-                res = Response('Internal server error', 500)
+                if isinstance(exc, HTTPException):
+                    # from the handler for it
+                    res = Response(exc.reason, exc.status_code, exc.headers)
+                else:
+                    self.log_exception(req, exc)
+                    res = Response('Internal server error', 500)
         return self._complete(req, res)
 
     def _complete(self, req, res):

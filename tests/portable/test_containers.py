@@ -137,6 +137,18 @@ class TestMultiDict(unittest.TestCase):
         self.assertTrue(isinstance(d, dict))
         self.assertEqual(dict(d.items()), {'a': [1, 3], 'b': [2]})
 
+    def test_update_adds_values(self):
+        d = MultiDict({'a': 1})
+        d.update({'a': 2, 'b': 3})
+        d.update([('b', 4)], c=5)
+        self.assertEqual(d, {'a': [1, 2], 'b': [3, 4], 'c': [5]})
+
+    def test_setdefault_adds_what_is_missing(self):
+        d = MultiDict({'a': 1})
+        self.assertEqual(d.setdefault('a', 2), 1)
+        self.assertEqual(d.setdefault('b', 2), 2)
+        self.assertEqual(d, {'a': [1], 'b': [2]})
+
     def test_missing_key_is_an_error(self):
         with self.assertRaises(KeyError):
             MultiDict()['a']

@@ -616,7 +616,45 @@ class TestErrors(unittest.TestCase):
         app = self.make(HTTPException(403))
         app.errorhandler(403)(lambda request: abort(404))
         app.errorhandler(404)(lambda request: abort(403))
+        self.assertEqual(request(app).status_code, 403)
+        self.assertEqual(app.logged, [])
+
+    def test_handler_that_meets_the_same_error_is_not_asked_for_it(self):
+        # as where the handler for 400 reads what is malformed
+        app = Recorder()
+
+        @app.get('/')
+        async def index(request):
+            return request.args
+
+        @app.errorhandler(400)
+        async def bad(request):
+            return request.args
+
+        res = request(app, '/?a=%zz')
+        self.assertEqual((res.status_code, res.text), (400, '400 error'))
+        self.assertEqual(app.logged, [])
+
+    def test_body_of_a_response_that_is_not_sent_is_closed(self):
+        class Body:
+            closed = 0
+
+            def read(self, n):
+                return b''
+
+            def close(self):
+                self.closed += 1
+
+        app = Recorder()
+        body = Body()
+
+        @app.get('/')
+        async def index(request):
+            return body
+
+        app.after_request(fails)
         self.assertEqual(request(app).status_code, 500)
+        self.assertEqual(body.closed, 1)
 
     def test_async_handlers(self):
         app = self.make(Base())

@@ -12,7 +12,7 @@ from microdot.microdot import (
     Request,
 )
 from microdot.test_client import TestClient
-from peers import Recorder, Stream, converse, ways_to_cut
+from peers import Peer, Recorder, Stream, converse, ways_to_cut
 
 NEEDS_EVENT_LOOP = False
 
@@ -546,6 +546,54 @@ class TestStream(LimitsTestCase):
                 answers = self.answers(view, wire)
                 self.assertEqual(answers[0][-26:],
                                  b'The quick brown fox\njumps\n')
+
+    def test_lines_end_at_their_separator_however_they_are_cut(self):
+        self.limit('max_body_length', 16)
+        self.limit('max_readline', 100)
+        text = b'ab--c-d--e\r\n--1234567890abcdef--'
+        for separator, expected in (
+                (b'--', [b'ab--', b'c-d--', b'e\r\n--', b'1234567890ab',
+                         b'cdef--', b'']),
+                (b'\r\n', [b'ab--c-d--e\r\n', b'--1234567890',
+                           b'abcdef--', b''])):
+            seen = []
+
+            async def view(req):
+                lines = []
+                Request.max_readline = 12
+                while not lines or lines[-1]:
+                    lines.append(await req.stream.readuntil(separator))
+                Request.max_readline = 100
+                seen.append(lines)
+                return ''
+
+            for chunks in (False, True):
+                wire = upload(text, chunks)
+                app = Recorder()
+                app.post('/up')(view)
+                for pieces in ways_to_cut(wire):
+                    run(Peer(app, pieces).serve())
+                    self.assertEqual((separator, seen.pop()),
+                                     (separator, expected))
+
+    def test_line_that_is_here_is_read_at_once(self):
+        self.limit('max_body_length', 16)
+        reads = []
+
+        class Counting(Peer):
+            async def read(self, n=-1):
+                reads.append(n)
+                return await super().read(n)
+
+        async def view(req):
+            return await req.stream.readline()
+
+        app = Recorder()
+        app.post('/up')(view)
+        conn = Counting(app, [upload(b'The quick brown fox\njumps\n', False)])
+        run(conn.serve())
+        self.assertEqual(conn.sent[-20:], b'The quick brown fox\n')
+        self.assertEqual(reads[0], 20)
 
 
 class TestClientAddress(unittest.TestCase):
