@@ -4,6 +4,7 @@ Both stand behind a server that has parsed the request and will write the
 response. The rules for what goes out are the core's own: the head of a
 response is encoded as for the built-in server, and taken apart again here.
 """
+import asyncio
 import os
 import signal
 from urllib.parse import quote, unquote
@@ -13,9 +14,41 @@ from microdot._cpython import Cache
 
 # --- Wire -------------------------------------------------------------------
 
-def quote_path(path):
-    """Encode a path that somebody has decoded."""
+def decode(data):
+    """Make text of bytes as the built-in server does: of UTF-8, or else each
+    byte is one character."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode('latin-1')
+
+
+def parse_path(path, raw=None):
+    """Return a path as the client has sent it.
+
+    :param path: the path, decoded; it cannot tell ``/`` from ``%2F``.
+    :param raw: what the client has sent, if the server says so; but where
+                it is not *path*, somebody has changed that since.
+    """
+    if raw == path:
+        return raw
+    if raw:
+        raw = raw.partition('?')[0]
+        if raw == path or unquote(raw) == path:
+            return raw
     return quote(path, "/!$&'()*+,;=:@~")
+
+
+def add_field(fields, key, value):
+    """Add a header to those of a request, by lower-case name.
+
+    :raises ValueError: it is there already, and cannot be there twice.
+    """
+    if key in fields:
+        if key in ('host', 'content-length', 'transfer-encoding'):
+            raise ValueError('ambiguous')
+        value = fields[key] + ('; ' if key == 'cookie' else ', ') + value
+    fields[key] = value
 
 
 def strip_root(url, root):
@@ -62,6 +95,42 @@ def split_head(res, head):
     return lines[0], pairs, close
 
 
+class Pieces:
+    """Makes bytes of the pieces of a body, and sees to their number.
+
+    :param res: the response.
+    :param left: bytes that they are to be, or ``None``.
+    """
+    def __init__(self, res, left):
+        self.left = left
+        self.cut = res.size is not None  # the file may have grown
+
+    def take(self, piece):
+        """Return a piece as ``bytes``.
+
+        :raises ValueError: that is more than there should be.
+        """
+        if isinstance(piece, str):
+            piece = piece.encode()
+        elif not isinstance(piece, bytes):
+            piece = bytes(memoryview(piece))
+        if self.left is not None:
+            if self.cut:
+                piece = piece[:self.left]
+            self.left -= len(piece)
+            if self.left < 0:
+                self.end()
+        return piece
+
+    def end(self):
+        """Note the end.
+
+        :raises ValueError: there should be another number of bytes.
+        """
+        if self.left:
+            raise ValueError('body is not of its Content-Length')
+
+
 # --- Application ------------------------------------------------------------
 
 class Microdot(core.Microdot):
@@ -70,7 +139,8 @@ class Microdot(core.Microdot):
     #: Whether :meth:`run` serves it, rather than another server.
     embedded_server = False
     _started = False   # by the server, or because that does not do it
-    _running = False   # start-up is over, shut-down is to come
+    _running = False   # start-up has begun, shut-down is to come
+    _starting = None   # the task of a start that no server has asked for
 
     def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None):
         """Serve with the built-in server, see
@@ -101,6 +171,18 @@ class Microdot(core.Microdot):
             await self._stop()
             raise
         self._started = True
+
+    async def _start_late(self):
+        # For a server that does not tell when it starts: with the first
+        # request. Where that fails the next one tries again.
+        if not self._starting:
+            self._starting = asyncio.create_task(self._start())
+        task = self._starting
+        try:
+            await asyncio.shield(task)
+        finally:
+            if task.done() and task is self._starting:
+                self._starting = None
 
     async def _stop(self):
         # Runs all handlers for shut-down; returns what they have raised.

@@ -6,12 +6,11 @@ the limits, noticing that the client has left, starting and stopping.
 """
 import asyncio
 import os  # noqa: F401 (tests of applications replace its kill())
-from urllib.parse import unquote
 
 from microdot import microdot as core
 from microdot._cpython import Cache
 from microdot._gateway import Microdot as _Microdot
-from microdot._gateway import quote_path, split_head
+from microdot._gateway import Pieces, add_field, decode, parse_path, split_head
 from microdot.microdot import (
     AsyncBytesIO,
     Connection,
@@ -46,13 +45,6 @@ _lower = Cache(bytes.lower)
 _titles = Cache(lambda name: name.title() + ':')
 
 
-def _decode(value):
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode('latin-1')
-
-
 def parse_fields(headers):
     """Return the headers of a scope as a dict by lower-case name, repeated
     ones joined.
@@ -67,32 +59,8 @@ def parse_fields(headers):
         pass
     fields = {}
     for name, value in headers:
-        key = _names[name]
-        value = _decode(value)
-        if key in fields:
-            if key in ('host', 'content-length', 'transfer-encoding'):
-                raise ValueError('ambiguous')
-            value = fields[key] + ('; ' if key == 'cookie' else ', ') + value
-        fields[key] = value
+        add_field(fields, _names[name], decode(value))
     return fields
-
-
-def parse_path(scope):
-    """Return the path of a scope as the client has sent it.
-
-    ``path`` cannot tell ``/`` from ``%2F``; but where it is not what
-    ``raw_path`` says, somebody before the application has changed it.
-    """
-    path = scope['path']
-    raw = scope.get('raw_path')
-    if raw is not None:
-        raw = _decode(raw)
-        if raw == path:
-            return raw
-        raw = raw.partition('?')[0]
-        if raw == path or unquote(raw) == path:
-            return raw
-    return quote_path(path)
 
 
 # --- Transport --------------------------------------------------------------
@@ -242,22 +210,13 @@ class _Exchange(Connection):
             await self.send(start)
             if self.done:
                 self.watch()
+            measure = Pieces(res, left)
             async for piece in pieces:
-                if isinstance(piece, str):
-                    piece = piece.encode()
-                elif not isinstance(piece, bytes):
-                    piece = bytes(memoryview(piece))
-                if left is not None:
-                    if res.size is not None:
-                        piece = piece[:left]  # the file has grown
-                    left -= len(piece)
-                    if left < 0:
-                        break
+                piece = measure.take(piece)
                 if piece:
                     await self.send({'type': 'http.response.body',
                                      'body': piece, 'more_body': True})
-            if left:
-                raise ValueError('body is not of its Content-Length')
+            measure.end()
             await self.send({'type': 'http.response.body', 'body': b''})
         finally:
             await core._close(pieces)
@@ -272,8 +231,6 @@ class Microdot(_Microdot):
                              the server's ``lifespan`` before it serves.
     :param lifespan_shutdown: likewise, after it has served.
     """
-    _starting = None   # the task of a start that no server asked for
-
     def __init__(self, lifespan_startup=None, lifespan_shutdown=None):
         super().__init__()
         self.lifespan_startup = lifespan_startup
@@ -342,11 +299,13 @@ class Microdot(_Microdot):
             exchange.limit = Request.max_content_length
             exchange.done = False
         client = scope.get('client')
+        raw = scope.get('raw_path')
         query = scope.get('query_string')
         req = self.make_request(
             tuple(client) if client else None, scope.get('method', 'GET'),
-            parse_path(scope), scope.get('root_path'),
-            _decode(query) if query else '', 'HTTP/' + version,
+            parse_path(scope['path'], raw and decode(raw)),
+            scope.get('root_path'), decode(query) if query else '',
+            'HTTP/' + version,
             (fields, map(_titles.__getitem__, fields)),
             stream=exchange if length else None,
             sock=(exchange, exchange._send),
@@ -357,18 +316,6 @@ class Microdot(_Microdot):
             for name in state:
                 setattr(req.g, name, state[name])
         return req
-
-    async def _start_late(self):
-        # For a server that does not tell when it starts: with the first
-        # request. Where that fails the next one tries again.
-        if not self._starting:
-            self._starting = asyncio.create_task(self._start())
-        task = self._starting
-        try:
-            await asyncio.shield(task)
-        finally:
-            if task.done() and task is self._starting:
-                self._starting = None
 
     async def handle_lifespan(self, scope, receive, send):
         """Start the application when the server does, and stop it likewise."""

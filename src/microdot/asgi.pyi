@@ -24,7 +24,6 @@ _Hook: TypeAlias = Callable[[_Scope], Any]
 
 def parse_fields(
     headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]: ...
-def parse_path(scope: _Scope) -> str: ...
 
 class Microdot(_Microdot):
     lifespan_startup: _Hook | None

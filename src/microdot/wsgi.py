@@ -1,0 +1,474 @@
+"""An application for WSGI servers: gunicorn, waitress (PEP 3333).
+
+It is the application that ``microdot`` has, and can be called by the server,
+from any number of threads. All coroutines run in one event loop, which has a
+thread of its own in each process. What blocks is done by the thread that the
+server calls from, while that waits: it reads the body of the request, and
+takes the pieces of bodies that are no asynchronous iterators.
+"""
+import asyncio
+import atexit
+import os
+import threading
+from queue import Empty, SimpleQueue
+
+from microdot import microdot as core
+from microdot._cpython import Cache, is_async, start_task
+from microdot._gateway import Microdot as _Microdot
+from microdot._gateway import Pieces, add_field, decode, parse_path, split_head
+from microdot.microdot import (
+    AsyncBytesIO,
+    Connection,
+    Disconnected,
+    HTTPException,
+    Request,
+    Response,
+    Stream,
+    URLPattern,
+    abort,
+    iscoroutine,
+    parse_framing,
+    parse_host,
+    parse_token,
+    redirect,
+    send_file,
+    too_large,
+)
+
+__all__ = [
+    'AsyncBytesIO', 'Microdot', 'Request', 'Response', 'URLPattern', 'abort',
+    'iscoroutine', 'redirect', 'send_file']
+
+# Bytes of a file read at once.
+_PIECE = 64 * 1024
+
+
+# --- Wire -------------------------------------------------------------------
+
+_names = Cache(lambda name: parse_token(
+    name[5:] if name[:5] == 'HTTP_' else name).replace('_', '-'))
+_titles = Cache(lambda name: name.title() + ':')
+
+
+def _decode(text):
+    # PEP 3333: the characters of a text are the bytes that were sent
+    return text if text.isascii() else decode(text.encode('latin-1'))
+
+
+def parse_fields(environ):
+    """Return the headers of a request as a dict by lower-case name.
+
+    :raises ValueError: one is malformed.
+    """
+    fields = {}
+    for name in environ:
+        if name[:5] == 'HTTP_' or name == 'CONTENT_TYPE' or \
+                name == 'CONTENT_LENGTH':
+            value = environ[name]
+            # (these two are empty rather than left out)
+            if value or name[:5] == 'HTTP_':
+                add_field(fields, _names[name], _decode(value).strip(' \t'))
+    return fields
+
+
+# --- Transport --------------------------------------------------------------
+
+class _Body(Stream):
+    # The body of a request. What reads waits for the server's thread.
+    done = gone = False
+    limit = 0
+
+    def __init__(self, call, file, length):
+        self._call = call
+        self._file = file
+        self.length = length
+        self.left = length
+
+    async def read(self, n=-1):
+        if n < 0:
+            pieces = []
+            async for data in self:
+                pieces.append(data)
+            return b''.join(pieces)
+        if self.done or not n:
+            return b''
+        if self.length >= 0:
+            n = min(n, self.left)
+        try:
+            data = await self._call.ask(self._file.read, n)
+        except OSError:
+            self.gone = True
+            raise Disconnected
+        if self.length < 0:
+            self.limit -= len(data)
+            self.done = not data
+            if self.limit < 0:
+                raise too_large()
+        else:
+            self.left -= len(data)
+            self.done = not self.left
+            if not data:
+                self.gone = True
+                raise Disconnected
+        return data
+
+
+class _Socket(Connection):
+    # The connection itself, where the server lets the application have it.
+    async def open(self, sock):
+        self.task = asyncio.current_task()
+        self.reader, self.writer = await asyncio.open_connection(sock=sock)
+
+
+# What a task tells the thread that waits for it.
+_ASK, _GIVE, _END = range(3)
+
+
+class _Call:
+    # One call of the application by the server. Its thread and a task in the
+    # event loop take turns: the thread waits for what the task gives, and
+    # does meanwhile what that asks for.
+    task = None
+    ended = False    # the task has
+    closed = False   # the server does not want any more
+    _turn = None     # future that the task waits for, having given something
+
+    def __init__(self, loop):
+        self.loop = loop
+        self._orders = SimpleQueue()
+
+    # In the server's thread:
+
+    def start(self, coro):
+        """Begin a task."""
+        self.loop.call_soon_threadsafe(self._begin, coro)
+
+    def wait(self, timeout=None):
+        """Return what the task gives, or when it ends, ``None``.
+
+        :raises BaseException: it has ended with that.
+        :raises Empty: nothing came in so many seconds.
+        """
+        while True:
+            kind, value, future = self._orders.get(timeout=timeout)
+            if kind == _GIVE:
+                return value
+            if kind == _END:
+                self.ended = True
+                if value:
+                    raise value
+                return None
+            result = error = None
+            try:
+                if self.closed:
+                    raise Disconnected
+                function, args = value
+                result = function(*args)
+            except BaseException as exc:
+                error = exc
+            self.loop.call_soon_threadsafe(_settle, future, result, error)
+
+    def next(self):
+        """Let the task go on, and :meth:`wait`."""
+        self.loop.call_soon_threadsafe(_settle, self._turn)
+        return self.wait()
+
+    def close(self, timeout):
+        """Cancel the task and wait for its end."""
+        self.closed = True
+        if not self.ended:
+            self.loop.call_soon_threadsafe(self.task.cancel)
+        while not self.ended:
+            try:
+                self.wait(timeout)
+            except Empty:
+                break
+            except BaseException as exc:
+                if not isinstance(exc, (asyncio.CancelledError, Disconnected)):
+                    raise
+
+    # In the event loop:
+
+    def _begin(self, coro):
+        self.task = start_task(self._run(coro), self.loop)
+
+    async def _run(self, coro):
+        error = None
+        try:
+            await coro
+        except BaseException as exc:
+            error = exc
+        self._orders.put((_END, error, None))
+
+    async def ask(self, function, *args):
+        """Have a function called by the thread; return its result."""
+        future = self.loop.create_future()
+        self._orders.put((_ASK, (function, args), future))
+        return await future
+
+    def put(self, value):
+        """Give the thread something."""
+        self._orders.put((_GIVE, value, None))
+
+    async def give(self, value):
+        """Give the thread something; wait until it wants more."""
+        if self.closed:
+            raise asyncio.CancelledError
+        self._turn = self.loop.create_future()
+        self.put(value)
+        await self._turn
+
+
+def _settle(future, result=None, error=None):
+    if not future.done():
+        if error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+
+class _Answer:
+    # A response, as the server takes it.
+    def __init__(self, app, call, req, res, prepared):
+        self._app = app
+        self._call = call
+        self._req = req
+        self._res = res
+        self._body, self._pieces, head, self._left, _, chunked = prepared
+        line, pairs, _ = split_head(res, head)
+        self.status = line[9:].decode('latin-1')
+        self.headers = [
+            (name.decode('latin-1'), value.decode('latin-1'))
+            for name, value in pairs]
+        if chunked is None:
+            self._body = b''
+            if line[9:12] in (b'204', b'304'):
+                # wsgiref.validate insists
+                self.headers = [pair for pair in self.headers
+                                if pair[0].lower() != 'content-type']
+        # Such a body is for this thread, which may block.
+        self._file = None
+        self.direct = not self._pieces
+        if isinstance(self._pieces, core.BodyIterator):
+            source = self._pieces.body
+            self.direct = not hasattr(source, 'read') or \
+                not is_async(source.read)
+
+    def __iter__(self):
+        if not self._pieces:
+            if self._body:
+                yield self._body
+            return
+        measure = Pieces(self._res, self._left)
+        try:
+            for piece in self._read() if self.direct else \
+                    iter(self._call.next, None):
+                piece = measure.take(piece)
+                if piece:
+                    yield piece
+            measure.end()
+        except Exception as exc:
+            self._app.log_exception(self._req, exc)
+            raise
+
+    def _read(self):
+        source = self._pieces.body
+        if not hasattr(source, 'read'):
+            return source
+        size = Response.send_file_buffer_size
+        if self._res.size is not None:
+            size = max(size, _PIECE)
+        return self._read_file(source, size)
+
+    def _read_file(self, file, size):
+        while True:
+            data = file.read(size)
+            if iscoroutine(data):
+                data = asyncio.run_coroutine_threadsafe(
+                    data, self._call.loop).result()
+            if not data:
+                break
+            yield data
+
+    def close(self):
+        """End the body, wherever it is."""
+        if self._res is None:
+            return
+        req, res = self._req, self._res
+        self._res = None
+        try:
+            if self.direct:
+                if self._pieces and hasattr(self._pieces.body, 'close'):
+                    self._pieces.body.close()
+            else:
+                self._call.close(self._app.shutdown_timeout)
+        finally:
+            if getattr(req, '_jobs', None) or getattr(res, '_jobs', None):
+                self._call.loop.call_soon_threadsafe(
+                    self._app.answered, req, res)
+
+
+# --- Application ------------------------------------------------------------
+
+_lock = threading.Lock()
+
+
+class Microdot(_Microdot):
+    """An application that a WSGI server can call."""
+    _loop = _thread = _pid = None
+
+    def __call__(self, environ, start_response):
+        return self.wsgi_app(environ, start_response)
+
+    @property
+    def loop(self):
+        """The event loop, which runs from the first use on."""
+        if self._pid != os.getpid():
+            with _lock:
+                if self._pid != os.getpid():
+                    self._start_loop()
+        return self._loop
+
+    def _start_loop(self):
+        # Once in each process: a fork takes no threads along.
+        try:
+            from uvloop import new_event_loop
+        except ImportError:
+            new_event_loop = asyncio.new_event_loop
+        self._started = self._running = False
+        self._starting = None
+        self._loop = new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name='microdot', daemon=True)
+        self._thread.start()
+        # before the thread pool of what is to be stopped ends
+        getattr(threading, '_register_atexit', atexit.register)(self.close)
+        self._pid = os.getpid()
+
+    def start(self):
+        """Start the application, if that has not been done. The first request
+        would do so; a server may have a hook that can do it before.
+
+        :raises Exception: a start-up handler has failed.
+        """
+        asyncio.run_coroutine_threadsafe(
+            self._start_once(), self.loop).result()
+
+    async def _start_once(self):
+        if not self._started:
+            await self._start_late()
+
+    def close(self):
+        """Stop the application and its event loop. Happens by itself when
+        the process ends, unless by a signal that nothing handles."""
+        if self._pid != os.getpid():
+            return
+        self._pid = None
+        loop = self._loop
+        future = asyncio.run_coroutine_threadsafe(self._close(), loop)
+        try:
+            future.result(self.shutdown_timeout)
+        except TimeoutError:
+            pass
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join(self.shutdown_timeout)
+        if not loop.is_running():
+            loop.close()
+
+    async def _close(self):
+        await self._stop()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await asyncio.get_running_loop().shutdown_asyncgens()
+
+    def wsgi_app(self, environ, start_response):
+        """Answer one request.
+
+        :param environ: what the server knows of it.
+        :param start_response: to be called with status line and headers.
+        :return: an iterable of the pieces of the body, to be closed.
+        """
+        call = _Call(self.loop)
+        req = error = None
+        try:
+            req = self._open(environ, call)
+        except HTTPException as exc:
+            error = exc
+        except ValueError:
+            error = HTTPException(400, 'Bad request')
+        call.start(self._serve(call, req, error))
+        try:
+            answer = call.wait()
+        except Disconnected:
+            # there is nobody to read this
+            answer = None
+        if not answer:
+            start_response('400 Bad Request', [('Content-Length', '0'),
+                                               ('Content-Type', 'text/plain')])
+            return []
+        start_response(answer.status, answer.headers)
+        return answer
+
+    async def _serve(self, call, req, error):
+        # The task of a call.
+        if not self._started:
+            await self._start_late()
+        self.counters['requests'] += 1
+        res = await self.dispatch_request(req, error)
+        if res is Response.already_handled:
+            return
+        prepared = await self.prepare(req, res, '1.1', True)
+        pieces = prepared[1]
+        if pieces and prepared[5] is None:
+            # it must not have a body
+            await core._close(pieces)
+            prepared = (b'', None) + prepared[2:]
+        answer = _Answer(self, call, req, res, prepared)
+        if answer.direct:
+            call.put(answer)
+            call.ended = True
+            return
+        try:
+            await call.give(answer)
+            async for piece in pieces:
+                await call.give(piece)
+        finally:
+            await core._close(pieces)
+
+    def _open(self, environ, call):
+        # Make a request of what the server knows.
+        fields = parse_fields(environ)
+        if 'host' in fields:
+            parse_host(fields['host'])
+        version = environ.get('SERVER_PROTOCOL', 'HTTP/1.1')
+        length = 0
+        if 'transfer-encoding' in fields and \
+                environ.get('wsgi.input_terminated'):
+            # the server has undone the coding
+            length = -1
+        elif 'content-length' in fields or 'transfer-encoding' in fields:
+            length = parse_framing(version[5:], fields)[0]
+            if length < 0:
+                raise HTTPException(411)
+        stream = None
+        if length:
+            stream = _Body(call, environ['wsgi.input'], length)
+        root = environ.get('SCRIPT_NAME', '').encode('latin-1').decode()
+        path = environ.get('PATH_INFO', '').encode('latin-1').decode()
+        raw = environ.get('RAW_URI') or environ.get('REQUEST_URI')
+        if raw:
+            raw = _decode(raw)
+            if '://' in raw and raw[0] != '/':
+                raw = raw[raw.find('/', raw.find('://') + 3):]
+        host = environ.get('REMOTE_ADDR')
+        req = self.make_request(
+            (host, int(environ.get('REMOTE_PORT') or 0)) if host else None,
+            environ['REQUEST_METHOD'], parse_path(root + path, raw), root,
+            _decode(environ.get('QUERY_STRING', '')), version,
+            (fields, map(_titles.__getitem__, fields)), stream=stream,
+            sock=(None, None), scheme=environ.get('wsgi.url_scheme'))
+        req.environ = environ
+        return req

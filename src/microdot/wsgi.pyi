@@ -1,0 +1,31 @@
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ._gateway import Microdot as _Microdot
+from .microdot import AsyncBytesIO as AsyncBytesIO
+from .microdot import Request as Request
+from .microdot import Response as Response
+from .microdot import URLPattern as URLPattern
+from .microdot import abort as abort
+from .microdot import iscoroutine as iscoroutine
+from .microdot import redirect as redirect
+from .microdot import send_file as send_file
+
+__all__ = [
+    'AsyncBytesIO', 'Microdot', 'Request', 'Response', 'URLPattern', 'abort',
+    'iscoroutine', 'redirect', 'send_file']
+
+def parse_fields(environ: Mapping[str, Any]) -> dict[str, str]: ...
+
+class Microdot(_Microdot):
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+    def __call__(
+        self, environ: dict[str, Any],
+        start_response: Callable[..., Any]) -> Iterable[bytes]: ...
+    def wsgi_app(
+        self, environ: dict[str, Any],
+        start_response: Callable[..., Any]) -> Iterable[bytes]: ...
+    def start(self) -> None: ...
+    def close(self) -> None: ...

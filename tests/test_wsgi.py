@@ -1,0 +1,661 @@
+"""The WSGI adapter, called as a server does."""
+
+import asyncio
+import io
+import os
+import threading
+from unittest import mock
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+import pytest
+
+from microdot import wsgi
+from microdot.wsgi import Microdot, Response, abort
+
+#: The longest that anything may take, in seconds.
+PATIENCE_S = 10
+
+
+class Answer:
+    """What a server gets for one request."""
+
+    def __init__(self, app, method='GET', path='/', body=b'', finish=True,
+                 lint=True, **environ):
+        self.errors = io.StringIO()
+        self.input = io.BytesIO(body)
+        self.environ = {
+            'REQUEST_METHOD': method, 'PATH_INFO': path, 'SCRIPT_NAME': '',
+            'QUERY_STRING': '', 'REMOTE_ADDR': '192.0.2.1',
+            'REMOTE_PORT': '4321', 'SERVER_PROTOCOL': 'HTTP/1.1',
+            'wsgi.input': self.input, 'wsgi.errors': self.errors}
+        setup_testing_defaults(self.environ)
+        if body:
+            self.environ['CONTENT_LENGTH'] = str(len(body))
+        self.environ.update(environ)
+        self.environ = {name: value for name, value in self.environ.items()
+                        if value is not ...}
+        self.status = self.headers = None
+        if lint:
+            app = validator(app)
+        self.iterable = app(self.environ, self.start_response)
+        self.pieces = iter(self.iterable)
+        if finish:
+            try:
+                self.body = b''.join(self.pieces)
+            finally:
+                self.iterable.close()
+            assert self.errors.getvalue() == ''
+
+    def start_response(self, status, headers, exc_info=None):
+        assert self.status is None
+        self.status = int(status[:3])
+        self.reason = status[4:]
+        self.headers = headers
+
+    def header(self, name):
+        return [value for key, value in self.headers
+                if key.lower() == name.lower()]
+
+
+@pytest.fixture
+def app():
+    app = Microdot()
+    app.logged = []
+    app.log_exception = lambda req, exc: app.logged.append(exc)
+    yield app
+    app.close()
+
+
+def echo(app):
+    @app.post('/')
+    async def echo(request):
+        return request.body
+
+    @app.post('/stream', max_content_length=1000000)
+    async def stream(request):
+        size = 0
+        async for piece in request.stream:
+            size += len(piece)
+        return str(size)
+
+    return app
+
+
+# ------------------------------------------------------------------ requests
+
+def test_the_request_is_that_of_the_environment(app):
+    seen = []
+
+    @app.put('/a b/<name>')
+    async def index(request, name):
+        seen.append(request)
+        return name
+
+    answer = Answer(
+        app, 'PUT', '/a b/c', QUERY_STRING='x=1&y=%20',
+        HTTP_X_FOO_ID='1', HTTP_COOKIE='a=b', HTTP_HOST='example.com',
+        CONTENT_TYPE='text/plain', **{'wsgi.url_scheme': 'https'})
+    request, = seen
+    assert answer.status == 200
+    assert answer.body == b'c'
+    assert request.url == '/a%20b/c?x=1&y=%20'
+    assert request.path == '/a b/c'
+    assert request.args == {'x': ['1'], 'y': [' ']}
+    assert request.scheme == 'https'
+    assert request.client_addr == ('192.0.2.1', 4321)
+    assert request.http_version == 'HTTP/1.1'
+    assert request.environ['HTTP_X_FOO_ID'] == '1'
+    assert set(request.headers) == {
+        'Host', 'X-Foo-Id', 'Cookie', 'Content-Type'}
+    assert request.content_type == 'text/plain'
+    assert request.cookies == {'a': 'b'}
+    assert request.sock == (None, None)
+
+
+def test_what_an_environment_may_lack_has_a_default(app):
+    @app.get('/')
+    async def index(request):
+        return [request.client_addr, request.content_length,
+                request.query_string]
+
+    answer = Answer(app, CONTENT_LENGTH='', CONTENT_TYPE='', QUERY_STRING=...,
+                    REMOTE_ADDR=..., REMOTE_PORT=..., lint=False)
+    assert answer.body == b'[null, 0, null]'
+    answer = Answer(app, REMOTE_ADDR='', REMOTE_PORT='')
+    assert answer.body == b'[null, 0, null]'
+
+
+@pytest.mark.parametrize('path, raw, url, decoded', [
+    ('/\xe2\x82\xac', None, '/%E2%82%AC', '/\u20ac'),
+    ('/a/b', '/a%2Fb', '/a%2Fb', '/a/b'),
+    ('/a/b', '/a%2Fb?x=1', '/a%2Fb', '/a/b'),
+    ('/a/b', 'http://example.com/a%2Fb', '/a%2Fb', '/a/b'),
+    ('/changed', '/as%20sent', '/changed', '/changed'),
+    ('/a?b', None, '/a%3Fb', '/a?b'),
+    ('/100%', None, '/100%25', '/100%'),
+])
+@pytest.mark.parametrize('name', ['RAW_URI', 'REQUEST_URI'])
+def test_the_path_is_utf8_and_as_the_client_sent_it(
+        app, name, path, raw, url, decoded):
+    seen = []
+
+    @app.get('/<path:path>')
+    async def index(request, path):
+        seen.append((request.url, request.path))
+        return 'hello'
+
+    Answer(app, path=path, **{name: raw or ...})
+    assert seen == [(url, decoded)]
+
+
+def test_a_badly_encoded_path_is_refused(app):
+    assert Answer(app, path='/\xff').status == 400
+    assert Answer(app, path='/\0').status == 400
+
+
+def test_the_script_name_is_not_part_of_the_path(app):
+    @app.get('/a')
+    async def index(request):
+        return [request.root_path, request.path, request.url]
+
+    answer = Answer(app, path='/a', SCRIPT_NAME='/my app',
+                    RAW_URI='/my%20app/a')
+    assert answer.body == b'["/my%20app", "/a", "/my%20app/a"]'
+    assert Answer(app, path='/b', SCRIPT_NAME='/a').status == 404
+
+
+def test_a_route_may_name_the_script_name_too(app):
+    @app.get('/foo/bar')
+    async def index(request):
+        return [request.root_path, request.path]
+
+    answer = Answer(app, path='/bar', SCRIPT_NAME='/foo')
+    assert answer.body == b'["", "/foo/bar"]'
+
+
+def test_header_values_are_utf8_or_else_latin1(app):
+    @app.get('/')
+    async def index(request):
+        return request.headers['A'] + request.headers['B']
+
+    answer = Answer(app, HTTP_A='\xe2\x82\xac', HTTP_B='\xff')
+    assert answer.body.decode() == '\u20ac\xff'
+
+
+@pytest.mark.parametrize('environ', [
+    {'HTTP_HOST': 'a/b'}, {'CONTENT_LENGTH': '+1'}, {'CONTENT_LENGTH': '-1'},
+    {'CONTENT_LENGTH': '1', 'HTTP_TRANSFER_ENCODING': 'chunked'}])
+def test_an_ambiguous_request_is_refused(app, environ):
+    assert Answer(app, lint=False, **environ).status == 400
+
+
+# -------------------------------------------------------------------- bodies
+
+def test_a_body_is_read(app):
+    echo(app)
+    assert Answer(app, 'POST', body=b'hello').body == b'hello'
+    answer = Answer(app, 'POST', '/stream', body=bytes(200000))
+    assert answer.body == b'200000'
+
+
+def test_a_body_that_has_been_decoded_ends_with_the_input(app):
+    echo(app)
+    for path, expected in (('/', b'hello'), ('/stream', b'5')):
+        answer = Answer(
+            app, 'POST', path, HTTP_TRANSFER_ENCODING='chunked',
+            **{'wsgi.input_terminated': True,
+               'wsgi.input': io.BytesIO(b'hello')})
+        assert answer.body == expected
+
+
+def test_a_coded_body_that_nobody_decodes_is_refused(app):
+    echo(app)
+    answer = Answer(app, 'POST', HTTP_TRANSFER_ENCODING='chunked')
+    assert answer.status == 411
+
+
+@pytest.mark.parametrize('size, status', [
+    (999999, 200), (1000000, 200), (1000001, 413), (3000000, 413)])
+def test_a_body_over_the_limit_is_refused(app, size, status):
+    echo(app)
+    data = bytes(size)
+    answer = Answer(app, 'POST', '/stream', body=data)
+    assert answer.status == status
+    if status == 413:
+        assert answer.input.tell() == 0
+    input_ = io.BytesIO(data)
+    answer = Answer(app, 'POST', '/stream', HTTP_TRANSFER_ENCODING='chunked',
+                    **{'wsgi.input_terminated': True, 'wsgi.input': input_})
+    assert answer.status == status
+    assert input_.tell() <= 1000000 + 65536
+
+
+def test_a_client_that_leaves_within_a_body_ends_the_handler(app):
+    ended = []
+
+    @app.post('/')
+    async def index(request):
+        return 'hello'
+
+    @app.post('/stream', max_content_length=1000000)
+    async def stream(request):
+        try:
+            await request.stream.read()
+        finally:
+            ended.append(True)
+
+    for path in ('/', '/stream'):
+        answer = Answer(app, 'POST', path, b'ab',
+                        CONTENT_LENGTH='16000' if path == '/' else '50000')
+        assert answer.status == 400
+
+    class Failing(io.BytesIO):
+        def read(self, size=-1):
+            raise OSError('reset')
+
+    answer = Answer(app, 'POST', '/stream', CONTENT_LENGTH='50000',
+                    **{'wsgi.input': Failing()})
+    assert answer.status == 400
+    assert ended == [True, True]
+    assert app.logged == []
+
+
+def test_the_body_is_read_by_the_thread_of_the_server(app):
+    echo(app)
+    threads = []
+
+    class Input(io.BytesIO):
+        def read(self, size=-1):
+            threads.append(threading.current_thread())
+            return super().read(size)
+
+    Answer(app, 'POST', '/', b'ab', **{'wsgi.input': Input(b'ab')})
+    assert threads == [threading.current_thread()]
+
+
+# ----------------------------------------------------------------- responses
+
+def test_a_plain_response_has_a_head_and_a_body(app):
+    @app.get('/')
+    async def index(request):
+        return 'hello', {'X-Number': 5, 'Set-Cookie': ['a=b', 'c=d'],
+                         'X-Text': '\u20ac'}
+
+    answer = Answer(app)
+    assert (answer.status, answer.reason) == (200, 'OK')
+    assert answer.headers == [
+        ('X-Number', '5'), ('Set-Cookie', 'a=b'), ('Set-Cookie', 'c=d'),
+        ('X-Text', '\xe2\x82\xac'),
+        ('Content-Type', 'text/plain; charset=UTF-8'),
+        ('Content-Length', '5')]
+    assert answer.body == b'hello'
+
+
+def test_what_frames_a_response_is_left_to_the_server(app):
+    @app.get('/')
+    async def index(request):
+        return iter(['a']), {'Transfer-Encoding': 'gzip', 'Keep-Alive': '5',
+                             'Connection': 'close'}
+
+    assert Answer(app).headers == [
+        ('Content-Type', 'text/plain; charset=UTF-8')]
+
+
+@pytest.mark.parametrize('headers', [
+    {'X': 'a\r\nb: c'}, {'X\n': 'a'}, {'X': '\0'}, {'X y': 'a'}])
+def test_a_header_that_would_not_be_one_is_refused(app, headers):
+    @app.get('/')
+    async def index(request):
+        return 'hello', headers
+
+    answer = Answer(app)
+    assert answer.status == 500
+    assert not answer.header('x')
+    assert isinstance(app.logged[0], ValueError)
+
+
+def test_there_is_no_body_for_head_and_some_statuses(app):
+    closed = []
+
+    class Pieces:
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            raise AssertionError('a piece was asked for')
+
+        async def aclose(self):
+            closed.append(True)
+
+    @app.get('/<int:status>')
+    async def index(request, status):
+        return Pieces() if request.args else 'hello', status, \
+            {'Content-Type': 'text/html'}
+
+    for query, lengths in (('', ['5']), ('stream=1', [])):
+        for method, status, length in (
+                ('HEAD', 200, lengths), ('GET', 204, []), ('GET', 304, [])):
+            answer = Answer(app, method, '/%d' % status, QUERY_STRING=query)
+            assert answer.status == status
+            assert answer.body == b''
+            assert answer.header('content-length') == length
+    assert closed == [True] * 3
+
+
+def test_a_sync_body_is_iterated_by_the_thread_of_the_server(app):
+    threads = []
+
+    @app.get('/')
+    async def index(request):
+        def pieces():
+            try:
+                yield 'a\u20ac'
+                yield b''
+                yield bytearray(b'b')
+            finally:
+                threads.append(threading.current_thread())
+        return pieces()
+
+    assert Answer(app).body == 'a\u20acb'.encode()
+    answer = Answer(app, finish=False)
+    assert next(answer.pieces) == 'a\u20ac'.encode()
+    answer.iterable.close()
+    assert threads == [threading.current_thread()] * 2
+
+
+def test_an_async_body_is_iterated_in_the_event_loop(app):
+    seen = []
+
+    @app.get('/')
+    async def index(request):
+        async def pieces():
+            task = asyncio.current_task()
+            try:
+                for piece in 'a\u20ac', b'', memoryview(b'b'):
+                    await asyncio.sleep(0)
+                    assert asyncio.current_task() is task
+                    yield piece
+            finally:
+                seen.append(threading.current_thread().name)
+        return pieces()
+
+    assert Answer(app).body == 'a\u20acb'.encode()
+    assert seen == ['microdot']
+
+
+def test_a_body_is_closed_when_the_server_wants_no_more(app):
+    ended = []
+
+    @app.get('/')
+    async def index(request):
+        async def pieces():
+            try:
+                while True:
+                    yield 'x'
+            except asyncio.CancelledError:
+                ended.append('cancelled')
+                raise
+            finally:
+                await asyncio.sleep(0)
+                ended.append('ended')
+        return pieces()
+
+    answer = Answer(app, finish=False)
+    assert next(answer.pieces) == b'x'
+    answer.iterable.close()
+    assert ended in (['ended'], ['cancelled', 'ended'])
+    assert app.logged == []
+
+
+def test_a_stream_may_read_the_body(app):
+    @app.post('/', max_content_length=1000000)
+    async def index(request):
+        async def pieces():
+            async for piece in request.stream:
+                yield piece.upper()
+        return pieces()
+
+    data = b'x' * 200000
+    assert Answer(app, 'POST', body=data).body == data.upper()
+
+
+def test_an_object_with_an_async_read_is_read_to_its_end(app):
+    class File:
+        def __init__(self):
+            self.pieces = [b'a', b'b', b'']
+
+        async def read(self, size):
+            return self.pieces.pop(0)
+
+    class Late(File):
+        def read(self, size):
+            return super().read(size)
+
+    @app.get('/')
+    async def index(request):
+        return Late() if request.args else File()
+
+    assert Answer(app).body == b'ab'
+    assert Answer(app, QUERY_STRING='late=1').body == b'ab'
+
+
+def test_a_file_has_a_length_and_is_closed(app, tmp_path):
+    path = tmp_path / 'file.txt'
+    path.write_bytes(b'x' * 200000)
+    opened = []
+
+    @app.get('/')
+    async def index(request):
+        res = Response.send_file(path)
+        opened.append(res.body)
+        return res
+
+    answer = Answer(app)
+    assert answer.header('content-length') == ['200000']
+    assert answer.body == b'x' * 200000
+    assert Answer(app, 'HEAD').header('content-length') == ['200000']
+    assert [file.closed for file in opened] == [True, True]
+
+
+def test_an_error_within_a_stream_is_raised_to_the_server(app):
+    @app.get('/')
+    async def index(request):
+        async def async_pieces():
+            yield 'a'
+            raise RuntimeError('too late')
+
+        def pieces():
+            yield 'a'
+            raise RuntimeError('too late')
+        return async_pieces() if request.args else pieces()
+
+    for query in ('', 'async=1'):
+        answer = Answer(app, finish=False, QUERY_STRING=query)
+        assert next(answer.pieces) == b'a'
+        with pytest.raises(RuntimeError):
+            next(answer.pieces)
+        answer.iterable.close()
+    assert [str(exc) for exc in app.logged] == ['too late'] * 2
+
+
+def test_a_body_that_is_not_of_its_length_is_an_error(app):
+    @app.get('/<int:length>')
+    async def index(request, length):
+        return iter(['ab', 'cd']), {'Content-Length': length}
+
+    for length in ('3', '5'):
+        with pytest.raises(ValueError):
+            Answer(app, path='/' + length)
+
+
+def test_errors_are_answered(app):
+    @app.get('/<int:status>')
+    async def index(request, status):
+        if status == 500:
+            raise RuntimeError
+        abort(status, 'sorry', {'X-Why': 'so'})
+
+    assert Answer(app, path='/500').status == 500
+    answer = Answer(app, path='/403')
+    assert answer.status == 403
+    assert answer.body == b'sorry'
+    assert answer.header('X-Why') == ['so']
+    assert Answer(app, path='/x').status == 404
+
+
+# ------------------------------------------------------------------- threads
+
+def test_requests_of_several_threads_wait_for_each_other(app):
+    # in one event loop, so that its locks and events may be shared
+    waiting = []
+
+    @app.get('/async')
+    async def index(request):
+        waiting.append(asyncio.Event())
+        if len(waiting) < 8:
+            await waiting[-1].wait()
+        for event in waiting:
+            event.set()
+        return 'together'
+
+    barrier = threading.Barrier(4)
+
+    @app.get('/sync')
+    def sync(request):
+        barrier.wait(PATIENCE_S)
+        return 'together'
+
+    bodies = []
+    for path, count in (('/async', 8), ('/sync', 4)):
+        threads = [threading.Thread(
+            target=lambda: bodies.append(Answer(app, path=path).body))
+            for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE_S)
+    assert bodies == [b'together'] * 12
+
+
+def test_streams_of_several_threads_run_side_by_side(app):
+    @app.get('/')
+    async def index(request):
+        async def pieces():
+            for i in range(100):
+                await asyncio.sleep(0)
+                yield '%03d' % i
+        return pieces()
+
+    bodies = []
+    threads = [threading.Thread(
+        target=lambda: bodies.append(Answer(app).body)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert bodies == [b''.join(b'%03d' % i for i in range(100))] * 8
+
+
+# ---------------------------------------------------------------- life cycle
+
+def test_the_first_request_starts_the_application(app):
+    calls = []
+
+    @app.on_startup
+    async def start():
+        calls.append('start')
+        await asyncio.sleep(0)
+
+    app.on_shutdown(lambda: calls.append('stop'))
+
+    @app.get('/')
+    async def index(request):
+        calls.append('request')
+        return 'hello'
+
+    threads = [threading.Thread(target=Answer, args=(app,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert calls == ['start'] + ['request'] * 4
+    app.close()
+    assert calls[5:] == ['stop']
+    app.close()
+    assert calls[5:] == ['stop']
+
+
+def test_a_start_that_fails_is_raised_and_tried_again(app):
+    calls = []
+
+    @app.on_startup
+    def start():
+        calls.append('start')
+        if len(calls) == 1:
+            raise RuntimeError('not yet')
+
+    @app.get('/')
+    async def index(request):
+        return 'hello'
+
+    with pytest.raises(RuntimeError):
+        app.start()
+    assert Answer(app).body == b'hello'
+    app.start()
+    assert calls == ['start', 'start']
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='no fork')
+@pytest.mark.filterwarnings('ignore:This process:DeprecationWarning')
+def test_each_process_has_a_loop_of_its_own(app):
+    @app.get('/')
+    async def index(request):
+        return 'hello'
+
+    assert Answer(app).body == b'hello'
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            if Answer(app).body == b'hello':
+                status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert Answer(app).body == b'hello'
+
+
+def test_what_follows_a_response_is_done_once_it_is_out(app):
+    done = threading.Event()
+
+    @app.get('/')
+    async def index(request):
+        request.after_response(done.set)
+        return 'hello'
+
+    answer = Answer(app, finish=False)
+    assert b''.join(answer.pieces) == b'hello'
+    assert not done.is_set()
+    answer.iterable.close()
+    assert done.wait(PATIENCE_S)
+
+
+def test_shutdown_ends_the_server_process(app):
+    @app.get('/')
+    async def index(request):
+        request.app.shutdown()
+        return 'bye'
+
+    with mock.patch('microdot.wsgi.os.kill') as kill:
+        assert Answer(app).body == b'bye'
+    assert kill.call_count == 1
+
+
+def test_the_names_of_the_package_can_be_imported():
+    import microdot
+    for name in vars(microdot):
+        value = getattr(microdot, name)
+        if name[0] != '_' and name != 'Microdot' and \
+                type(value).__name__ != 'module':
+            assert getattr(wsgi, name) is value
