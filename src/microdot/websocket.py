@@ -642,16 +642,20 @@ class WebSocket:
         try:
             await asyncio.wait_for(self._close_and_drain(code, reason),
                                    app.drain_timeout)
-        except (asyncio.TimeoutError, WebSocketError):
+        except asyncio.TimeoutError:
             pass
 
     async def _close_and_drain(self, code, reason):
-        await self._push_close(code, reason)
-        conn = self.request.sock and self.request.sock[0]
-        if code != 1001 and hasattr(conn, 'end'):
-            conn.end()  # what comes from now on is not understood
-        while not self._left:
-            await self._pull()
+        # Boards: no Disconnected may get out of a task that wait_for() makes.
+        try:
+            await self._push_close(code, reason)
+            conn = self.request.sock and self.request.sock[0]
+            if code != 1001 and hasattr(conn, 'end'):
+                conn.end()  # what comes from now on is not understood
+            while not self._left:
+                await self._pull()
+        except (Disconnected, WebSocketError):
+            pass
 
     def _end_reader(self, code):
         # Makes the reader end, from another task.
@@ -743,7 +747,8 @@ class WebSocket:
         """
         if isinstance(data, str):
             data = data.encode()
-            opcode = opcode or self.TEXT
+            if opcode is None:
+                opcode = self.TEXT
         elif not isinstance(data, bytes):
             data = bytes(memoryview(data))
         if opcode is None:
