@@ -206,8 +206,9 @@ def _main():
             continue
         try:
             exec(code, scope)
-        except SystemExit:
-            sys.exit(3)
+        except SystemExit as exc:
+            # 3: a soft reset; 4: machine.reset()
+            sys.exit(4 if exc.args == ('reset',) else 3)
         except BaseException as exc:
             error = exc
         code = None
@@ -498,10 +499,10 @@ class Board:
                 self._dead = True
                 return
             elif part == 'X':
-                # as a board does after SystemExit, or machine.reset()
+                raw = self._mode == 'raw' and \
+                    self._process.process.returncode == 3
                 self._send(b'\r\nMPY: soft reboot\r\n')
-                self._boot(main=self._mode != 'raw' or
-                           self._process.process.returncode != 3)
+                self._boot(main=not raw, raw=raw)
                 return
             else:
                 self._process.ready = True

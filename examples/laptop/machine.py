@@ -57,4 +57,4 @@ def unique_id():
 
 
 def reset():
-    sys.exit()
+    sys.exit('reset')

