@@ -1,4 +1,5 @@
-"""What ``tools/soak.py`` talks to; runs on both interpreters.
+"""What ``tools/soak.py`` and ``tools/clients.py`` talk to; runs on both
+interpreters.
 
 Run with ``PORT EVERY``: after so many steps of its sockets one of them fails,
 each time in another way, and sometimes accepting or making a task. 0: none.
@@ -137,6 +138,7 @@ async def state(request):
     return {'open': app.counters['open'], 'listed': len(app.connections),
             'streams': app.streams, 'tasks': tasks, 'heap': heap,
             'requests': app.counters['requests'], 'errors': app.errors,
+            'accepted': app.counters['accepted'],
             'refused': app.counters['refused'], 'closed': app.closed,
             'failures': fault.count, 'timed out': app.counters['timed_out']}
 
