@@ -89,7 +89,7 @@ def outcome(function, *args):
     except ValueError:
         return 400
     except Exception as exc:
-        if type(exc).__name__ != 'HTTPException':
+        if not hasattr(exc, 'status_code'):
             raise
         return exc.status_code
 
@@ -588,3 +588,159 @@ def fuzz_response(data):
                       for line in lines), lines)
 
 
+
+
+# --------------------------------------------------------------- extensions
+
+def pieces_of(data):
+    """Return the ways in which bytes may arrive: whole, and in small pieces
+    whose size the last byte chooses."""
+    step = data[-1] % 7 + 1 if data else 1
+    return [data], [data[i:i + step] for i in range(0, len(data), step)]
+
+
+def take_events(parser, pieces):
+    """Feed a parser; return its events, and its error or ``None``."""
+    events = []
+    try:
+        for piece in pieces:
+            parser.feed(piece)
+            while True:
+                event = parser.next_event()
+                if event is None:
+                    break
+                events.append(event)
+    except Exception as exc:
+        if not isinstance(exc, EXPECTED):
+            raise
+        return events, (getattr(exc, 'status_code', 0),
+                        getattr(exc, 'code', 0))
+    return events, None
+
+
+EXPECTED = (ValueError, HTTPException)
+
+try:
+    from microdot import multipart
+except ImportError:
+    multipart = None
+else:
+    PART = b'Content-Disposition: form-data; name="a"\r\n\r\n'
+    FILE = (b'Content-Disposition: form-data; name="f"; filename="b.txt"\r\n'
+            b'Content-Type: text/plain\r\n\r\n')
+
+    @target('multipart', [
+        b'--b\r\n' + PART + b'x\r\n--b--\r\n',
+        b'--b\r\n' + PART + b'x\r\n--b\r\n' + FILE + b'text\r\n--b--',
+        b'skip\r\n--b \t\r\n' + FILE + b'--b\r\n-\r\n--\r\n--b--\r\nskip',
+        b'--b\r\nContent-Disposition: form-data; name="a\\"b"; '
+        b"filename*=utf-8''%e2%82%ac\r\n\r\n\r\n--b--"],
+        [b'--b', b'\r\n', b'\r\n--b', b'--b--', b'-', b'\r', b'\n', b'\0',
+         b'Content-Disposition: form-data; name=', b'"', b'\\', b';', b'=',
+         b'filename=', b"filename*=utf-8''%ff", b'name', b': ', b'../', PART,
+         FILE, b'Content-Type: a/b', b'\xff', b' ', b'\t'])
+    def fuzz_multipart(data):
+        """A form is the same however it is cut, or refused."""
+        results = []
+        for pieces in pieces_of(data):
+            parser = multipart.MultipartParser('b', 4, 200)
+            events, error = take_events(parser, pieces)
+            parts = []
+            for event in events:
+                if isinstance(event, tuple):
+                    name, filename, headers = event
+                    check(isinstance(name, str) and isinstance(headers, dict))
+                    check(filename is None or not set(filename) &
+                          set('/\\\r\n\0') and filename not in ('.', '..'),
+                          filename)
+                    parts.append([event, b'', False])
+                elif event:
+                    check(not parts[-1][2])
+                    parts[-1][1] += event
+                else:
+                    parts[-1][2] = True
+            check(len(parts) <= 4)
+            if error is None:
+                outcome(parser.close)
+            else:
+                # how much of a part has come by then is up to the cuts
+                parts = [part for part in parts if part[2]]
+            results.append((parts, parser.done, error))
+        check(results[0] == results[1], results)
+        for text in (data.decode('latin-1'), 'form-data;' +
+                     data.decode('utf-8', 'replace')):
+            outcome(multipart.parse_options, text)
+
+try:
+    from microdot import websocket
+except ImportError:
+    websocket = None
+else:
+    EXPECTED += (websocket.WebSocketError,)
+
+    @target('websocket', [
+        b'\x81\x85\x01\x02\x03\x04iggho', b'\x89\x80\0\0\0\0',
+        b'\x01\x82\0\0\0\0\xe2\x82\x80\x81\0\0\0\0\xac',
+        b'\x88\x82\0\0\0\0\x03\xe8', b'\x82\xfe\x00\x7e\0\0\0\0' + b'x' * 126,
+        b'\x01\x81\0\0\0\0a\x89\x81\0\0\0\0b\x80\x81\0\0\0\0c'],
+        [b'\x81', b'\x01', b'\x80', b'\x82', b'\x88', b'\x89', b'\x8a', b'\0',
+         b'\xfe\0\x7e', b'\xff\0\0\0\0\0\1\0\0', b'\0\0\0\0', b'\x85', b'\xc1',
+         b'\x03\xe8', b'\xe2\x82\xac', b'\xed\xa0\x80', b'\xff'])
+    def fuzz_websocket(data):
+        """Messages are the same however they are cut, and within limits."""
+        results = []
+        for pieces in pieces_of(data):
+            parser = websocket.FrameParser(200)
+            events, error = take_events(parser, pieces)
+            for opcode, payload in events:
+                check(opcode in (1, 2, 8, 9, 10), opcode)
+                check(len(payload) <= (125 if opcode > 7 else 200))
+                if opcode == 1:
+                    payload.decode()
+                elif opcode == 8:
+                    try:
+                        code, reason = websocket.parse_close(payload)
+                        check(code == 1005 or websocket.is_close_code(code))
+                    except websocket.WebSocketError as exc:
+                        check(exc.code in (1002, 1007), exc.code)
+            check(error is None or error[1] in (1002, 1007, 1009), error)
+            results.append((events, error))
+        check(results[0] == results[1], results)
+
+try:
+    from microdot import session
+except ImportError:
+    session = None
+else:
+    TOKEN_1 = session.encode_jwt({'a': 'b', 'exp': 4102444800}, 'key')
+
+    @target('session', [
+        TOKEN_1.encode(), b'', b'..', b'a.b.c',
+        b'{"alg":"HS256"}.{"a":1}', b'{"alg":"none"}.{"a":1}',
+        b'{"alg":"HS256","crit":["x"]}.{}', b'{}.{"exp":1,"nbf":1e9}'],
+        [b'.', b'=', b'{', b'}', b'"exp":', b'"nbf":', b'NaN', b'1e999',
+         b'Infinity', b'null', b'"alg":"HS256"', b'[', b'-', b'_'])
+    def fuzz_session(data):
+        """No token but a signed one is taken; those that are signed, whatever
+        is in them, are a dict."""
+        text = data.decode('latin-1')
+        for keys in (['key'], ['other', b'key'], ['other'], []):
+            got = session.parse_jwt(text, keys)
+            check(got == {} or text == TOKEN_1 and keys and
+                  keys != ['other'], got)
+        # the same as text within a token that is signed
+        head, _, payload = data.partition(b'.')
+        for token in (data, session._encode_part(head) + b'.' +
+                      session._encode_part(payload)):
+            signed = token + b'.' + session._sign(token, 'key')
+            try:
+                got = session.parse_jwt(signed.decode(), ['key'])
+            except UnicodeDecodeError:
+                continue
+            check(isinstance(got, dict), got)
+            try:
+                check(session.parse_jwt(
+                    session.encode_jwt(got, 'key'), ['key']) == got or
+                    'nan' in repr(got), got)
+            except (ValueError, TypeError):
+                pass  # not everything that is read can be written
