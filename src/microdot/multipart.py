@@ -437,7 +437,7 @@ class FormDataIter:
     max_field_size = 4 * 1024 if _BOARD else 1024 * 1024
     #: Characters of all names and text fields that :func:`with_form_data`
     #: keeps: more is answered with 413.
-    max_form_size = 16 * 1024 if _BOARD else 1024 * 1024
+    max_form_size = 8 * 1024 if _BOARD else 1024 * 1024
     #: Number of files that :func:`with_form_data` keeps: more is answered
     #: with 413.
     max_files = 8 if _BOARD else 100
@@ -477,14 +477,12 @@ class FormDataIter:
             self._upload = FileUpload(
                 filename, headers.get('content-type'), self._read, headers)
             return name, self._upload
-        pieces = []
-        left = self.max_field_size
+        value = bytearray()
         while await self._next_piece():
-            left -= len(self._piece)
-            if left < 0:
+            if len(value) + len(self._piece) > self.max_field_size:
                 raise MultipartError(413, 'See FormDataIter.max_field_size')
-            pieces.append(self._piece)
-        return name, _decode(b''.join(pieces))
+            value.extend(self._piece)
+        return name, _decode(value)
 
     async def _next_event(self):
         # Returns None at the end of the form.
