@@ -18,7 +18,11 @@ from microdot import (
     redirect,
     send_file,
 )
+from microdot.auth import BasicAuth, TokenAuth
+from microdot.login import Login
 from microdot.microdot import HTTPException, MultiDict, NoCaseDict
+from microdot.password import check_password, hash_password
+from microdot.session import Session, SessionDict, with_session
 from microdot.test_client import TestClient
 
 app = Microdot()
@@ -87,6 +91,52 @@ async def stream(request: Request) -> AsyncIterator[str]:
     async def pieces() -> AsyncIterator[str]:
         yield 'piece'
     return pieces()
+
+
+sessions = Session(app, ['new key', b'old key'], max_age=60, rolling=True)
+login = Login(keep=['lang'])
+basic = BasicAuth(realm='here')
+tokens = TokenAuth('X-Key')
+
+
+@app.get('/session')
+@with_session
+async def session_view(request: Request, session: SessionDict) -> str:
+    session['a'] = 1
+    session.save()
+    assert_type(session.expires, float | None)
+    assert_type(sessions.decode(sessions.encode({'a': 1})), dict[str, Any])
+    return ''
+
+
+@login.user_loader
+async def load(user_id: str) -> str | None:
+    return None
+
+
+@app.post('/login')
+async def log_in(request: Request) -> Response:
+    hashed = await hash_password('secret', 1000)
+    assert_type(await check_password('secret', hashed), bool)
+    return await login.login_user(request, request, remember=7)
+
+
+@basic.authenticate
+async def check(request: Request, username: str, password: str) -> str | None:
+    return None
+
+
+@tokens.scopes
+def scopes(request: Request, user: str) -> list[str]:
+    return ['read']
+
+
+@app.get('/private')
+@login.fresh
+@basic.optional
+@tokens.requires('read', status_code=404)
+def private(request: Request) -> str:
+    return 'private'
 
 
 @app.errorhandler(404)
