@@ -24,8 +24,8 @@ def parse_basic(credentials):
     they are malformed: not base 64 as it is to be, not UTF-8, no colon, or
     control characters.
     """
-    text = credentials.encode()
     try:
+        text = credentials.encode()
         data = a2b_base64(text)
         # decoders skip what they do not know, each in its own way
         if b2a_base64(data).rstrip(b'\n') != text:

@@ -86,7 +86,8 @@ def parse_jwt(token, keys):
         header, _, payload = token.partition(b'.')
         header = _parse_part(header)
         payload = _parse_part(payload)
-    except ValueError:
+    except (ValueError, RuntimeError):
+        # RuntimeError: nested too deep
         return {}
     # RFC 7515, section 4.1.11: extensions that must be understood
     if header.get('alg') != 'HS256' or 'crit' in header:

@@ -563,6 +563,7 @@ HOSTILE = (
     ('payload that is no JSON', sign(b'{')),
     ('payload that is not UTF-8', sign(b'{"a": "\xff"}')),
     ('payload that is empty', sign(b'')),
+    ('payload nested deep', sign(b'[' * 900 + b']' * 900)),
     ('expired', sign({'user': 'ada', 'exp': 1_799_999_999})),
     ('expiring now', sign({'user': 'ada', 'exp': 1_800_000_000})),
     ('expired long ago', sign({'user': 'ada', 'exp': 0})),
