@@ -176,6 +176,8 @@ class Curl:
                 self.headers[name] = value
             elif word in ('-d', '--data-binary'):
                 self._add_data(next(words))
+            elif word == '-F':
+                self._add_part(next(words))
             elif word == '-i':
                 self.show_head = True
             elif word not in ('-k', '--path-as-is'):
@@ -189,6 +191,21 @@ class Curl:
         self.method = self.method or 'POST'
         self.headers.setdefault('Content-Type',
                                 'application/x-www-form-urlencoded')
+
+    def _add_part(self, part):
+        name, _, value = part.partition('=')
+        head = 'name="%s"' % name
+        content = value.encode()
+        if value.startswith('@'):
+            value, _, filename = value[1:].partition(';filename=')
+            head += '; filename="%s"' % (filename or value)
+            content = (self.folder / value).read_bytes()
+        end = b'--boundary--\r\n'
+        self.body = (self.body or end)[:-len(end)] + (
+            '--boundary\r\nContent-Disposition: form-data; %s\r\n\r\n'
+            % head).encode() + content + b'\r\n' + end
+        self.method = self.method or 'POST'
+        self.headers['Content-Type'] = 'multipart/form-data; boundary=boundary'
 
     def run(self, port):
         """Send the request; return status line, headers and text."""

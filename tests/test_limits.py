@@ -15,12 +15,15 @@ import pytest
 import check
 import interpreters
 from microdot import Microdot, Request, URLPattern
+from microdot.multipart import FileUpload, FormDataIter
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 CLASSES = {cls.__name__: cls
-           for cls in (Request, URLPattern, Microdot)}
+           for cls in (Request, URLPattern, Microdot, FormDataIter,
+                       FileUpload)}
 #: Class attributes that are numbers, and no limits.
-NO_LIMITS = {'Microdot.sweep_interval', 'Microdot.ticks', 'Microdot.streams'}
+NO_LIMITS = {'Microdot.sweep_interval', 'Microdot.ticks', 'Microdot.streams',
+             'FormDataIter.buffer_size'}
 #: Seconds that no test may take.
 PATIENCE = 10
 
@@ -68,7 +71,8 @@ def test_the_default_is_that_of_the_table(name):
     'board', [each for each in interpreters.find() if each.is_micropython],
     ids=lambda board: board.name)
 def test_the_defaults_of_boards_are_those_of_the_table(board):
-    code = 'from microdot import *\n' + '\n'.join(
+    code = 'from microdot import *\nfrom microdot.multipart import *\n'
+    code += '\n'.join(
         'print("%s", %s)' % (name, name) for name in LIMITS)
     result = subprocess.run(
         board.command + ['-c', code], capture_output=True, text=True,
