@@ -563,7 +563,6 @@ HOSTILE = (
     ('payload that is no JSON', sign(b'{')),
     ('payload that is not UTF-8', sign(b'{"a": "\xff"}')),
     ('payload that is empty', sign(b'')),
-    ('payload nested deep', sign(b'[' * 900 + b']' * 900)),
     ('expired', sign({'user': 'ada', 'exp': 1_799_999_999})),
     ('expiring now', sign({'user': 'ada', 'exp': 1_800_000_000})),
     ('expired long ago', sign({'user': 'ada', 'exp': 0})),
@@ -612,6 +611,12 @@ class TestHostileCookies(unittest.TestCase):
     def test_what_is_no_text_is_no_token(self):
         for value in (None, 5, [], {}, GOOD.encode(), [GOOD]):
             self.assertEqual(parse_jwt(value, [KEY]), {})
+
+    def test_what_is_nested_too_deep_is_no_session(self):
+        for depth in (100, 1000, 10000):
+            with self.subTest(depth=depth):
+                token = sign(b'[' * depth + b']' * depth)
+                self.assertEqual(parse_jwt(token, [KEY]), {})
 
     def test_hostile_names_and_values_come_back_as_they_were(self):
         client = TestClient(make_app())
