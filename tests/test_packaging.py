@@ -66,8 +66,15 @@ def tracked_files():
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     names = {name for name in wheel.namelist() if '.dist-info/' not in name}
-    assert names == {'microdot/' + path.name for path in PACKAGE.iterdir()
-                     if path.suffix in ('.py', '.pyi', '.typed')}
+    libraries = TOP / 'libs' / 'micropython'
+    assert names == {
+        'microdot/' + path.name for path in PACKAGE.iterdir()
+        if path.suffix in ('.py', '.pyi', '.typed')
+    } | {
+        # what boards lack, for microdot.deploy to copy
+        'microdot/_boards/' + path.relative_to(libraries).as_posix()
+        for path in libraries.rglob('*.py')
+    }
     assert 'microdot/py.typed' in names
 
 

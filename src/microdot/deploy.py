@@ -31,6 +31,11 @@ import threading
 __all__ = ['main']
 
 PACKAGE = pathlib.Path(__file__).resolve().parent
+#: Modules that CPython has and boards lack, written for them: where the wheel
+#: has them, and where the repository has.
+LIBRARIES = next((each for each in (
+    PACKAGE / '_boards', PACKAGE.parent.parent / 'libs' / 'micropython')
+    if each.is_dir()), PACKAGE / '_boards')
 #: Modules of the package that no board can use, beside those that begin with
 #: an underscore.
 DESKTOP_ONLY = ('asgi', 'deploy', 'jinja', 'wsgi')
@@ -306,7 +311,7 @@ def collect(application, added=(), excluded=()):
     for item in queued:
         package = item.path.rpartition('/')[0].replace('/', '.')
         if item.kind == 'framework':
-            package = 'microdot'
+            package = package.partition('.')[2]  # without lib
         for name, needed in read_imports(item.source, package).items():
             for found in locate(name, folder, item.kind, patterns):
                 if found.path not in seen:
@@ -315,7 +320,8 @@ def collect(application, added=(), excluded=()):
             top = name.partition('.')[0]
             if item.kind == 'app' and needed and top != 'microdot' and \
                     not any(path in seen for path in (
-                        top + '.py', top + '/__init__.py')) and \
+                        top + '.py', top + '/__init__.py',
+                        'lib/%s.py' % top, 'lib/%s/__init__.py' % top)) and \
                     not (folder / top).is_dir():
                 outside.add(top)
     return main, list(seen.values()), sorted(outside)
@@ -330,13 +336,21 @@ def locate(name, folder, kind, patterns=()):
             path = PACKAGE / (module + '.py')
             if for_boards(module) and path.is_file():
                 yield Item(path, 'lib/microdot/%s.py' % module, 'framework')
-    elif kind == 'app':
+        return
+    places = [(LIBRARIES, 'lib/', 'framework')]
+    if kind == 'app':
+        places.insert(0, (folder, '', 'app'))
+    for base, target, kind in places:
+        found = False
         for i in range(len(parts)):
             for end in ('.py', '/__init__.py'):
-                path = folder / ('/'.join(parts[:i + 1]) + end)
+                path = base / ('/'.join(parts[:i + 1]) + end)
                 if path.is_file() and not is_ignored(path, patterns):
-                    yield Item(path, path.relative_to(folder).as_posix(),
-                               'app')
+                    found = True
+                    yield Item(path, target + path.relative_to(
+                        base).as_posix(), kind)
+        if found:
+            break
 
 
 def start_code(main):
@@ -870,7 +884,7 @@ def check(line, items, show, romfs):
     """Load the framework on the board and tell what that takes."""
     modules = ['microdot' if item.source.stem == '__init__'
                else 'microdot.' + item.source.stem
-               for item in items if item.kind == 'framework']
+               for item in items if item.path.startswith('lib/microdot/')]
     if not modules:
         return
     before, after, origin = json.loads(line.ask(CHECK % (
