@@ -18,7 +18,7 @@ _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 # Boards may count from 2000, tokens count from 1970.
 _EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
 # {"alg":"HS256","typ":"JWT"}
-_HEADER = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9'
+_HEADER = b'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9'
 
 
 def now():
@@ -28,6 +28,10 @@ def now():
 
 
 # --- Wire: tokens -----------------------------------------------------------
+
+def _dump(payload):
+    return json.dumps(payload, separators=(',', ':'))
+
 
 def _encode_part(data):
     # RFC 7515, section 2: the URL-safe alphabet, without padding
@@ -57,10 +61,10 @@ def encode_jwt(payload, key):
     :param key: ``bytes`` or ``str``.
     :raises ValueError: JSON does not know it; CPython has a ``TypeError`` too.
     """
-    text = json.dumps(payload, separators=(',', ':'))
+    text = _dump(payload)
     if _BOARD:
         json.loads(text)  # boards: dumps() takes anything
-    token = _HEADER.encode() + b'.' + _encode_part(text.encode())
+    token = _HEADER + b'.' + _encode_part(text.encode())
     return (token + b'.' + _sign(token, key)).decode()
 
 
@@ -111,7 +115,7 @@ class SessionDict(dict):
     """
     expires = None
     _owner = None  # the Session that it is of
-    _token = ''    # as received or last saved
+    _saved = None  # with auto_save: as JSON, what is in the cookie
 
     def __init__(self, request, session_dict):
         super().__init__(session_dict)
@@ -225,17 +229,17 @@ class Session:
         session = SessionDict(request, data)
         session.expires = session.pop('exp', None)
         session._owner = self
-        if data:
-            session._token = token
         request.g._session = session
         if self.auto_save:
+            session._saved = _dump(session)
             request.after_request_handlers.append(self._finish)
-        if session and self.rolling and session.expires:
-            # not each time: a response may overtake another, with a session
-            # that has been changed
-            lifetime = self._lifetime()
-            if session.expires - now() <= lifetime - lifetime // 10:
-                self.update(request, session)
+        lifetime = self._lifetime()
+        # Not each time: a response may overtake another, with a session that
+        # has been changed.
+        if session and self.rolling and lifetime and (
+                not session.expires or
+                session.expires - now() <= lifetime - lifetime // 10):
+            self.update(request, session)
         return session
 
     def _lifetime(self):
@@ -248,40 +252,42 @@ class Session:
         payload = {}
         for key in session:
             payload[key] = session[key]
+        name = self.cookie_name
         lifetime = self._lifetime()
         expires = None
-        if lifetime:
-            expires = now() + lifetime
-            if current.expires and not self.rolling:
-                expires = min(expires, current.expires)
         token = ''
         if payload:
-            if expires:
+            if lifetime:
+                expires = now() + lifetime
+                if current.expires and not self.rolling:
+                    expires = min(expires, int(current.expires))
                 payload.setdefault('exp', expires)
             token = self.encode(payload)
-            size = len(self.cookie_name) + 1 + len(token)
+            size = len(name) + 1 + len(token)
             if size > self.max_cookie_size:
                 raise ValueError(
                     'a session cookie of %d bytes is over the limit of %d, '
                     'see Session.max_cookie_size' % (
                         size, self.max_cookie_size))
+        self._sent(current, expires)
+        if token or name in request.cookies:
+            self._set(request, name, token,
+                      self.max_age and expires and expires - now())
         else:
-            expires = None
-        current.expires = expires
-        current._token = token
-        if token or self.cookie_name in request.cookies:
-            self._set(request, self.cookie_name, token,
-                      self.max_age and expires - now() if token else 0)
-        else:
-            current._cookies.pop(self.cookie_name, None)
+            current._cookies.pop(name, None)
+
+    def _sent(self, session, expires):
+        # Notes what the cookie says now.
+        session.expires = expires
+        if self.auto_save:
+            session._saved = _dump(session)
 
     def delete(self, request):
         """Make the client forget its session."""
         session = self.get(request)
         if self.auto_save:
             session.clear()
-        session.expires = None
-        session._token = ''
+        self._sent(session, None)
         self._set(request, self.cookie_name, '', 0)
 
     def _set(self, request, name, value, max_age):
@@ -294,7 +300,7 @@ class Session:
         session = getattr(request.g, '_session', None) if request else None
         if session is None or session._owner is not self:
             return
-        if self.auto_save and self._is_changed(session):
+        if self.auto_save and _dump(session) != session._saved:
             self.update(request, session)
         for name, cookie in session._cookies.items():
             value, max_age, done = cookie
@@ -309,13 +315,6 @@ class Session:
             if max_age:
                 options['max_age'] = max_age
             response.set_cookie(name, value, **options)
-
-    def _is_changed(self, session):
-        saved = {}
-        if session._token:
-            saved = _parse_part(session._token.encode().split(b'.')[1])
-            saved.pop('exp', None)
-        return session != saved
 
 
 def find_session(request):

@@ -746,6 +746,21 @@ class TestExpiry(unittest.TestCase):
             cookie_of(run(client.post('/unsaved', json={'a': 2}))), dict)
         self.assertEqual(run(client.get('/')).json, {'a': 1})
 
+    def test_a_session_without_an_end_gets_one(self):
+        client = TestClient(make_app(max_age=60, rolling=True),
+                            {'session': GOOD})
+        self.assertEqual(cookie_of(run(client.get('/')))['Max-Age'], '60')
+        client = TestClient(make_app(max_age=0, rolling=True),
+                            {'session': GOOD})
+        self.assertIsNone(cookie_of(run(client.get('/'))))
+
+    def test_an_end_between_two_seconds_is_rounded(self):
+        Clock(self)
+        client = TestClient(make_app(max_age=60), {
+            'session': sign({'exp': 1_800_000_030.5})})
+        cookie = cookie_of(run(client.post('/', json={'a': 1})))
+        self.assertEqual(cookie['Max-Age'], '30')
+
     def test_nothing_rolls_where_there_is_no_session(self):
         clock = Clock(self)
         client = TestClient(make_app(max_age=60, rolling=True))
@@ -922,6 +937,54 @@ class TestAutoSave(unittest.TestCase):
         client = self.client()
         res = run(client.get('/', {'Cookie': 'session=x.y.z'}))
         self.assertIsNone(cookie_of(res))
+
+    def test_what_comes_back_otherwise_is_saved_once(self):
+        # of a tuple, and of a number as key, JSON makes something else
+        app = make_app(auto_save=True, max_age=60)
+
+        @app.get('/other')
+        @with_session
+        async def other(request, session):
+            session['t'] = (1, (2,))
+            session[5] = 1.1
+            session['exp'] = 4_000_000_000
+            return ''
+
+        client = TestClient(app)
+        for _ in range(2):
+            res = run(client.get('/other'))
+            self.assertEqual(len(res.headers['Set-Cookie']), 1)
+        self.assertEqual(run(client.get('/')).json['t'], [1, [2]])
+
+    def test_what_was_saved_in_its_place_is_kept(self):
+        app = make_app(auto_save=True)
+
+        @app.get('/replace')
+        @with_session
+        async def replace(request, session):
+            session['a'] = 1
+            app.sessions.update(request, {'b': 2})
+            return ''
+
+        client = TestClient(app)
+        res = run(client.get('/replace'))
+        self.assertEqual(len(res.headers['Set-Cookie']), 1)
+        self.assertEqual(run(client.get('/')).json, {'b': 2})
+
+    def test_what_is_put_in_after_deleting_is_all_there_is(self):
+        app = make_app(auto_save=True)
+
+        @app.get('/restart')
+        @with_session
+        async def restart(request, session):
+            session.delete()
+            session['new'] = 1
+            return ''
+
+        client = TestClient(app)
+        run(client.post('/unsaved', json={'a': 1}))
+        run(client.get('/restart'))
+        self.assertEqual(run(client.get('/')).json, {'new': 1})
 
     def test_rolling_and_changed(self):
         clock = Clock(self)
