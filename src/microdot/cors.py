@@ -81,11 +81,12 @@ class CORS:
         if not anybody and (self.allowed_origins or self.allowed_origin_regex):
             # also if it is not allowed, or a cache would keep that for others
             add_vary(request, 'Origin')
-        if not listed and not anybody:
-            return {}
-        headers = {'Access-Control-Allow-Origin': origin or '*'}
-        if origin:
-            add_vary(request, 'Origin')
+        # (the other headers mean nothing without the first)
+        headers = {}
+        if listed or anybody:
+            headers['Access-Control-Allow-Origin'] = origin or '*'
+            if origin:
+                add_vary(request, 'Origin')
         if self.allow_credentials and listed:
             headers['Access-Control-Allow-Credentials'] = 'true'
         if self.expose_headers:
@@ -124,7 +125,8 @@ class CORS:
             return
         request.g._cors = self
         headers = self.get_cors_headers(request)
-        if headers and response.status_code in (404, 405) and \
+        if 'Access-Control-Allow-Origin' in headers and \
+                response.status_code in (404, 405) and \
                 request.method == 'OPTIONS' and \
                 'Access-Control-Request-Method' in request.headers:
             # or the page would not see the 404 or 405 that it is to get
