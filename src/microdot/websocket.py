@@ -234,28 +234,24 @@ class FrameParser:
         fin, opcode, has_mask, length = WebSocket._parse_frame_header(
             data[pos:pos + 2])
         deflated = data[pos] & 0x40
-        if deflated and (not self._inflate or not 0 < opcode < 3) or \
-                data[pos] & 0x30:
-            raise WebSocketError('reserved bits', 1002)
-        if not has_mask:
-            raise WebSocketError('no mask', 1002)
-        if opcode > 7:
-            if not fin or not 0 <= length < 126:
-                raise WebSocketError('control frame', 1002)
-        elif (opcode == 0) != (self._kind > 0):
-            raise WebSocketError('fragments', 1002)
+        good = has_mask and not data[pos] & 0x30 and (
+            # control frames are short and whole
+            fin and length >= 0 and not deflated if opcode > 7 else
+            # fragments follow the first of their message
+            (opcode == 0) == (self._kind > 0) and
+            (not deflated or self._inflate and opcode))
         end = 2
-        if length < 0:
+        if length < 0 and good:
             end -= length
             if have < end:
                 return False
             length = int.from_bytes(data[pos + 2:pos + end], 'big')
             # the shortest form, and no sign
-            if length < (126 if end == 4 else 65536) or length >> 63:
-                raise WebSocketError('length', 1002)
-        if opcode < 8:
-            if not (deflated or self._deflated and opcode == 0):
-                self._check_length(length)
+            good = (125 if end == 4 else 65535) < length and not length >> 63
+        if not good:
+            raise WebSocketError('frame', 1002)
+        if not (opcode > 7 or deflated or self._deflated and opcode == 0):
+            self._check_length(length)
         if have < end + 4:
             return False
         self._mask = bytes(data[pos + end:pos + end + 4])
@@ -362,17 +358,17 @@ class WebSocket:
         :raises HTTPException: 400, 403, 426 or 503: there is no WebSocket.
         """
         self._check_request()
-        fields = self.request.headers
-        origin = fields.get('Origin')
+        fields = self.request._fields
+        origin = fields.get('origin')
         if origins is not None and origin is not None:
             if isinstance(origins, str):
                 origins = (origins,)
             if '*' not in origins and origin not in origins and not (
                     'self' in origins and origin.partition('://')[2] ==
-                    fields.get('Host', '').lower()):
+                    fields.get('host', '').lower()):
                 abort(403)
         offered = [name.strip() for name in
-                   fields.get('Sec-WebSocket-Protocol', '').split(',')]
+                   fields.get('sec-websocket-protocol', '').split(',')]
         if isinstance(protocols, str):
             protocols = (protocols,)
         for name in protocols or ():
@@ -407,13 +403,14 @@ class WebSocket:
     def _check_request(self):
         # RFC 6455, section 4.2.1
         request = self.request
-        fields = request.headers
-        key = fields.get('Sec-WebSocket-Key', '')
-        version = fields.get('Sec-WebSocket-Version')
+        # request.headers would be built, and kept for as long as this
+        fields = request._fields
+        key = fields.get('sec-websocket-key', '')
+        version = fields.get('sec-websocket-version')
         try:
             if request.method != 'GET' or request.http_version == '1.0' or \
-                    not _has(fields.get('Connection', ''), 'upgrade') or \
-                    not _has(fields.get('Upgrade', ''), 'websocket') or \
+                    not _has(fields.get('connection', ''), 'upgrade') or \
+                    not _has(fields.get('upgrade', ''), 'websocket') or \
                     len(key) != 24 or len(a2b_base64(key)) != 16 or \
                     version is None or request.content_length or \
                     getattr(request.sock[0], 'length', 0):
@@ -430,14 +427,14 @@ class WebSocket:
             from microdot._deflate import negotiate
         except ImportError:
             return
-        found = negotiate(self.request.headers.get(
-            'Sec-WebSocket-Extensions', ''))
+        found = negotiate(self.request._fields.get(
+            'sec-websocket-extensions', ''))
         if found:
             value, self._inflate, self._deflate = found
             headers.append(('Sec-WebSocket-Extensions', value))
 
     async def _accept(self, headers):
-        key = self.request.headers['Sec-WebSocket-Key'] + \
+        key = self.request._fields['sec-websocket-key'] + \
             '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
         lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket',
                  'Connection: Upgrade', 'Sec-WebSocket-Accept: ' +

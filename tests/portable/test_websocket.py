@@ -851,10 +851,10 @@ class TestOverSockets(unittest.TestCase):
         self.serve(check, handler)
 
     def test_pings_to_a_client_that_answers(self):
-        limit(self, 'ping_interval', 0.03)
+        limit(self, 'ping_interval', 0.15)
 
         async def check(app, server, ws):
-            for _ in range(4):
+            for _ in range(3):
                 opcode, payload = await ws.next()
                 self.assertEqual(opcode, PING)
                 await ws.send(PONG, payload)
