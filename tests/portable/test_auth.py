@@ -1,5 +1,6 @@
 """Authentication by a header."""
 
+import gc
 import unittest
 from binascii import b2a_base64
 
@@ -14,6 +15,7 @@ from microdot.auth import (
     parse_credentials,
 )
 from microdot.test_client import TestClient
+from microdot.websocket import with_websocket
 
 
 def encode(data):
@@ -377,6 +379,51 @@ class TestBoth(unittest.TestCase):
                 ('B realm="x", error="y", scope="a b"', ('B',),
                  {'scope': 'a b', 'error': 'y', 'realm': 'x'})):
             self.assertEqual(encode_challenge(*args, **params), expected)
+
+
+class TestMemory(unittest.TestCase):
+    @unittest.skipIf(not hasattr(gc, 'mem_alloc'), 'no gc.mem_alloc()')
+    def test_nothing_is_held_between_requests(self):
+        apps = [basic_app(), token_app()]
+
+        def use(count):
+            for _ in range(count):
+                for app in apps:
+                    for headers in (basic('ada', 'secret'), bearer('secret'),
+                                    basic('ada', 'wrong'), None):
+                        get(app, '/', headers)
+                        get(app, '/optional', headers)
+            gc.collect()
+            return gc.mem_alloc()
+
+        before = use(2)
+        self.assertTrue(use(10) - before < 500)
+
+
+class TestWebSocket(unittest.TestCase):
+    def test_others_are_refused_before_the_upgrade(self):
+        auth = TokenAuth()
+        auth.authenticate(lambda request, token: token)
+        app = Microdot()
+
+        @app.get('/ws')
+        @auth
+        @with_websocket
+        async def echo(request, ws):
+            await ws.send(request.g.current_user + await ws.receive())
+
+        received = []
+
+        def peer():
+            received.append((yield 'x'))
+
+        client = TestClient(app)
+        res = run(client.websocket('/ws', peer))
+        self.assertEqual(res.status_code, 401)
+        self.assertEqual(res.headers['WWW-Authenticate'], 'Bearer')
+        res = run(client.websocket('/ws', peer, bearer('ada')))
+        self.assertEqual(res.status_code, 101)
+        self.assertEqual(received, ['adax'])
 
 
 class TestWholeApplication(unittest.TestCase):

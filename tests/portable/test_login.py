@@ -1,5 +1,7 @@
 """Users who log in."""
 
+import asyncio
+import gc
 import json
 import unittest
 from binascii import b2a_base64
@@ -577,6 +579,32 @@ LOCAL = (
     ('/100%25', '/100%25'),
     ('/./x', '/./x'),
 )
+
+
+class TestMemory(unittest.TestCase):
+    # (MicroPython's WebAssembly build collects later)
+    @unittest.skipIf(not hasattr(gc, 'mem_alloc') or not hasattr(
+        asyncio, 'run'), 'no gc.mem_alloc(), or not at once')
+    def test_nothing_is_held_between_requests(self):
+        client = TestClient(make_app(session_options={
+            'auto_save': True, 'rolling': True}))
+        del client.app.loaded  # grows, by the test's own doing
+        client.app.login.user_loader(client.app.users.get)
+
+        def use(count):
+            for _ in range(count):
+                log_in(client, remember=True)
+                user_of(client, '/fresh')
+                del client.cookies['session']
+                user_of(client)
+                run(client.get('/session'))
+                run(client.post('/logout'))
+                run(client.get('/', {'Cookie': 'session=a.b.c'}))
+            gc.collect()
+            return gc.mem_alloc()
+
+        before = use(3)
+        self.assertTrue(use(20) - before < 500)
 
 
 class TestNext(unittest.TestCase):

@@ -82,6 +82,21 @@ class TestHash(unittest.TestCase):
         # which took as long as for a user
         self.assertEqual(made, [7, 7, 7])
 
+    def test_hashes_are_compared_in_constant_time(self):
+        compared = []
+
+        def compare(a, b, real=module.compare_digest):
+            compared.append((len(a), len(b)))
+            return real(a, b)
+
+        self.addCleanup(setattr, module, 'compare_digest',
+                        module.compare_digest)
+        module.compare_digest = compare
+        hashed = run(hash_password('secret', 1))
+        run(check_password('secret', hashed))
+        run(check_password('secre', hashed))
+        self.assertEqual(compared, [(len(hashed), len(hashed))] * 2)
+
     @unittest.skipIf(not IS_BOARD, 'it is done in a thread')
     def test_others_run_meanwhile(self):
         turns = []

@@ -354,6 +354,7 @@ class TestTheCookie(unittest.TestCase):
         return cookies_of(run(client.post('/', json={'a': 1})))
 
     def test_scripts_and_other_sites_do_not_get_it(self):
+        """S23: there was no default but HttpOnly."""
         cookie = self.saved()['session']
         del cookie['value']
         self.assertEqual(cookie, {'Path': '/', 'HttpOnly': True,
@@ -387,6 +388,7 @@ class TestTheCookie(unittest.TestCase):
         self.assertEqual(options, {'path': '/child'})
 
     def test_its_name_can_be_chosen(self):
+        """S23: it was fixed."""
         cookies = self.saved('https', cookie_name='__Host-id')
         self.assertEqual(list(cookies), ['__Host-id'])
 
@@ -607,6 +609,26 @@ class TestHostileCookies(unittest.TestCase):
                 if GOOD[i] != char:
                     token = GOOD[:i] + char + GOOD[i + 1:]
                     self.assertEqual(parse_jwt(token, [KEY]), {}, i)
+
+    def test_signatures_are_compared_in_constant_time(self):
+        """S23: boards compared them with ==."""
+        compared = []
+
+        def compare(a, b, real=module.compare_digest):
+            compared.append((a, b))
+            return real(a, b)
+
+        self.addCleanup(setattr, module, 'compare_digest',
+                        module.compare_digest)
+        module.compare_digest = compare
+        for token, expected in ((GOOD, {'user': 'ada'}), (GOOD[:-1], {}),
+                                (BODY + '.', {}), ('.', {})):
+            compared.clear()
+            self.assertEqual(parse_jwt(token, [KEY, 'other']), expected)
+            # with that of each key, also after one has fitted
+            signature = token.rpartition('.')[2].encode()
+            self.assertEqual([b for a, b in compared], [signature] * 2)
+            self.assertEqual([len(a) for a, b in compared], [43, 43])
 
     def test_what_is_no_text_is_no_token(self):
         for value in (None, 5, [], {}, GOOD.encode(), [GOOD]):
@@ -887,6 +909,12 @@ class TestSize(unittest.TestCase):
             size -= 1
         self.assertEqual(run(client.get('/')).json, {'x': 'y' * size})
         self.assertTrue(size > Session.max_cookie_size * 3 // 4 - 99)
+
+
+    def test_the_limit_is_the_one_that_the_guide_tells(self):
+        self.assertEqual(Session.max_cookie_size,
+                         1536 if IS_BOARD else 4096)
+        self.assertEqual(Session.default_max_age, 1209600)
 
 
 class TestAutoSave(unittest.TestCase):
