@@ -19,8 +19,17 @@ from microdot import (
     send_file,
 )
 from microdot.auth import BasicAuth, TokenAuth
+from microdot.cors import CORS
+from microdot.csrf import CSRF
 from microdot.login import Login
 from microdot.microdot import HTTPException, MultiDict, NoCaseDict
+from microdot.multipart import (
+    FileUpload,
+    FormDataIter,
+    MultipartParser,
+    getlist,
+    with_form_data,
+)
 from microdot.password import check_password, hash_password
 from microdot.session import Session, SessionDict, with_session
 from microdot.test_client import TestClient
@@ -176,3 +185,40 @@ async def test_index() -> None:
         response = await client.post('/upload', body=b'abc', timeout=1)
         assert response.json['size'] == 3
         await client.put('/form', form={'tag': ['a', 'b']})
+
+
+# ------------------------------------------- uploads, and other sites' pages
+
+cors = CORS(app, allowed_origins=['https://example.com'], max_age=600)
+csrf = CSRF(app, cors=cors, allow_subdomains=True)
+
+
+@app.post('/photos', max_content_length=1024 * 1024)
+async def photos(request: Request) -> str:
+    async for name, value in FormDataIter(request):
+        assert_type(name, str)
+        if isinstance(value, FileUpload):
+            assert_type(await value.read(512), bytes)
+            await value.save('/tmp/' + value.safe_name)
+        else:
+            assert_type(value, str)
+    return 'done'
+
+
+@app.post('/form')
+@csrf.exempt
+@with_form_data
+async def form(request: Request) -> list[str]:
+    values = getlist(request, 'a')
+    assert_type(values, list[str | FileUpload])
+    return [value for value in values if isinstance(value, str)]
+
+
+def parse_form(data: bytes) -> None:
+    parser = MultipartParser('b', max_parts=10, max_header_size=1024)
+    parser.feed(data)
+    event = parser.next_event()
+    if isinstance(event, tuple):
+        assert_type(event, tuple[str, str | None, dict[str, str]])
+    elif event is not None:
+        assert_type(event, bytes)
