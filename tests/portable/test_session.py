@@ -163,6 +163,21 @@ class TestSessions(unittest.TestCase):
         client = TestClient(make_app())
         self.assertEqual(cookies_of(run(client.post('/clear'))), {})
 
+    def test_what_is_saved_and_emptied_is_not_sent(self):
+        app = make_app()
+
+        @app.get('/emptied')
+        @with_session
+        async def emptied(request, session):
+            session['a'] = 1
+            session.save()
+            session.clear()
+            session.save()
+            return ''
+
+        self.assertEqual(
+            cookies_of(run(TestClient(app).get('/emptied'))), {})
+
     def test_it_is_one_object_for_all_of_a_request(self):
         app = make_app()
         seen = []
@@ -735,8 +750,27 @@ class TestExpiry(unittest.TestCase):
         clock.when += 40
         cookie = cookie_of(run(client.post('/', json={'b': 2})))
         self.assertEqual(cookie['Max-Age'], '20')
-        clock.when += 20
+        clock.when += 19
+        self.assertIsNone(cookie_of(run(client.get('/'))))
+        clock.when += 1
         self.assertEqual(run(client.get('/')).json, {})
+
+    def test_an_end_begins_anew_after_deleting(self):
+        clock = Clock(self)
+        app = make_app(max_age=60)
+
+        @app.get('/restart')
+        @with_session
+        async def restart(request, session):
+            session.delete()
+            session.save()
+            return ''
+
+        client = TestClient(app)
+        run(client.post('/', json={'a': 1}))
+        clock.when += 50
+        cookie = cookie_of(run(client.get('/restart')))
+        self.assertEqual(cookie['Max-Age'], '60')
 
     def test_a_rolling_end_moves_with_use(self):
         clock = Clock(self)
@@ -789,6 +823,8 @@ class TestExpiry(unittest.TestCase):
         run(client.get('/'))
         clock.when += 30
         self.assertIsNone(cookie_of(run(client.get('/'))))
+        res = run(client.get('/', {'Cookie': 'session=a.b.c'}))
+        self.assertIsNone(cookie_of(res))
 
     def test_a_shorter_time_applies_to_what_is_saved_again(self):
         clock = Clock(self)
@@ -1066,8 +1102,9 @@ class TestMounted(unittest.TestCase):
                              {'a': 'failed'})
 
     def test_two_of_them_do_not_share(self):
-        app = make_app(cookie_name='one', secret_key='one')
-        child = make_app(cookie_name='two', secret_key='two')
+        app = Microdot()
+        child = make_app(cookie_name='two', secret_key='two',
+                         cookie_options={'path': '/two'})
 
         @child.get('/fail')
         @with_session
@@ -1077,8 +1114,10 @@ class TestMounted(unittest.TestCase):
             abort(400)
 
         app.mount(child, '/child')
+        Session(app, 'one', cookie_name='one')
         res = run(TestClient(app).get('/child/fail'))
-        self.assertEqual(list(cookies_of(res)), ['one'])
+        self.assertEqual([(name, cookie['Path']) for name, cookie
+                          in cookies_of(res).items()], [('one', '/')])
 
 
 class TestOtherResponses(unittest.TestCase):
