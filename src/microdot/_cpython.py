@@ -141,6 +141,11 @@ class ProtocolConnection(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = self.reader = self.writer = transport
+        try:
+            # a single read could bring 256 KiB
+            transport.max_size = _READ_AHEAD
+        except AttributeError:
+            pass  # uvloop
         self.sock = None  # is the transport's
 
     def data_received(self, data):
