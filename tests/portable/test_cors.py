@@ -4,7 +4,7 @@ import unittest
 
 from helpers import run
 from microdot.cors import CORS
-from microdot.microdot import Microdot, Response, abort
+from microdot.microdot import Microdot, Response, URLPattern, abort
 from microdot.test_client import TestClient
 from peers import Recorder
 
@@ -129,6 +129,16 @@ class TestOrigins(unittest.TestCase):
                        'https://' + 'x' * 2000 + '.example.org', B):
             with self.subTest(origin=origin):
                 self.assertEqual(cors_headers(ask(app, origin=origin)), {})
+
+    def test_expression_is_tried_on_so_many_characters(self):
+        cors = CORS(allowed_origin_regex='x+')
+        most = URLPattern.max_regex_length
+        for size, listed in ((most, True), (most + 1, False),
+                             (100 * most, False)):
+            self.assertIs(cors.is_listed('x' * size), listed)
+
+    def test_expression_does_not_end_before_a_line_end(self):
+        self.assertFalse(CORS(allowed_origin_regex='x').is_listed('x\n'))
 
     def test_hostile_origins_are_not_reflected(self):
         app = make_app(allowed_origins=[A], allow_credentials=True)
@@ -274,6 +284,12 @@ class TestOtherHeaders(unittest.TestCase):
         ask(app, '/handled', origin=A)
         self.assertEqual(len(Response.already_handled.headers), 0)
 
+    def test_policy_may_be_given_before_the_application(self):
+        app = Microdot()
+        CORS(allowed_origins=[A]).initialize(app)
+        self.assertEqual(cors_headers(ask(app, origin=A)),
+                         {'Allow-Origin': A})
+
     def test_settings_can_be_changed(self):
         app = make_app(allowed_origins=[A])
         app.cors.allowed_origins = [B]
@@ -345,6 +361,9 @@ class TestPreflights(unittest.TestCase):
             app = make_app(allowed_origins=[A], allow_private_network=allow)
             res = preflight(app, Access_Control_Request_Private_Network=asked)
             self.assertEqual(res.headers.get(PRIVATE), value)
+        res = preflight(make_app(allowed_origins=[A]),
+                        Access_Control_Request_Private_Network='true')
+        self.assertIsNone(res.headers.get(PRIVATE))
 
     def test_page_gets_to_see_a_404_or_405(self):
         app = make_app(allowed_origins=[A])
