@@ -744,3 +744,61 @@ else:
                     'nan' in repr(got), got)
             except (ValueError, TypeError):
                 pass  # not everything that is read can be written
+
+
+try:
+    from microdot import auth
+except ImportError:
+    auth = None
+else:
+    import base64
+
+    @target('auth', [
+        b'Basic YWRhOmxvdmVsYWNl', b'basic  YTo=', b'Basic', b'Bearer x',
+        b'Basic YTpi, Basic YTpi', b'Basic Og=='],
+        [b'Basic ', b'=', b'==', b' ', b',', b'Og==', b'/', b'_', b'\t'])
+    def fuzz_auth(data):
+        """Credentials are as RFC 7617 has them, or none."""
+        text = data.decode('latin-1')
+        found = auth.parse_credentials(text, 'Basic')
+        if found is None:
+            check(text[:6].lower() != 'basic ' or not text[6:].strip(), text)
+            return
+        check(text[:6].lower() == 'basic ', text)
+        pair = auth.parse_basic(found)
+        if pair is None:
+            return
+        check(':' not in pair[0], pair)
+        check(not re.search('[\0-\x1f\x7f]', ''.join(pair)), pair)
+        check(base64.b64encode(':'.join(pair).encode()).decode() == found,
+              found)
+
+
+try:
+    from microdot import login
+except ImportError:
+    login = None
+else:
+    @target('login', [
+        b'/', b'/a/b?c=d#e', b'//evil', b'/\\evil', b'/%2Fevil', b'/\t/evil',
+        b'/.//evil', b'https://evil/', b'/%5Cevil', b'/a%20b', b''],
+        [b'/', b'//', b'\\', b'%2f', b'%5C', b'%09', b'.', b'..', b'?', b'#',
+         b'@', b':', b'\t', b'%25', b'http:'])
+    def fuzz_login(data):
+        """What is taken for a path of this site is one."""
+        try:
+            url = data.decode()
+        except UnicodeDecodeError:
+            url = data.decode('latin-1')
+        if not login.is_local(url):
+            return
+        # (those who sent it, and a proxy that decodes once)
+        for text in (url, urllib.parse.unquote(re.split('[?#]', url)[0])):
+            # as browsers do: WHATWG URL, section 4.4
+            text = re.sub('[\t\n\r]', '', text).strip(
+                ''.join(map(chr, range(33)))).replace('\\', '/')
+            check(text[:1] == '/' and text[1:2] != '/', text)
+        target = urllib.parse.urljoin('http://site.example/x', url)
+        check(target.startswith('http://site.example/'), target)
+        check(not re.search('[\0-\x20\x7f]', Response.redirect(
+            url).headers['Location']), url)
