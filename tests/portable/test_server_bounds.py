@@ -4,7 +4,7 @@ import asyncio
 import unittest
 
 from helpers import run
-from microdot import Microdot, Request
+from microdot import Microdot, Request, URLPattern
 from serving import GET, Server, soon, until
 
 #: Bytes that the server may read ahead of a handler: what it takes before it
@@ -88,8 +88,8 @@ async def send_all(client, piece, count):
         for _ in range(count):
             await client.send(piece)
             client.sent = getattr(client, 'sent', 0) + len(piece)
-    except OSError:
-        pass  # the other end has had enough
+    except (OSError, AttributeError):
+        pass  # the other end has had enough, or this one has been closed
 
 
 class TestBackPressure(unittest.TestCase):
@@ -180,6 +180,144 @@ class TestThousands(unittest.TestCase):
                     await asyncio.sleep(0)
                 await other.send(b'\r\n')
                 self.assertEqual((await other.answer()).status, status)
+
+        serve(check)
+
+
+class TestLimits(unittest.TestCase):
+    """Each limit of a request: at it, one over it, and far over it."""
+
+    def check(self, cases):
+        """Send requests, each on a connection of its own: tuples of the bytes
+        and the status of the answer."""
+        async def main(app, server, client):
+            app.sweep_interval = 0.02
+
+            @app.post('/form')
+            async def form(request):
+                return str(len(request.form))
+
+            @app.get('/args')
+            async def args(request):
+                return str(len(request.args))
+
+            @app.get('/re/<re:a+:text>')
+            async def expression(request, text):
+                return 'matches'
+
+            for number in range(len(cases)):
+                pieces, status = cases[number]
+                other = await server.connect()
+                sending = asyncio.create_task(self.send(other, pieces))
+                answer = await other.answer()
+                self.assertEqual((number, answer.status), (number, status))
+                most = Request.max_readline + Request.max_header_size + AHEAD
+                self.assertTrue(held(app) <= most, held(app))
+                await other.close()
+                await soon(sending)
+            self.assertEqual((await server.ask()).body, b'hello')
+
+        serve(main)
+
+    async def send(self, client, pieces):
+        for piece, count in pieces:
+            await send_all(client, piece, count)
+
+    def test_request_line(self):
+        most = Request.max_readline - len(b'GET / HTTP/1.0')
+        self.check([([(b'GET /' + b'a' * size + b' HTTP/1.0\r\n\r\n', 1)],
+                     status) for size, status in ((most, 404),
+                                                  (most + 1, 414))] +
+                   [([(b'GET /', 1), (b'a' * 1000, 500)], 414)])
+
+    def test_header_line(self):
+        most = Request.max_readline - len(b'X: ')
+        head = b'GET / HTTP/1.0\r\nX: '
+        self.check([([(head + b'a' * size + b'\r\n\r\n', 1)], status)
+                    for size, status in ((most, 200), (most + 1, 431))] +
+                   [([(head, 1), (b'a' * 1000, 500)], 431)])
+
+    def test_headers(self):
+        line = b'X: ' + b'a' * 995 + b'\r\n'
+        count = Request.max_header_size // 1000
+        rest = Request.max_header_size - count * 1000
+        head = b'GET / HTTP/1.0\r\n'
+        cases = []
+        for size, status in ((rest, 200), (rest + 1, 431)):
+            last = b'Y: ' + b'a' * (size - 3)
+            cases.append(([(head, 1), (line, count), (last + b'\r\n\r\n', 1)],
+                          status))
+        self.check(cases + [([(head, 1), (line, 500)], 431)])
+
+    def test_number_of_headers(self):
+        head = b'GET / HTTP/1.0\r\n'
+        self.check([([(head + b'X: y\r\n' * count + b'\r\n', 1)], status)
+                    for count, status in ((Request.max_headers, 200),
+                                          (Request.max_headers + 1, 431),
+                                          (10 * Request.max_headers, 431))])
+
+    def test_declared_body(self):
+        most = Request.max_content_length
+        head = b'POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n'
+        self.check([([(head % most, 1), (b'x' * most, 1)], 200),
+                    ([(head % (most + 1), 1)], 413),
+                    ([(head % 9999999999, 1), (b'x' * 1000, 500)], 413)])
+
+    def test_chunked_body(self):
+        most = Request.max_content_length
+        head = (b'POST / HTTP/1.1\r\nHost: a\r\n'
+                b'Transfer-Encoding: chunked\r\n\r\n')
+        chunk = b'200\r\n' + b'x' * 512 + b'\r\n'
+        count = most // 512
+        self.check([([(head, 1), (chunk, count), (b'0\r\n\r\n', 1)], 200),
+                    ([(head, 1), (chunk, count), (b'1\r\nx\r\n', 1)], 413),
+                    ([(head, 1), (chunk, 50 * count)], 413),
+                    ([(head, 1), (b'ffffffff\r\n', 1)], 413),
+                    ([(head, 1), (b'100000000\r\n', 1)], 400)])
+
+    def test_line_of_a_chunk(self):
+        head = (b'POST / HTTP/1.1\r\nHost: a\r\n'
+                b'Transfer-Encoding: chunked\r\n\r\n1;')
+        end = b'\r\nx\r\n0\r\n\r\n'
+        self.check([([(head + b'x' * 254 + end, 1)], 200),
+                    ([(head + b'x' * 255 + end, 1)], 400),
+                    ([(head, 1), (b'x' * 1000, 100)], 400)])
+
+    def test_fields(self):
+        most = Request.max_fields
+        cases = []
+        for count, status in ((most, 200), (most + 1, 413),
+                              (10 * most, 413)):
+            body = b'&'.join([b'a'] * count)
+            head = (b'POST /form HTTP/1.0\r\nContent-Type: '
+                    b'application/x-www-form-urlencoded\r\n')
+            if len(body) <= Request.max_content_length:
+                cases.append(([(head + b'Content-Length: %d\r\n\r\n' %
+                                len(body) + body, 1)], status))
+            if len(body) < Request.max_readline - 30:
+                cases.append(([(b'GET /args?' + body +
+                                b' HTTP/1.0\r\n\r\n', 1)], status))
+        self.check(cases)
+
+    def test_text_for_an_expression(self):
+        most = URLPattern.max_regex_length
+        self.check([([(b'GET /re/' + b'a' * size + b' HTTP/1.0\r\n\r\n', 1)],
+                     status) for size, status in (
+                         (most, 200), (most + 1, 404),
+                         (Request.max_readline - 40, 404))])
+
+    def test_requests_of_a_connection(self):
+        async def check(app, server, client):
+            app.max_requests = 5
+            sending = asyncio.create_task(send_all(client, GET, 50))
+            closes = []
+            for _ in range(5):
+                closes.append((await client.answer()).closes)
+            self.assertEqual(closes, [False] * 4 + [True])
+            await client.close()
+            await soon(sending)
+            await server.idle()
+            self.assertEqual(app.counters['requests'], 5)
 
         serve(check)
 
