@@ -11,7 +11,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 import typing
 
@@ -110,9 +109,9 @@ class Server:
                 stderr=subprocess.STDOUT, start_new_session=True,
                 preexec_fn=lambda: os.sched_setaffinity(0, {core}))
 
-    def wait(self):
+    def wait(self, patience_s=PATIENCE_S):
         """Wait until it listens."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while True:
             try:
                 socket.create_connection(('127.0.0.1', self.port), 1).close()
@@ -391,18 +390,6 @@ class Idle:
         for sock in self.sockets:
             sock.close()
         self.sockets = []
-
-
-def while_waiting(function, *args):
-    """Call a function in a thread; return what waits for its result."""
-    result = []
-    thread = threading.Thread(target=lambda: result.append(function(*args)))
-    thread.start()
-
-    def wait():
-        thread.join()
-        return result[0] if result else None
-    return wait
 
 
 # --------------------------------------------------------------- statistics

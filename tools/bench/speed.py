@@ -77,9 +77,9 @@ def program(name, *args):
 OURS = {'PYTHONPATH': str(TOP / 'src')}
 #: Name: (label, command, variables).
 SERVERS = {
-    'ours': ('microdot, app.run()', program('microdot_app.py'), OURS),
-    'ours-uvloop': ('microdot, on uvloop',
-                    program('microdot_app.py', 'uvloop'), OURS),
+    'ours': ('microdot, on asyncio', program('microdot_app.py', 'asyncio'),
+             OURS),
+    'ours-uvloop': ('microdot, on uvloop', program('microdot_app.py'), OURS),
     'ours-asgi': ('microdot.asgi, uvicorn (uvloop, httptools)',
                   uvicorn('microdot_app:app'), dict(OURS, BENCH_ASGI='1')),
     'microdot27': ('Microdot 2.7, app.run()', program('microdot_app.py'), {}),
@@ -101,8 +101,17 @@ SERVERS = {
                '--bind', '127.0.0.1:{port}', '--workers', '1', '--threads',
                '4', '--log-level', 'warning', 'flask_app:app'], {}),
 }
+#: Servers that answer anything with constant bytes, and so only the cases
+#: that want these.
+FLOORS = {
+    'floor': ('constant bytes, asyncio', program('floor_app.py'), {}),
+    'floor-uvloop': ('constant bytes, uvloop',
+                     program('floor_app.py', 'uvloop'), {}),
+}
+FLOOR_CASES = ('text', 'headers')
 #: Those that are not this project.
 RIVALS = [name for name in SERVERS if not name.startswith('ours')]
+SERVERS.update(FLOORS)
 #: (label, our server, case, their server or None for the best, case, most,
 #: aimed for): ratios of processor time per request.
 TARGETS = (
@@ -156,7 +165,9 @@ def measure(names, cases, load, count, seconds=1, note=print):
             for case in group:
                 note('%s ...' % case.label)
                 results[case.name] = common.rounds(
-                    servers, case, load, count, seconds, note)
+                    {name: servers[name] for name in servers
+                     if name not in FLOORS or case.name in FLOOR_CASES},
+                    case, load, count, seconds, note)
     return results
 
 

@@ -1,7 +1,8 @@
 """This project and Microdot 2.7, which have the same interface.
 
-Usage: ``microdot_app.py PORT [uvloop]``; ``microdot_app:app`` for ASGI.
+Usage: ``microdot_app.py PORT [asyncio]``; ``microdot_app:app`` for ASGI.
 """
+import asyncio
 import os
 import sys
 
@@ -72,8 +73,8 @@ if os.environ.get('BENCH_LARGE'):
         app.keep_alive_timeout = app.head_timeout = 3600
 
 if __name__ == '__main__':
-    if 'uvloop' in sys.argv:
-        import uvloop
-        uvloop.run(app.start_server('127.0.0.1', int(sys.argv[1])))
+    if 'asyncio' in sys.argv:
+        # app.run() takes uvloop where that is installed
+        asyncio.run(app.start_server('127.0.0.1', int(sys.argv[1])))
     else:
         app.run('127.0.0.1', int(sys.argv[1]))
