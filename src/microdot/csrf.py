@@ -78,10 +78,11 @@ class CSRF:
                 abort(403, 'Forbidden')
 
     def _is_unsafe(self, request):
-        # Browsers let any page open a WebSocket, and read it.
+        # Browsers let any page open a WebSocket, and read it. Under ASGI that
+        # need not take an upgrade, with HTTP/2.
         return request.method.upper() not in self.SAFE_METHODS or \
             'websocket' in request.headers.get('Upgrade', '').lower() or \
-            request.scheme in ('ws', 'wss')
+            getattr(request, 'asgi_scope', {}).get('type') == 'websocket'
 
     def _is_allowed(self, request):
         site = request.headers.get('Sec-Fetch-Site')
@@ -95,7 +96,7 @@ class CSRF:
             return site is None
         scheme, _, host = origin.partition('://')
         if site is None and scheme in ('http', 'https') and (
-                scheme == 'https' or request.scheme not in ('https', 'wss')):
+                scheme == 'https' or request.scheme != 'https'):
             # Browsers send Sec-Fetch-Site only over TLS and to this machine.
             # Behind a proxy that ends TLS the scheme is not known here.
             own = request.headers.get('Host', '').lower()

@@ -352,17 +352,21 @@ class TestWebSockets(unittest.TestCase):
                         status(app, method='GET', site=site, origin=origin,
                                Upgrade=upgrade, Connection='Upgrade'), code)
 
-    def test_scheme_tells_too(self):
-        """Over HTTP/2 there is no upgrade."""
-        app = make_app()
-        self.assertEqual(
-            status(app, method='GET', scheme='wss',
-                   origin='https://evil.com'), 403)
-        for scheme, origin, code in (('wss', 'https://foo.com', 200),
-                                     ('wss', 'http://foo.com', 403),
-                                     ('ws', 'http://foo.com', 200)):
-            self.assertEqual(status(app, method='GET', scheme=scheme,
-                                    origin=origin), code)
+    def test_those_without_an_upgrade_are_checked(self):
+        """As ASGI has them for HTTP/2."""
+        for kind, origin, code in (
+                ('websocket', 'https://evil.com', 403),
+                ('websocket', 'http://foo.com', 200),
+                ('http', 'https://evil.com', 200)):
+            app = Recorder()
+
+            @app.before_request
+            async def tell(request):
+                request.asgi_scope = {'type': kind}
+
+            CSRF(app)
+            app.get('/')(lambda request: 'x')
+            self.assertEqual(status(app, method='GET', origin=origin), code)
 
     def test_exempt_ones_are_not(self):
         for app, path in ((make_app(), '/exempt'),
