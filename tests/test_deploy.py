@@ -205,6 +205,14 @@ def test_a_program_that_is_not_python_is_an_error(folder, run):
     assert 'app.py is not Python' in error
 
 
+def test_a_folder_must_not_hide_a_module(folder):
+    (folder / 'app.py').write_text('')
+    (folder / 'app').mkdir()
+    (folder / 'app' / 'data').write_text('')
+    with pytest.raises(deploy.Failure, match='instead of app.py'):
+        deploy.collect(folder)
+
+
 # -------------------------------------------------------------------- a plan
 
 def board(files=(), free=100000):
@@ -260,6 +268,14 @@ def test_options_of_the_compiler_are_what_the_board_reports():
 def test_the_code_that_starts_an_application(folder, source, wanted):
     (folder / 'app.py').write_text(source)
     assert deploy.start_code(folder / 'app.py') == wanted
+
+
+def test_the_network_is_connected_to_for_those_that_do_not(folder):
+    (folder / 'app.py').write_text('app.run()\n')
+    assert deploy.start_code(folder / 'app.py', True).startswith(
+        'import json, network')
+    (folder / 'app.py').write_text('import network\napp.run()\n')
+    assert deploy.start_code(folder / 'app.py', True) == 'import app\n'
 
 
 # ----------------------------------------------------------- what goes wrong
@@ -442,9 +458,12 @@ def test_settings_of_the_network_are_written(flash, folder, run, monkeypatch):
         assert json.loads((flash / 'wifi.json').read_text()) == {
             'ssid': 'home', 'password': 'it is "secret"'}
         assert 'secret' not in output
-        # not touched when the option is not given
-        assert run(board, folder)[0] == 0
+        # kept, and used, when the option is not given
+        status, output, _ = run(board, folder, '--main', '--start')
+        assert status == 0
+        assert 'address: 127.0.0.1\n' in output
         assert (flash / 'wifi.json').exists()
+        assert 'wifi.connect' in (flash / 'main.py').read_text()
 
 
 @on_a_board

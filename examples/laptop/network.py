@@ -2,7 +2,7 @@
 
 As much of it as the examples use. Put its folder on the path to run them on a
 computer; never copy it to a board. ``WLAN.in_reach`` tells whether there is a
-network to connect to: setting it to false breaks the connection.
+network to connect to: while it is false, connections are lost.
 """
 
 STA_IF = 0
@@ -33,14 +33,16 @@ class WLAN:
         if not self.is_active:
             raise OSError(5, 'Wifi Not Started')
         WLAN.settings[self.interface] = (ssid, key)
-        self.wanted = True
+        self.wanted = WLAN.in_reach
 
     def disconnect(self):
         self.wanted = False
 
     def isconnected(self):
-        return self.is_active and (
-            self.interface == AP_IF or self.wanted and WLAN.in_reach)
+        if self.interface == STA_IF and not WLAN.in_reach:
+            self.wanted = False  # until somebody connects again
+            return False
+        return self.is_active and (self.interface == AP_IF or self.wanted)
 
     def status(self, param=None):
         if param == 'rssi':

@@ -139,6 +139,22 @@ def _ok(p):
 print('\\n%(mark)s')
 """
 
+# Runs on the board before the application, if that does not do so itself.
+CONNECT = """\
+import json, network, time
+wifi = network.WLAN(network.STA_IF)
+wifi.active(True)
+if not wifi.isconnected():
+    with open('%s') as file:
+        settings = json.load(file)
+    wifi.connect(settings['ssid'], settings['password'])
+    for _ in range(200):
+        if wifi.isconnected():
+            break
+        time.sleep_ms(100)
+print('address:', wifi.ifconfig()[0] if wifi.isconnected() else 'none yet')
+"""
+
 # Runs on the board at the end: what the framework takes.
 CHECK = """\
 import gc
@@ -305,6 +321,11 @@ def collect(application, added=(), excluded=()):
             items.append(Item(path, name,
                               'app' if path.suffix == '.py' else 'data'))
     seen = {item.path: item for item in items}
+    for item in items:
+        top = item.path.partition('/')[0]
+        if top != item.path and top + '.py' in seen:
+            raise Failure('the folder %s would be imported instead of %s.py: '
+                          'rename one of them' % (top, top))
     outside = set()
     # the list grows while it is gone through
     queued = [item for item in items if item.kind == 'app']
@@ -353,8 +374,11 @@ def locate(name, folder, kind, patterns=()):
             break
 
 
-def start_code(main):
+def start_code(main, wifi=False):
     """Return the code that runs the application as the main program.
+
+    :param wifi: whether to connect to the network of ``wifi.json`` before,
+                 unless the application sees to networks itself.
 
     The part of it under ``if __name__ == '__main__':`` is carried out too,
     which importing it would not do.
@@ -370,6 +394,8 @@ def start_code(main):
             guarded += '\n'.join(
                 ast.unparse(statement) for statement in node.body) + '\n'
     code = 'import %s\n' % name
+    if wifi and 'network' not in read_imports(main):
+        code = CONNECT % WIFI_FILE + code
     if guarded:
         code += 'exec(%r, %s.__dict__)\n' % (guarded, name)
     return code
@@ -807,12 +833,9 @@ def deploy(options, show=print):
 
 def _deploy(options, show, main, items, outside, line, folder):
     extra = {}
-    if options.main and main.name != 'main.py':
-        extra['main.py'] = (
-            '# Written by microdot.deploy.\n' + start_code(main)).encode()
     if options.wifi:
         extra[WIFI_FILE] = wifi_settings(options.wifi)
-    paths = set(extra)
+    paths = {'main.py', WIFI_FILE}
     for item in items:
         for path in [item.path] + [twin(item.path)] * (
                 item.source.suffix == '.py'):
@@ -834,6 +857,10 @@ def _deploy(options, show, main, items, outside, line, folder):
         for name in board['missing']:
             show('warning: the board has no module %s: mpremote mip install '
                  '%s, or put %s.py beside %s' % (name, name, name, main.name))
+    code = start_code(main, options.wifi or
+                      board and WIFI_FILE in board['files'])
+    if options.main and main.name != 'main.py':
+        extra['main.py'] = b'# Written by microdot.deploy.\n' + code.encode()
     files, rom = build(options, items, board, folder)
     files.update(extra)
     plan = make_plan(files, rom, board)
@@ -871,7 +898,6 @@ def _deploy(options, show, main, items, outside, line, folder):
     if kept:
         show('%d of %d files were there already' % (kept, len(plan.steps)))
     check(line, items, show, options.romfs)
-    code = start_code(main)
     if options.start:
         start(line, code, options.follow, show)
     elif 'main.py' in files:

@@ -1,0 +1,381 @@
+"""The examples for boards do what they say, on a laptop and on MicroPython."""
+
+import contextlib
+import gzip
+import http.client
+import importlib.util
+import json
+import pathlib
+import random
+import re
+import socket
+import subprocess
+import sys
+
+import pytest
+
+import servers
+from servers import TOP
+
+EXAMPLES = TOP / 'examples'
+PATH = '%s:%s:%s' % (TOP / 'src', EXAMPLES / 'laptop',
+                     TOP / 'libs' / 'micropython')
+DRIVER = """\
+import os, sys
+os.chdir(%r)
+sys.path.append(%r)
+import %s as example
+%s
+example.main('127.0.0.1', *sys.argv[1:])
+"""
+
+every = pytest.mark.parametrize(
+    'interpreter', [servers.running()] + servers.boards(),
+    ids=lambda each: each.name)
+
+
+@contextlib.contextmanager
+def served(interpreter, folder, name, *args, before=''):
+    """Serve an example, with a folder as the current one."""
+    script = folder / 'driver.py'
+    script.write_text(DRIVER % (
+        str(folder), str(example(name).parent), name, before))
+    with servers.serve(interpreter, *args, script=script,
+                       path=PATH) as child:
+        yield child
+
+
+def example(name):
+    path, = EXAMPLES.glob('*/%s.py' % name)
+    return path
+
+
+def ask(child, method, path, body=None, headers=()):
+    """Send a request; return the status, the headers and the body."""
+    connection = http.client.HTTPConnection('127.0.0.1', child.port,
+                                            timeout=20)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, dict(headers))
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+
+
+def load(name):
+    """Import an example into this process, with what stands for boards."""
+    spec = importlib.util.spec_from_file_location(name, example(name))
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(EXAMPLES / 'laptop'))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(EXAMPLES / 'laptop'))
+        for stand_in in ('machine', 'network'):
+            sys.modules.pop(stand_in, None)
+    return module
+
+
+# --------------------------------------------------------------------- Wi-Fi
+
+@every
+def test_wifi_is_connected_again_while_the_server_stays(interpreter,
+                                                        tmp_path):
+    (tmp_path / 'wifi.json').write_text('{"ssid": "a", "password": "b"}')
+    with served(interpreter, tmp_path, 'wifi', before=(
+            'import network\n'
+            'example.INTERVAL = 0.05\n'
+            '@example.app.post("/air/<int:on>")\n'
+            'async def air(request, on):\n'
+            '    network.WLAN.in_reach = bool(on)\n'
+            '    return 204\n')) as child:
+        def state():
+            return ask(child, 'GET', '/')[2].decode()
+
+        servers.wait_until(
+            lambda: state() == 'connected, 1 time(s), address 127.0.0.1\n',
+            'the first connection')
+        # the network is lost, for those who look from elsewhere
+        assert ask(child, 'POST', '/air/0')[0] == 204
+        assert state().startswith('not connected, 1 time(s)')
+        assert ask(child, 'POST', '/air/1')[0] == 204
+        servers.wait_until(
+            lambda: state().startswith('connected, 2 time(s)'),
+            'the second connection')
+        assert child.output.count('connected: http://127.0.0.1/') == 2
+
+
+@every
+def test_wifi_without_settings_serves_all_the_same(interpreter, tmp_path):
+    with served(interpreter, tmp_path, 'wifi') as child:
+        assert ask(child, 'GET', '/')[0] == 200
+        assert 'there is no wifi.json' in child.output
+
+
+# -------------------------------------------------------------------- portal
+
+def query(name=b'\3www\7example\3org\0', kind=1, number=b'\x12\x34',
+          flags=b'\1\0', count=1, rest=b''):
+    return (number + flags + bytes([0, count]) + b'\0' * 6 + name
+            + kind.to_bytes(2, 'big') + b'\0\1' + rest)
+
+
+def test_dns_answers_every_name_with_one_address():
+    encode_answer = load('portal').encode_answer
+    # RFC 1035, section 4.1: the same number, an answer, one question
+    answer = encode_answer(query(), b'\xc0\xa8\4\1')
+    assert answer == (
+        b'\x12\x34\x85\x80\0\1\0\1\0\0\0\0'
+        b'\3www\7example\3org\0\0\1\0\1'
+        b'\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\xa8\4\1')
+    # what EDNS adds to a question is not repeated
+    assert encode_answer(query(rest=b'\0\0\x29\x10\0\0\0\0\0\0\0'),
+                         b'\xc0\xa8\4\1') == answer
+    # AAAA: there is none
+    answer = encode_answer(query(kind=28), b'\xc0\xa8\4\1')
+    assert answer == (b'\x12\x34\x85\x80\0\1\0\0\0\0\0\0'
+                      b'\3www\7example\3org\0\0\x1c\0\1')
+
+
+def test_dns_answers_nothing_but_queries():
+    encode_answer = load('portal').encode_answer
+    whole = query()
+    for length in range(len(whole)):
+        assert encode_answer(whole[:length], bytes(4)) is None
+    for bad in (query(flags=b'\x81\x80'), query(flags=b'\x11\0'),
+                query(count=0), query(count=2), query(name=b'\xc0\x0c'),
+                query(name=b'\x40' + b'a' * 64 + b'\0'),
+                query(name=(b'\x3f' + b'a' * 63) * 5 + b'\0')):
+        assert encode_answer(bad, bytes(4)) is None
+    chance = random.Random(1)
+    for _ in range(2000):
+        data = bytearray(whole)
+        data[chance.randrange(len(data))] = chance.randrange(256)
+        answer = encode_answer(bytes(data[:chance.randrange(40)]), bytes(4))
+        assert answer is None or len(answer) < 512
+
+
+def free_udp_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(('127.0.0.1', 0))
+        return sock.getsockname()[1]
+
+
+@every
+def test_portal_leads_every_client_to_its_page(interpreter, tmp_path):
+    dns_port = free_udp_port()
+    with served(interpreter, tmp_path, 'portal', dns_port) as child:
+        own = 'http://127.0.0.1:%d/' % child.port
+        for path in ('/', '/generate_204', '/gen_204', '/hotspot-detect.html',
+                     '/library/test/success.html', '/ncsi.txt',
+                     '/connecttest.txt', '/redirect', '/success.txt'):
+            status, headers, _ = ask(child, 'GET', path,
+                                     headers={'Host': 'example.org'})
+            assert (status, headers['Location']) == (302, own), path
+        # HTTP/1.0 and no Host at all
+        with child.connect() as sock:
+            sock.sendall(b'GET /generate_204 HTTP/1.0\r\n\r\n')
+            assert servers.read_all(sock).startswith(b'HTTP/1.0 302 Found')
+        # its own pages are not redirected
+        assert ask(child, 'GET', '/')[0] == 200
+        assert ask(child, 'GET', '/favicon.ico')[0] == 404
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(20)
+            for number in (b'\0\1', b'\0\2'):
+                # what is no query must not end the service
+                sock.sendto(b'nonsense', ('127.0.0.1', dns_port))
+                sock.sendto(query(number=number), ('127.0.0.1', dns_port))
+                answer = sock.recv(512)
+                assert answer[:2] == number
+                assert answer[-4:] == b'\x7f\0\0\1'
+
+
+@every
+def test_portal_answers_before_it_changes_networks(interpreter, tmp_path):
+    with served(interpreter, tmp_path, 'portal', free_udp_port()) as child:
+        for form in ('', 'ssid=', 'ssid=a&password=short',
+                     'ssid=' + 'a' * 33):
+            status, headers, _ = ask(
+                child, 'POST', '/save', form,
+                {'Content-Type': 'application/x-www-form-urlencoded'})
+            assert (status, headers['Location']) == (302, '/'), form
+        assert not (tmp_path / 'wifi.json').exists()
+        status, _, body = ask(
+            child, 'POST', '/save', 'ssid=%3Cb%3E&password=secret+12',
+            {'Content-Type': 'application/x-www-form-urlencoded'})
+        assert status == 200
+        assert b'connects to &lt;b>' in body
+        assert json.loads((tmp_path / 'wifi.json').read_text()) == {
+            'ssid': '<b>', 'password': 'secret 12'}
+        servers.wait_until(lambda: 'connected: http://' in child.output,
+                           'the other network')
+        # now it is no portal any more
+        status, _, _ = ask(child, 'GET', '/', headers={'Host': 'other'})
+        assert status == 200
+
+
+# ---------------------------------------------------------------------- GPIO
+
+@every
+def test_a_page_shows_what_pins_do(interpreter, tmp_path):
+    with served(interpreter, tmp_path, 'gpio', before=(
+            'from machine import ADC, Pin\n'
+            'ADC.read_u16 = lambda self: 14000\n'
+            'example.INTERVAL = 0.02\n'
+            '@example.app.post("/press/<int:on>")\n'
+            'async def press(request, on):\n'
+            '    Pin.levels[example.BUTTON] = 1 - on\n'
+            '    return 204\n')) as child:
+        state = {'led': 0, 'button': 0, 'temperature': 27.6}
+        assert json.loads(ask(child, 'GET', '/state')[2]) == state
+        with child.connect() as sock:
+            sock.sendall(b'GET /events HTTP/1.1\r\nHost: a\r\n\r\n')
+            events = sock.makefile('rb')
+
+            def event():
+                while True:
+                    line = events.readline()
+                    assert line
+                    if line.startswith(b'data: '):
+                        return json.loads(line[6:])
+
+            assert event() == state
+            assert ask(child, 'POST', '/led/1')[0] == 204
+            assert event() == dict(state, led=1)
+            assert ask(child, 'POST', '/press/1')[0] == 204
+            assert event() == dict(state, led=1, button=1)
+        # not for pages of other sites
+        status, _, _ = ask(child, 'POST', '/led/0',
+                           headers={'Origin': 'http://example.org'})
+        assert status == 403
+        assert b'EventSource' in ask(child, 'GET', '/')[2]
+
+
+# --------------------------------------------------------------------- files
+
+@every
+def test_files_go_to_flash_and_back_in_pieces(interpreter, tmp_path):
+    data = random.Random(2).randbytes(300000)
+    with served(interpreter, tmp_path, 'files') as child:
+        assert ask(child, 'PUT', '/files/a.bin', data)[0] == 201
+        assert (tmp_path / 'uploads' / 'a.bin').read_bytes() == data
+        status, headers, body = ask(child, 'GET', '/files/a.bin')
+        assert (status, body) == (200, data)
+        assert headers['Content-Length'] == '300000'
+        # replaced, by a body that does not tell its length
+        assert ask(child, 'PUT', '/files/a.bin', iter([b'new', b'er']))[
+            0] == 201
+        assert ask(child, 'GET', '/files/a.bin')[2] == b'newer'
+        listed = json.loads(ask(child, 'GET', '/files')[2])
+        assert listed['files'] == [{'name': 'a.bin', 'size': 5}]
+        assert listed['free'] > 0
+        assert ask(child, 'DELETE', '/files/a.bin')[0] == 204
+        assert ask(child, 'DELETE', '/files/a.bin')[0] == 404
+        assert ask(child, 'GET', '/files/a.bin')[0] == 404
+        assert b'<title>Files' in ask(child, 'GET', '/')[2]
+
+
+@every
+def test_files_have_plain_names(interpreter, tmp_path):
+    (tmp_path / 'secret').write_text('secret')
+    with served(interpreter, tmp_path, 'files') as child:
+        for name in ('..%2fsecret', '%2e%2e', '.hidden', 'a%5cb', 'a%20b',
+                     'a' * 41, '%c3%a9'):
+            for method in ('GET', 'PUT', 'DELETE'):
+                status, _, _ = ask(child, method, '/files/' + name)
+                assert status == 400, (method, name)
+        assert ask(child, 'PUT', '/files/' + 'a' * 40, b'x')[0] == 201
+        assert ask(child, 'PUT', '/files/b', b'x', {
+            'Origin': 'http://example.org'})[0] == 403
+
+
+@every
+def test_a_file_is_there_whole_or_not_at_all(interpreter, tmp_path):
+    folder = tmp_path / 'uploads'
+    folder.mkdir()
+    (folder / '.part7').write_text('left when power was lost')
+    with served(interpreter, tmp_path, 'files', before=(
+            'free = [2 ** 30]\n'
+            'example.free_space = lambda: free[0]\n'
+            '@example.app.post("/full")\n'
+            'async def full(request):\n'
+            '    free[0] = 2000\n'
+            '    return 204\n')) as child:
+        assert list(folder.iterdir()) == []
+        assert ask(child, 'PUT', '/files/a', b'old')[0] == 201
+        # a client that leaves in the middle
+        with child.connect() as sock:
+            sock.sendall(b'PUT /files/a HTTP/1.1\r\nHost: a\r\n'
+                         b'Content-Length: 100000\r\n\r\n' + bytes(50000))
+            servers.wait_until(lambda: len(list(folder.iterdir())) == 2,
+                               'the upload to begin')
+        servers.wait_until(lambda: len(list(folder.iterdir())) == 1,
+                           'the rest to be removed')
+        # too large, and no room: told before anything is stored
+        assert ask(child, 'PUT', '/files/a', headers={
+            'Content-Length': str(4 * 1024 * 1024 + 1)})[0] == 413
+        assert ask(child, 'POST', '/full')[0] == 204
+        assert ask(child, 'PUT', '/files/b', bytes(2001))[0] == 507
+        assert ask(child, 'PUT', '/files/b', bytes(2000))[0] == 201
+        assert (folder / 'a').read_bytes() == b'old'
+        assert sorted(path.name for path in folder.iterdir()) == ['a', 'b']
+
+
+# -------------------------------------------------------------------- static
+
+@every
+def test_a_compressed_site_is_served_as_it_is(interpreter, tmp_path):
+    www = EXAMPLES / 'static' / 'www'
+    with served(interpreter, tmp_path, 'static_site') as child:
+        for path, source, kind in (
+                ('/', 'index.html', 'text/html'),
+                ('/index.html', 'index.html', 'text/html'),
+                ('/style.css', 'style.css', 'text/css'),
+                ('/script.js', 'script.js', 'application/javascript')):
+            status, headers, body = ask(child, 'GET', path, headers={
+                'Accept-Encoding': 'gzip, deflate'})
+            assert status == 200
+            assert headers['Content-Encoding'] == 'gzip'
+            assert headers['Vary'] == 'Accept-Encoding'
+            assert headers['Content-Type'].startswith(kind)
+            assert gzip.decompress(body) == (www / source).read_bytes()
+        for path in ('/none', '/../static_site.py', '/%2e%2e/compress.py',
+                     '//etc/passwd', '/.hidden', '/a%5c..'):
+            assert ask(child, 'GET', path, headers={
+                'Accept-Encoding': 'gzip'})[0] in (400, 404), path
+        assert ask(child, 'GET', '/')[0] == 406
+
+
+def test_the_compressed_site_is_current(tmp_path):
+    load('compress').compress(target=tmp_path)
+    public = EXAMPLES / 'static' / 'public'
+    assert {path.name: gzip.decompress(path.read_bytes())
+            for path in tmp_path.iterdir()} == {
+        path.name: gzip.decompress(path.read_bytes())
+        for path in public.iterdir()}
+
+
+# ----------------------------------------------------------------- all of them
+
+ALL = ['wifi', 'portal', 'gpio', 'files', 'static_site']
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_it_says_what_it_needs_and_how_to_run_it(name):
+    text = re.sub(r'\s+', ' ', load(name).__doc__)
+    for word in ('Board: ', 'Wiring: ', 'Flash: ', 'Heap: ',
+                 'python3 -m microdot.deploy examples/', 'curl '):
+        assert word in text, word
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_it_starts_from_the_top_of_the_repository_as_shown(name, tmp_path):
+    text = example(name).read_text()
+    command = re.search(r'^    PYTHONPATH=(\S+) python3 (\S+)$', text,
+                        re.MULTILINE)
+    assert command, text[:200]
+    assert pathlib.Path(command[2]) == example(name).relative_to(TOP)
+    # what it imports is found by that path
+    subprocess.run(
+        [sys.executable, '-c', 'import runpy, sys; runpy.run_path(sys.argv[1]'
+         ', run_name="imported")', str(TOP / command[2])], check=True,
+        cwd=tmp_path, timeout=30, env={'PYTHONPATH': ':'.join(
+            str(TOP / each) for each in command[1].split(':'))})
