@@ -1,6 +1,7 @@
 """Authentication by a header."""
 
 import gc
+import sys
 import unittest
 from binascii import b2a_base64
 
@@ -16,6 +17,8 @@ from microdot.auth import (
 )
 from microdot.test_client import TestClient
 from microdot.websocket import with_websocket
+
+IS_BOARD = sys.implementation.name == 'micropython'
 
 
 def encode(data):
@@ -531,7 +534,10 @@ class TestScopes(unittest.TestCase):
                     'Bearer error="insufficient_scope", scope="read admin"')
 
     def test_who_is_no_user_is_asked_to_become_one(self):
-        self.assertEqual(get(self.make(['read', 'admin'])).status_code, 401)
+        for auth in (TokenAuth(), BasicAuth()):
+            app = self.make(['read', 'admin'], auth)
+            for path in ('/', '/sync/x'):
+                self.assertEqual(get(app, path).status_code, 401)
 
     def test_the_status_can_hide_that_there_is_something(self):
         res = get(self.make(['read'], status_code=404), '/', bearer('ada'))
@@ -571,8 +577,10 @@ class TestScopes(unittest.TestCase):
         auth.authenticate(lambda request, token: token)
         app = Microdot()
         app.get('/')(auth.requires('x')(lambda request: 'x'))
-        app.log_exception = lambda request, exc: None
+        failures = []
+        app.log_exception = lambda request, exc: failures.append(str(exc))
         self.assertEqual(get(app, '/', bearer('a')).status_code, 500)
+        self.assertEqual(failures, ['no function was given to scopes()'])
 
 
 # What a client may send as Authorization; none of it is let in, or breaks
@@ -617,6 +625,11 @@ HOSTILE = (
     ('space around the password', 'Basic ' + encode('ada:secret ')),
     ('long', 'Basic ' + encode('a:' + 'x' * 1400)),
 )
+# Those of them that are well formed, and just not right. (Boards take halves
+# of pairs for characters.)
+WELL_FORMED = ('wrong case', 'space around the name',
+               'space around the password', 'long',
+               'half of a pair' if IS_BOARD else '')
 
 
 class TestHostileInput(unittest.TestCase):
@@ -631,6 +644,17 @@ class TestHostileInput(unittest.TestCase):
                 res = get(app, '/optional', {'Authorization': value})
                 self.assertEqual((res.status_code, res.text),
                                  (200, 'for None'))
+
+    def test_only_what_is_well_formed_is_looked_at(self):
+        auth = BasicAuth()
+        seen = []
+        auth.authenticate(lambda request, *pair: seen.append(pair))
+        app = protect(auth)
+        for name, value in HOSTILE:
+            with self.subTest(name):
+                seen.clear()
+                get(app, '/', {'Authorization': value})
+                self.assertEqual(len(seen), name in WELL_FORMED)
 
     def test_each_part_of_a_header_is_refused(self):
         app = basic_app()
