@@ -20,10 +20,9 @@ def is_local(url):
         path = urldecode(url.partition('?')[0].partition('#')[0], False)
     except ValueError:
         return False
-    return url[:1] == '/' and '\\' not in url and '\\' not in path and \
-        '//' not in path and \
-        not any(ord(char) <= 32 or ord(char) == 127 for char in url) and \
-        not any(ord(char) < 32 or ord(char) == 127 for char in path)
+    return url[:1] == '/' and '//' not in path and '\\' not in path and \
+        not any(ord(char) < 32 for char in path) and \
+        not any(ord(char) <= 32 or ord(char) == 127 for char in url)
 
 
 class Login:

@@ -561,6 +561,9 @@ HOSTILE = (
     ('at sign', '@evil.example'),
     ('nothing', ''),
     ('space', '/a b'),
+    ('space in the query', '/a?b c'),
+    ('line end in the query', '/a?b\r\nX: y'),
+    ('DEL in the query', '/a?b\x7f'),
     ('slash of another alphabet', '\uff0f\uff0fevil.example'),
 )
 LOCAL = (
@@ -571,6 +574,8 @@ LOCAL = (
     ('/x?next=//other.example/', '/x?next=//other.example/'),
     ('/x?y=%5C%0D%0A%2F%2F', '/x?y=%5C%0D%0A%2F%2F'),
     ('/a%20b', '/a%20b'),
+    ('/a!+~', '/a!+~'),
+    ('/x?y=\\z', '/x?y=%5Cz'),
     ('/x#part', '/x#part'),
     ('/@ada', '/@ada'),
     ('/é', '/%C3%A9'),
