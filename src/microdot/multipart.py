@@ -235,14 +235,13 @@ class MultipartParser:
                     return b''
                 continue
             if end < 0:
-                # what may be the beginning of a delimiter has to wait
-                end = data.find(b'\r', max(0, len(data) - len(delimiter) + 1))
-                while end >= 0 and not delimiter.startswith(data[end:]):
-                    end = data.find(b'\r', end + 1)
-                if not end or not data:
-                    break
-                if end < 0:
+                # What may be the beginning of a delimiter has to wait. It has
+                # one CR, so that is the last.
+                end = data.rfind(b'\r', max(0, len(data) - len(delimiter)))
+                if end < 0 or not delimiter.startswith(data[end:]):
                     end = len(data)
+                if not end:
+                    break
             self._data = data[end:]
             if self._in_part:
                 return data[:end]

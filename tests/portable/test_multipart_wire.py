@@ -80,7 +80,8 @@ VALID = [
     ('padding', PART.replace(b'--b', b'--b \t ') + b'x\r\n--b--  \r\n', 'b',
      [('a', None, b'x')]),
     ('text before and after',
-     b'Dear reader\r\n--c\r\n' + PART + b'x' + END + b'\r\n--b\r\nz', 'b', [('a', None, b'x')]),
+     b'Dear reader\r\n--c\r\n' + PART + b'x' + END + b'\r\n--b\r\nz', 'b',
+     [('a', None, b'x')]),
     ('boundary with all that is allowed',
      (PART + b'x' + END).replace(b'--b', b"--0aZ'()+_,-./:=? b"),
      "0aZ'()+_,-./:=? b", [('a', None, b'x')]),
@@ -253,7 +254,7 @@ class TestPartHeads(unittest.TestCase):
                 ('name="a\\\\\\"b"', 'a\\"b'), ('name="a\\b"', 'a\\b'),
                 ('name="\u20ac"', '\u20ac'), ('name="a%22b"', 'a%22b'),
                 ('  name = a', None), ('x=y ;name=a ; ', 'a'),
-                (';;name=a;', 'a'), ('name="a" ;x=";"', 'a'),
+                (';;name=a;', 'a'), (';name=a', 'a'), ('name="a" ;x=";"', 'a'),
                 ('name="a"\t', 'a'), ("name*=UTF-8''a", None)):
             with self.subTest(rest=rest):
                 if name is None:
