@@ -395,6 +395,17 @@ class TestRemember(unittest.TestCase):
             self.assertIn('Max-Age=604800', cookies_of(res)['_remember'])
         self.assertEqual(len(cookies_of(run(client.get('/')))), 0)
 
+    def test_nobody_is_remembered_unasked(self):
+        app = make_app()
+
+        @app.get('/in')
+        async def log_user_in(request):
+            return await app.login.login_user(request, app.users['ada'])
+
+        client = TestClient(app)
+        self.assertEqual(where(run(client.get('/in'))), (302, '/'))
+        self.assertEqual(list(client.cookies), ['session'])
+
     def test_who_logs_out_is_forgotten(self):
         client = logged_in(remember=True)
         run(client.post('/logout'))
@@ -503,6 +514,14 @@ class TestHostileCookies(unittest.TestCase):
                     self.assertEqual(res.status_code, 302)
                 res = run(TestClient(app, dict(cookies)).get('/open'))
                 self.assertEqual(res.json, {'user': None})
+
+    def test_nobody_is_loaded_without_an_id(self):
+        app, table = self.cookies()
+        app.users[None] = User(None)
+        for name, cookies in table:
+            with self.subTest(name):
+                run(TestClient(app, dict(cookies)).get('/'))
+                self.assertFalse(None in app.loaded)
 
     def test_what_is_no_use_is_deleted(self):
         app, table = self.cookies()
