@@ -158,7 +158,7 @@ class MultipartParser:
     done = False
     _error = None
     _in_head = False
-    _in_part = False
+    _in_part = False  # there has been a part
 
     def __init__(self, boundary, max_parts, max_header_size):
         self.max_parts = max_parts
@@ -231,7 +231,6 @@ class MultipartParser:
                 self._data = data[len(delimiter):]
                 self._in_head = True
                 if self._in_part:
-                    self._in_part = False
                     return b''
                 continue
             if end < 0:

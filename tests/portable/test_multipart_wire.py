@@ -204,6 +204,16 @@ class TestBodies(unittest.TestCase):
         self.assertIsNone(parser.next_event())
         parser.close()
 
+    def test_what_is_wrong_is_refused_at_once(self):
+        for body in (b'--bx\r', b'--b-x', b'--b\n\n', b'--b\r\n\r\n',
+                     b'--b \rx\r\n\r\n', b'--b\r\nX\r\n\r\n'):
+            parser = MultipartParser('b', 1, 100)
+            parser.feed(body)
+            with self.subTest(body=body):
+                with self.assertRaises(MultipartError) as raised:
+                    parser.next_event()
+                self.assertEqual(raised.exception.status_code, 400)
+
     def test_boundaries_that_are_refused(self):
         for boundary in ('', '=' * 71, 'a ', ' ', 'a"b', 'a\\b', 'a\r\nb',
                          'a;b', 'a*b', '\u20ac', 'a\0'):
