@@ -78,6 +78,7 @@ async def change(request, session):
 
 def load_key(path):
     """Return the key in a file, or make one that nobody else has."""
+    # (on a server, see to it that nobody else can read the file)
     try:
         with open(path, 'rb') as file:
             return file.read()
