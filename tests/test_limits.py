@@ -15,15 +15,22 @@ import pytest
 import check
 import interpreters
 from microdot import Microdot, Request, URLPattern
+from microdot.login import Login
 from microdot.multipart import FileUpload, FormDataIter
+from microdot.session import Session
+from microdot.sse import SSE
+from microdot.websocket import WebSocket
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 CLASSES = {cls.__name__: cls
            for cls in (Request, URLPattern, Microdot, FormDataIter,
-                       FileUpload)}
+                       FileUpload, WebSocket, SSE, Session, Login)}
 #: Class attributes that are numbers, and no limits.
 NO_LIMITS = {'Microdot.sweep_interval', 'Microdot.ticks', 'Microdot.streams',
-             'FormDataIter.buffer_size'}
+             'FormDataIter.buffer_size', 'Login.remember_days',
+             'Session.default_max_age'} | {
+                 'WebSocket.' + opcode for opcode in (
+                     'CONT', 'TEXT', 'BINARY', 'CLOSE', 'PING', 'PONG')}
 #: Seconds that no test may take.
 PATIENCE = 10
 
@@ -36,7 +43,7 @@ def read_table():
             rows.append([line[7:].strip('`')])
         elif line.startswith('     - '):
             rows[-1].append(line[7:])
-    return [row for row in rows if row[0] != 'Name']
+    return [row for row in rows if row[0].partition('.')[0] in CLASSES]
 
 
 LIMITS = {row[0]: row for row in read_table()}
@@ -71,13 +78,15 @@ def test_the_default_is_that_of_the_table(name):
     'board', [each for each in interpreters.find() if each.is_micropython],
     ids=lambda board: board.name)
 def test_the_defaults_of_boards_are_those_of_the_table(board):
-    code = 'from microdot import *\nfrom microdot.multipart import *\n'
+    code = ''.join('from %s import %s\n' % (cls.__module__, name)
+                   for name, cls in CLASSES.items())
     code += '\n'.join(
         'print("%s", %s)' % (name, name) for name in LIMITS)
     result = subprocess.run(
         board.command + ['-c', code], capture_output=True, text=True,
         timeout=PATIENCE,
-        env=dict(os.environ, MICROPYPATH='%s:.frozen' % (TOP / 'src')))
+        env=dict(os.environ, MICROPYPATH='%s:%s:.frozen' % (
+            TOP / 'src', TOP / 'libs' / 'micropython')))
     assert result.stdout.split('\n')[:-1] == [
         '%s %s' % (name, row[3]) for name, row in LIMITS.items()], (
             result.stderr)
