@@ -20,6 +20,7 @@ from microdot.microdot import (
     Response,
     URLPattern,
     abort,
+    encode_lines,
     invoke_handler,
     iscoroutine,
     parse_framing,
@@ -30,9 +31,18 @@ from microdot.microdot import (
     too_large,
 )
 
+try:
+    from microdot import websocket
+except ImportError:
+    websocket = None  # left out
+else:
+    from microdot.websocket import websocket_upgrade, with_websocket
+
 __all__ = [
     'AsyncBytesIO', 'Microdot', 'Request', 'Response', 'URLPattern', 'abort',
     'iscoroutine', 'redirect', 'send_file']
+if websocket:
+    __all__ += ['WebSocket', 'websocket_upgrade', 'with_websocket']
 
 # Bytes of a body sent at once without looking at the time.
 _QUICK = 64 * 1024
@@ -42,6 +52,7 @@ _QUICK = 64 * 1024
 
 _names = Cache(lambda name: parse_token(name.decode()))
 _lower = Cache(bytes.lower)
+_schemes = {'ws': 'http', 'wss': 'https'}
 _titles = Cache(lambda name: name.title() + ':')
 
 
@@ -79,6 +90,8 @@ class _Exchange(Connection):
     ended = False    # the server has given all of the body
     version = '1.1'
     streaming = False
+    prefix = 'http.response'
+    websocket = None  # the WebSocket that it has become
 
     def __init__(self, app, receive, send):
         # not the base class: the server does not hand its connections over
@@ -110,7 +123,7 @@ class _Exchange(Connection):
                 raise
             _uncancel()
             raise Disconnected
-        if message is None or message['type'] == 'http.disconnect':
+        if message is None or message['type'] != 'http.request':
             self.gone = True
             return False
         data = message.get('body') or b''
@@ -177,6 +190,12 @@ class _Exchange(Connection):
             raise Disconnected
         self.deadline = 0
 
+    def deny(self, scope):
+        """Answer a request for a WebSocket by a response, if the server can
+        send one; tell whether it can."""
+        self.prefix = 'websocket.http.response'
+        return self.prefix in (scope.get('extensions') or ())
+
     def finish(self):
         if self._watcher:
             self._watcher.cancel()
@@ -187,7 +206,7 @@ class _Exchange(Connection):
         """Send a response. The arguments are what ``prepare()`` returns."""
         status, pairs, close = split_head(res, head)
         start = {
-            'type': 'http.response.start', 'status': int(status[9:12]),
+            'type': self.prefix + '.start', 'status': int(status[9:12]),
             'headers': [(_lower[name], value) for name, value in pairs]}
         if close and self.version[0] == '1':
             start['headers'].append((b'connection', b'close'))
@@ -196,11 +215,12 @@ class _Exchange(Connection):
             if pieces:
                 await core._close(pieces)
             body, pieces = b'', None
+        more = self.prefix + '.body'
         if pieces is None:
             send = self._send if len(body) <= _QUICK else self.send
             try:
                 await send(start)
-                await send({'type': 'http.response.body', 'body': body})
+                await send({'type': more, 'body': body})
             except OSError:
                 raise Disconnected
             return
@@ -214,12 +234,104 @@ class _Exchange(Connection):
             async for piece in pieces:
                 piece = measure.take(piece)
                 if piece:
-                    await self.send({'type': 'http.response.body',
-                                     'body': piece, 'more_body': True})
+                    await self.send({'type': more, 'body': piece,
+                                     'more_body': True})
             measure.end()
-            await self.send({'type': 'http.response.body', 'body': b''})
+            await self.send({'type': more, 'body': b''})
         finally:
             await core._close(pieces)
+
+
+if websocket:
+    class WebSocket(websocket.WebSocket):
+        """A :class:`microdot.websocket.WebSocket` whose frames are the
+        server's."""
+        ping_interval = None  # is the server's
+        _done = False         # nothing more is to be received
+        _pulling = False      # the server has been asked for a message
+
+        def _check_request(self):
+            if self.request.asgi_scope['type'] != 'websocket':
+                super()._check_request()
+                # it asks for a WebSocket, and the server does not know how
+                abort(501)
+
+        def _negotiate(self, headers):
+            pass  # the server compresses or does not
+
+        def _enter(self):
+            pass  # the server counts its connections
+
+        def _exit(self):
+            pass
+
+        async def _accept(self, headers):
+            lines = []
+            for name, value in headers:
+                parse_token(name)
+                for item in value if isinstance(value, list) else (value,):
+                    lines.append('%s: %s' % (name.lower(), item))
+            head = encode_lines(lines)[:-4] if lines else b''
+            exchange, send = self.request.sock
+            await send({
+                'type': 'websocket.accept', 'subprotocol': self.protocol,
+                'headers': [tuple(line.split(b': ', 1))
+                            for line in head.split(b'\r\n') if line]})
+            exchange.websocket = self
+
+        async def _pull(self):
+            if self._done:
+                raise Disconnected
+            self._pulling = True
+            try:
+                message = await self.request.sock[0]()
+            finally:
+                self._pulling = False
+            if message is None or message['type'] != 'websocket.receive':
+                self._done = True
+                code = message and message.get('code') or 1005
+                if code == 1006:
+                    raise Disconnected
+                self._peer_close(code, message and message.get('reason') or '')
+                return
+            data = message.get('text')
+            if data is None:
+                data = message.get('bytes') or b''
+            elif 0 < self._limit() < len(data.encode()):
+                raise websocket.WebSocketError('message too big', 1009)
+            self._deliver(data)
+            await asyncio.sleep(0)
+
+        async def _push(self, opcode, payload):
+            if opcode == self.TEXT:
+                message = {'type': 'websocket.send', 'text': payload.decode()}
+            elif opcode == self.BINARY:
+                message = {'type': 'websocket.send', 'bytes': payload}
+            else:
+                return  # pings are the server's
+            await self.request.sock[1](message)
+
+        async def _push_close(self, code, reason=''):
+            # Not every server closes while it is asked for messages.
+            self._done = True
+            if self._pulling:
+                self._end_reader(1006)
+                while not self._ended:
+                    self._event.clear()
+                    await self._event.wait()
+            message = {'type': 'websocket.close', 'code': code,
+                       'reason': reason}
+            try:
+                await self.request.sock[1](message)
+            except OSError:
+                raise
+            except Exception:
+                if 1000 < code < 3000:
+                    # nor does every server know these codes (daphne)
+                    message['code'] = 3000 + code
+                    await self.request.sock[1](message)
+                else:
+                    raise
 
 
 # --- Application ------------------------------------------------------------
@@ -247,7 +359,11 @@ class Microdot(_Microdot):
         kind = scope['type']
         if kind == 'lifespan':
             return await self.handle_lifespan(scope, receive, send)
-        if kind != 'http':
+        if kind == 'websocket':
+            message = await receive()
+            if message is None or message['type'] != 'websocket.connect':
+                return
+        elif kind != 'http':
             raise ValueError('unknown type of scope: %s' % kind)
         if not self._started:
             await self._start_late()
@@ -263,7 +379,10 @@ class Microdot(_Microdot):
                 error = HTTPException(400, 'Bad request')
             self.counters['requests'] += 1
             res = await self.dispatch_request(req, error)
-            if res is Response.already_handled:
+            if res is Response.already_handled or exchange.websocket:
+                return
+            if kind == 'websocket' and not exchange.deny(scope):
+                await send({'type': 'websocket.close', 'code': 1008})
                 return
             try:
                 await exchange.respond(res, *await self.prepare(
@@ -279,6 +398,9 @@ class Microdot(_Microdot):
                 raise
             _uncancel()
         finally:
+            if exchange.websocket and not exchange.websocket.closed:
+                # its handler has failed
+                await exchange.websocket.end(1011)
             exchange.finish()
             self.answered(req, res)
 
@@ -291,7 +413,7 @@ class Microdot(_Microdot):
         length = 0
         if 'content-length' in fields or 'transfer-encoding' in fields:
             length = parse_framing(version, fields)[0]
-        elif version[0] != '1':
+        elif version[0] != '1' and scope['type'] == 'http':
             # a body need not be announced
             length = -1
         if length:
@@ -311,6 +433,14 @@ class Microdot(_Microdot):
             sock=(exchange, exchange._send),
             scheme=scope.get('scheme'))
         req.asgi_scope = scope
+        if 'upgrade' in fields or scope['type'] == 'websocket':
+            if websocket:
+                req.websocket_class = WebSocket
+            req.scheme = _schemes.get(req.scheme, req.scheme)
+            if scope.get('subprotocols'):
+                # not every server leaves the header there
+                fields.setdefault('sec-websocket-protocol',
+                                  ', '.join(scope['subprotocols']))
         state = scope.get('state')
         if state:
             for name in state:

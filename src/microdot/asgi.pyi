@@ -12,10 +12,14 @@ from .microdot import abort as abort
 from .microdot import iscoroutine as iscoroutine
 from .microdot import redirect as redirect
 from .microdot import send_file as send_file
+from .websocket import WebSocket as _WebSocket
+from .websocket import websocket_upgrade as websocket_upgrade
+from .websocket import with_websocket as with_websocket
 
 __all__ = [
     'AsyncBytesIO', 'Microdot', 'Request', 'Response', 'URLPattern', 'abort',
-    'iscoroutine', 'redirect', 'send_file']
+    'WebSocket', 'iscoroutine', 'redirect', 'send_file', 'websocket_upgrade',
+    'with_websocket']
 
 _Scope: TypeAlias = MutableMapping[str, Any]
 _Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -24,6 +28,8 @@ _Hook: TypeAlias = Callable[[_Scope], Any]
 
 def parse_fields(
     headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]: ...
+
+class WebSocket(_WebSocket): ...
 
 class Microdot(_Microdot):
     lifespan_startup: _Hook | None

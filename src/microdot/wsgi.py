@@ -9,6 +9,8 @@ takes the pieces of bodies that are no asynchronous iterators.
 import asyncio
 import atexit
 import os
+import socket
+import ssl
 import threading
 from queue import Empty, SimpleQueue
 
@@ -35,9 +37,18 @@ from microdot.microdot import (
     too_large,
 )
 
+try:
+    from microdot import websocket
+except ImportError:
+    websocket = None  # left out
+else:
+    from microdot.websocket import WebSocket, websocket_upgrade, with_websocket
+
 __all__ = [
     'AsyncBytesIO', 'Microdot', 'Request', 'Response', 'URLPattern', 'abort',
     'iscoroutine', 'redirect', 'send_file']
+if websocket:
+    __all__ += ['WebSocket', 'websocket_upgrade', 'with_websocket']
 
 # Bytes of a file read at once.
 _PIECE = 64 * 1024
@@ -114,10 +125,38 @@ class _Body(Stream):
 
 
 class _Socket(Connection):
-    # The connection itself, where the server lets the application have it.
-    async def open(self, sock):
+    # The connection itself, for a WebSocket, where the server lets the
+    # application have it.
+    def __init__(self, app, addr, sock):
+        super().__init__(app, addr)
+        self.shared = sock
+
+    async def open(self):
+        """Begin to use it beside the server."""
         self.task = asyncio.current_task()
-        self.reader, self.writer = await asyncio.open_connection(sock=sock)
+        self.reader, self.writer = await asyncio.open_connection(
+            sock=self.shared.dup())
+
+    async def aclose(self):
+        if self._watcher:
+            self._watcher.cancel()
+        await super().aclose()
+        if self.taken:
+            # nothing that the server may say now belongs there
+            try:
+                self.shared.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the client has closed it
+        else:
+            # both are one to the system, which was told not to wait
+            self.shared.settimeout(self.shared.gettimeout())
+
+
+if websocket:
+    class _NoWebSocket(websocket.WebSocket):
+        # For servers that keep the connection to themselves.
+        def _check_request(self):
+            abort(501)
 
 
 # What a task tells the thread that waits for it.
@@ -129,6 +168,7 @@ class _Call:
     # event loop take turns: the thread waits for what the task gives, and
     # does meanwhile what that asks for.
     task = None
+    socket = None    # of the connection, for a WebSocket
     ended = False    # the task has
     closed = False   # the server does not want any more
     _turn = None     # future that the task waits for, having given something
@@ -341,7 +381,9 @@ class Microdot(_Microdot):
         self._thread = threading.Thread(
             target=self._loop.run_forever, name='microdot', daemon=True)
         self._thread.start()
-        # before the thread pool of what is to be stopped ends
+        # What is registered last is called first. The thread pool, which this
+        # import registers, must not end before what may still use it.
+        import concurrent.futures.thread  # noqa: F401
         getattr(threading, '_register_atexit', atexit.register)(self.close)
         self._pid = os.getpid()
 
@@ -400,14 +442,17 @@ class Microdot(_Microdot):
         except ValueError:
             error = HTTPException(400, 'Bad request')
         call.start(self._serve(call, req, error))
+        status = '500 Internal Server Error'
         try:
             answer = call.wait()
         except Disconnected:
-            # there is nobody to read this
             answer = None
+            status = '400 Bad Request'
         if not answer:
-            start_response('400 Bad Request', [('Content-Length', '0'),
-                                               ('Content-Type', 'text/plain')])
+            # The client has left, or a WebSocket is over. Either way there
+            # is nobody to read this.
+            start_response(status, [('Content-Length', '0'),
+                                    ('Content-Type', 'text/plain')])
             return []
         start_response(answer.status, answer.headers)
         return answer
@@ -417,9 +462,22 @@ class Microdot(_Microdot):
         if not self._started:
             await self._start_late()
         self.counters['requests'] += 1
-        res = await self.dispatch_request(req, error)
-        if res is Response.already_handled:
+        conn = None
+        try:
+            if call.socket:
+                conn = _Socket(self, req.client_addr, call.socket)
+                req.sock = (conn, conn)
+                await conn.open()
+            res = await self.dispatch_request(req, error)
+            if res is Response.already_handled or conn and conn.taken:
+                return
+        except asyncio.CancelledError:
+            if not (conn and conn.gone):
+                raise
             return
+        finally:
+            if conn:
+                await conn.aclose()
         prepared = await self.prepare(req, res, '1.1', True)
         pieces = prepared[1]
         if pieces and prepared[5] is None:
@@ -471,4 +529,11 @@ class Microdot(_Microdot):
             (fields, map(_titles.__getitem__, fields)), stream=stream,
             sock=(None, None), scheme=environ.get('wsgi.url_scheme'))
         req.environ = environ
+        if websocket and 'upgrade' in fields:
+            sock = environ.get('gunicorn.socket')
+            if stream or not isinstance(sock, socket.socket) or \
+                    isinstance(sock, ssl.SSLSocket):
+                req.websocket_class = _NoWebSocket
+            else:
+                call.socket = sock
         return req

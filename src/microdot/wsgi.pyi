@@ -11,10 +11,14 @@ from .microdot import abort as abort
 from .microdot import iscoroutine as iscoroutine
 from .microdot import redirect as redirect
 from .microdot import send_file as send_file
+from .websocket import WebSocket as WebSocket
+from .websocket import websocket_upgrade as websocket_upgrade
+from .websocket import with_websocket as with_websocket
 
 __all__ = [
     'AsyncBytesIO', 'Microdot', 'Request', 'Response', 'URLPattern', 'abort',
-    'iscoroutine', 'redirect', 'send_file']
+    'WebSocket', 'iscoroutine', 'redirect', 'send_file', 'websocket_upgrade',
+    'with_websocket']
 
 def parse_fields(environ: Mapping[str, Any]) -> dict[str, str]: ...
 
