@@ -21,6 +21,8 @@ VECTORS = (
      b'ae4d0c95af6b46d32d0adff928f06dd02a303f8ef3c251dfd6e2d85a95474c43'),
     ('password', 'salt', 4096,
      b'c5e478d59288c841aa530db6845c4c8d962893a001ce4e11a4963873aa98134a'),
+    ('p' * 64, 's' * 80, 3,
+     b'88ed695f4b482cbc2785a9f7f1dfa8c08deac7cc1858e87a5f7097b782c837e7'),
     ('p' * 65, 's' * 80, 3,
      b'2543bbddce87f8764d410891f72c2ec509fe4f4503aed310adc9083ec4393d6f'),
     ('', '', 5,
