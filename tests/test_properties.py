@@ -379,3 +379,117 @@ def test_cutting_requests_changes_nothing(data, places):
 def test_requests_survive_one_byte_at_a_time(data):
     pieces = [data[i:i + 1] for i in range(len(data))]
     assert asyncio.run(serve(pieces)) == asyncio.run(serve([data]))
+
+
+# What requests mean, from which their bytes are made: a method, a target, a
+# version, headers in order, a body, and the sizes of chunks (none: a length).
+MODELS = st.tuples(
+    st.sampled_from(['GET', 'POST']),
+    st.sampled_from(['/', '/a', '/a/b?c=d&e', '/%E2%82%AC', '/a%2Fb?%zz',
+                     '//']),
+    st.lists(st.tuples(TOKEN.map('X-'.__add__), VALUE.map(str.strip)),
+             max_size=4, unique_by=lambda pair: pair[0].lower()),
+    st.binary(max_size=60),
+    st.lists(st.integers(1, 20), max_size=3))
+
+
+def encode(model):
+    """Return the bytes of a request."""
+    method, target, headers, body, chunks = model
+    lines = ['%s %s HTTP/1.1' % (method, target), 'Host: a']
+    lines += ['%s: %s' % pair for pair in headers]
+    if chunks:
+        lines.append('Transfer-Encoding: chunked')
+    elif body:
+        lines.append('Content-Length: %d' % len(body))
+    wire = '\r\n'.join(lines).encode() + b'\r\n\r\n'
+    if not chunks:
+        return wire + body
+    while body:
+        size = chunks[0]
+        chunks = chunks[1:] + chunks[:1]
+        wire += b'%x;x="y"\r\n' % len(body[:size]) + body[:size] + b'\r\n'
+        body = body[size:]
+    return wire + b'0\r\nX-Late: no header\r\n\r\n'
+
+
+def meant(model):
+    """Return what a handler has to see of a request."""
+    method, target, headers, body, chunks = model
+    headers = [('Host', 'a')] + headers
+    if chunks:
+        headers.append(('Transfer-Encoding', 'chunked'))
+    elif body:
+        headers.append(('Content-Length', str(len(body))))
+    return method, target, sorted(headers), body
+
+
+@settings(max_examples=80)
+@given(st.lists(MODELS, min_size=1, max_size=4),
+       st.lists(st.integers(0, 10 ** 6), max_size=20))
+def test_requests_in_any_pieces_are_what_was_meant(models, places):
+    app = Microdot()
+    seen = []
+
+    async def view(request, path=''):
+        seen.append((request.method, request.url,
+                     sorted(request.headers.items()), request.body))
+        return 'seen'
+
+    for pattern in ('/', '/<path:path>'):
+        app.route(pattern, methods=['GET', 'POST'])(view)
+    wire = b''.join(encode(model) for model in models)
+
+    async def converse():
+        conn = Peer(app, cut(wire, places))
+        while await conn.fill() and await app.serve_requests(conn):
+            pass
+        return conn.sent
+
+    sent = asyncio.run(converse())
+    assert seen == [meant(model) for model in models]
+    assert sent.count(b'HTTP/1.1 200 OK\r\n') == len(models)
+    assert sent.count(b'\r\n\r\nseen') == len(models)
+
+
+async def talk(data, places):
+    """Send pieces of bytes to a running server and then no more. Return what
+    it answers until it closes, and the exceptions that nobody expected."""
+    app = make_app()
+    failures = []
+    app.log_exception = lambda req, exc: failures.append(exc)
+    asyncio.get_running_loop().set_exception_handler(
+        lambda loop, context: failures.append(context))
+    server = await app.start_server('127.0.0.1', 0, start_serving=False)
+    await server.start_serving()
+    reader, writer = await asyncio.open_connection(
+        *server.sockets[0].getsockname()[:2])
+    try:
+        for piece in cut(data, places):
+            writer.write(piece)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        writer.write_eof()
+        answer = await reader.read()
+    except ConnectionError:
+        answer = b''
+    finally:
+        writer.transport.abort()
+        server.close()
+        await server.wait_closed()
+    assert app.counters['open'] == 0
+    return answer, failures
+
+
+@settings(max_examples=60)
+@given(HEAD_START, ANY_BYTES, st.lists(st.integers(0, 10 ** 6), max_size=4))
+@example(b'', b'GET / HTTP/1.1\r\nHost: a\r\n\r\n', [])
+@example(b'', b'\x16\x03\x01', [])
+@example(b'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n',
+         b'5\r\nhel', [])
+def test_any_bytes_to_a_server_are_answered_or_closed(start, data, places):
+    answer, failures = asyncio.run(asyncio.wait_for(
+        talk(start + data, places), 10))
+    assert not failures
+    assert not answer or answer.startswith(b'HTTP/1.')
+    assert b'HTTP/1.1 500' not in answer
