@@ -299,3 +299,27 @@ def test_importing_them_starts_nothing(script, tmp_path):
         check=True, cwd=tmp_path, timeout=60, env=dict(
             os.environ, PYTHONPATH='%s:%s' % (TOP / 'src', script.parent)))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('page, modules', [
+    ('sessions', ['session']), ('auth', ['auth', 'password']),
+    ('login', ['login', 'password'])])
+def test_the_files_that_a_page_names_are_enough(page, modules, tmp_path):
+    text = (TOP / 'docs' / (page + '.rst')).read_text()
+    row = text.partition('* - Copy to a board\n')[2].partition('\n   * ')[0]
+    package = tmp_path / 'microdot'
+    package.mkdir()
+    for name in ('__init__', 'microdot', *re.findall(
+            r'\b(\w+)\.py', row)):
+        source = TOP / 'src' / 'microdot' / (name + '.py')
+        target = package
+        if not source.exists():
+            source = TOP / 'libs' / 'micropython' / (name + '.py')
+            target = tmp_path
+        (target / source.name).write_text(source.read_text())
+    for board in servers.boards()[:1]:
+        subprocess.run(
+            [*board.command, '-c', 'import ' + ', '.join(
+                'microdot.' + module for module in modules)],
+            check=True, cwd=tmp_path, timeout=60,
+            env=dict(os.environ, MICROPYPATH='%s:.frozen' % tmp_path))
