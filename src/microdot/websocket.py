@@ -391,7 +391,7 @@ class WebSocket:
                 # the server cancels the reader before it closes the socket,
                 # and calls the other when it shuts down
                 conn._watcher = self._reader
-                conn.leave = self._leave
+                conn.leave = self._end_reader
             if self.ping_interval:
                 self._pinger = asyncio.create_task(self._ping())
         except BaseException:
@@ -573,10 +573,7 @@ class WebSocket:
             self.close_reason = reason
         if self._reader:
             self._event.set()
-            self._make_room()
-
-    def _make_room(self):
-        if self._room and self._queued < self.max_queue:
+        if self._room:
             self._room.set()
 
     async def _read(self):
@@ -586,10 +583,10 @@ class WebSocket:
             try:
                 while not self._left:
                     await self._pull()
-                    if self._queued >= self.max_queue and not self.closed:
+                    while self._queued >= self.max_queue and not self.closed:
                         self._room = asyncio.Event()
                         await self._room.wait()
-                        self._room = None
+                    self._room = None
             except WebSocketError as exc:
                 await self._fail(exc.code, exc.args[0])
             except MemoryError:
@@ -654,16 +651,12 @@ class WebSocket:
         except (Disconnected, WebSocketError):
             pass
 
-    def _end_reader(self, code):
-        # Makes the reader end, from another task.
+    def _end_reader(self, code=1001):
+        # Makes the reader end, from another task. Called without a code when
+        # the server shuts down.
         if not self._ended and not self._why:
             self._why = code
             self._reader.cancel()
-
-    def _leave(self):
-        # The server shuts down.
-        if not self.closed:
-            self._end_reader(1001)
 
     async def _ping(self):
         await asyncio.sleep(self.ping_interval)
@@ -692,11 +685,8 @@ class WebSocket:
     def _error(self):
         if self._task is asyncio.current_task():
             self._told = True
-        if not self._reader:
-            return WebSocketError('not open')
-        return WebSocketError(
-            ('closed: %s %s' % (self.close_code, self.close_reason)).rstrip(),
-            self.close_code, self.close_reason)
+        code = self.close_code or 1006
+        return WebSocketError('closed: %d' % code, code, self.close_reason)
 
     async def receive(self):
         """Return the next message: ``str`` or ``bytes``.
@@ -713,7 +703,8 @@ class WebSocket:
             await self._event.wait()
         message = self._messages.pop(0)
         self._queued -= len(message) + 64
-        self._make_room()
+        if self._room:
+            self._room.set()
         return message
 
     async def receive_json(self):
