@@ -288,6 +288,25 @@ def test_an_idle_connection_costs_no_task():
     run(main())
 
 
+def test_request_that_comes_when_its_connection_is_stopped_is_answered():
+    # before Python 3.12 its task has not begun then, and would never end
+    async def main():
+        app = make_app()
+        async with Server(app) as server:
+            for count in range(2):
+                client = await server.connect()
+                conn, = await until(lambda: [
+                    conn for conn in app.connections if conn.transport])
+                conn.data_received(GET)
+                conn.expired = count > 0
+                conn.stop()
+                assert (await client.answer()).body == b'hello'
+                await client.close()
+                await server.idle()
+
+    run(main())
+
+
 def test_connections_are_freed_without_the_collector():
     import weakref
 

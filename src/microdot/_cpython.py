@@ -101,6 +101,13 @@ else:
         return loop.create_task(coro)
 
 
+def is_cancelled():
+    """Tell whether somebody has cancelled the task that runs, rather than
+    what it has awaited. Before Python 3.11 nobody knows."""
+    task = asyncio.current_task()
+    return not hasattr(task, 'cancelling') or task.cancelling()
+
+
 class ProtocolConnection(asyncio.Protocol):
     """The methods of the core's ``Connection`` that move bytes, over an
     ``asyncio.Protocol``. An idle connection has no task: each batch of
@@ -114,7 +121,9 @@ class ProtocolConnection(asyncio.Protocol):
     _full = False      # the transport has enough to write
     _paused = False    # the transport does not read
     _closing = False
+    _begun = False     # the task has
     _burst = 0         # writes since the peer was last heard
+    _answered = 0      # the number of the request that was last written to
 
     def start(self):
         self._loop = asyncio.get_running_loop()
@@ -208,18 +217,27 @@ class ProtocolConnection(asyncio.Protocol):
     async def serve(self, error=None):
         keep = False
         app = self.app
+        self._begun = True
         try:
             keep = await app.serve_requests(self, error)
         except (app.HTTPException, app.Disconnected):
             pass
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as exc:
             # ours: a client that left, or a shutdown
             if not (self.gone or app.closing):
-                raise
+                if self._answered == self.count or not self.request or \
+                        is_cancelled():
+                    raise
+                await self._fail(exc)
         except Exception as exc:
             app.log_exception(None, exc)
+        except BaseException as exc:
+            # a TaskGroup makes a group of what says that the client has left
+            if not hasattr(exc, 'split') or exc.split(app.Disconnected)[1]:
+                raise
         finally:
             self.task = None
+            self._begun = False
             self.request = None
             if not keep or self._ended:
                 self._close()
@@ -228,6 +246,19 @@ class ProtocolConnection(asyncio.Protocol):
                 self.transport.resume_reading()
             if self._lost:
                 super().discard()
+
+    async def _fail(self, exc):
+        # Answer a handler that has been cancelled, or has awaited what was.
+        app = self.app
+        req = self.request
+        res = app.Response('Internal server error', 500)
+        app.log_exception(req, exc)
+        try:
+            await app._respond(self, req, res, req.http_version, False)
+        except app.Disconnected:
+            pass
+        finally:
+            app.answered(req, res)
 
     async def fill(self):
         if self._ended:
@@ -250,6 +281,7 @@ class ProtocolConnection(asyncio.Protocol):
             return
         if self._lost or self.transport.is_closing():
             raise self.app.Disconnected
+        self._answered = self.count
         self.transport.write(data)
         self._burst += 1
         if self._burst > 64:
@@ -304,7 +336,12 @@ class ProtocolConnection(asyncio.Protocol):
                 self._reading.set_exception(
                     self.app.HTTPException(408, 'Request timeout'))
         elif self.task:
-            self.task.cancel()
+            if self._begun:
+                self.task.cancel()
+            else:
+                # it would never run, nor end; what has come is served, or
+                # looked at again
+                self.deadline = 1
         elif self.expired and self.partial:
             self.task = self._loop.create_task(self.serve(
                 self.app.HTTPException(408, 'Request timeout')))
@@ -642,6 +679,7 @@ def install(core):
     app.start_server = starting(app.start_server)
     # for the Protocol, which must not import the core
     app.HTTPException = core['HTTPException']
+    app.Response = core['Response']
     app.Disconnected = core['Disconnected']
     core['connection_class'] = type(
         'Connection', (ProtocolConnection, core['Connection']), {})

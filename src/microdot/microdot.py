@@ -2268,12 +2268,17 @@ class Microdot:
         while self.connections:
             await self._changed()
 
-    def _make_room(self):
-        # Close the connection that has idled longest, if any idles.
+    def _make_room(self, late=False):
+        # Close the connection that has idled longest since its last request,
+        # if any does. The first request of a new one may be on its way; if
+        # it is late, all that idle are closed.
         idle = [one for one in self.connections
-                if one.reader and not one.request and not one.partial]
+                if one.reader and not one.request and not one.partial
+                and (one.count or late)]
         if idle:
-            min(idle, key=lambda one: one.deadline).stop()
+            for one in idle if late else (
+                    min(idle, key=lambda one: one.deadline),):
+                one.stop()
 
     async def _accept(self, listener):
         # Never ends by itself: whatever fails, for want of memory, sockets or
@@ -2287,9 +2292,14 @@ class Microdot:
                     # comes before this waits for a timer
                     sock, addr = await accept(listener)
                     while len(self.connections) >= self.max_connections:
+                        self._event.clear()
                         self._make_room()
                         if len(self.connections) >= self.max_connections:
-                            await self._changed()
+                            try:
+                                await asyncio.wait_for(
+                                    self._event.wait(), 0.2)
+                            except asyncio.TimeoutError:
+                                self._make_room(True)
                     conn = connection_class(self, peer_address(addr), sock)
                     sock = None
                     conn.start()
@@ -2303,8 +2313,8 @@ class Microdot:
                     sock = None
                     try:
                         await asyncio.sleep(0.1)
-                        self._make_room()
-                        await asyncio.sleep(0)  # until that is closed
+                        self._make_room(True)
+                        await asyncio.sleep(0)  # until they are closed
                     except MemoryError:
                         await asyncio.sleep(1)  # boards: needs none
         finally:
