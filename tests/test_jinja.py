@@ -1,6 +1,8 @@
 """Templates in Jinja's syntax, by themselves and as responses."""
 
 import asyncio
+import gc
+import itertools
 
 import jinja2
 import pytest
@@ -62,6 +64,38 @@ def test_all_four_ways(folder):
     assert asyncio.run(template.render_async(name='foo')) == 'Hello, foo!'
     assert asyncio.run(
         collect(template.generate_async(name='foo'))) == 'Hello, foo!'
+
+
+def test_small_pieces_are_joined(template, folder):
+    (folder / 'many.txt').write_text(
+        '{% for i in range(1000) %}{{ i }},{% endfor %}')
+    pieces = list(template('many.txt').generate())
+    assert ''.join(pieces) == ''.join('%d,' % i for i in range(1000))
+    assert 10 < len(pieces) < 50
+
+
+def test_closing_the_pieces_ends_the_template(template, folder):
+    (folder / 'endless.txt').write_text(
+        '{% for item in items %}{{ item }}{% endfor %}')
+    items = itertools.count()
+    pieces = template('endless.txt').generate(items=items)
+    assert next(pieces).startswith('0123')
+    pieces.close()
+    assert list(pieces) == []
+    assert next(items) < 100
+
+
+@pytest.mark.filterwarnings(
+    'ignore:coroutine', 'ignore::pytest.PytestUnraisableExceptionWarning')
+def test_with_await_enabled_a_coroutine_cannot_render_at_once(folder):
+    Template.initialize(str(folder), enable_async=True)
+
+    async def handler():
+        return Template('hello.txt').render(name='foo')
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(handler())
+    gc.collect()  # Jinja's own coroutine, which is not awaited
 
 
 def test_templates_may_await(folder):

@@ -1,6 +1,9 @@
 """Templates in Jinja's syntax, for CPython. Needs the package ``Jinja2``."""
 from jinja2 import Environment, FileSystemLoader
 
+# How many of Jinja's pieces, a text or a value each, are passed on at once.
+_PIECES = 64
+
 
 def _autoescape(name):
     # Whether a template is escaped: not if it is known to be no HTML. What
@@ -60,7 +63,12 @@ class Template:
         :param args: dicts, or pairs that ``dict()`` takes.
         :param kwargs: what the template knows by these names.
         """
-        return self.template.generate(*args, **kwargs)
+        pieces = self.template.generate(*args, **kwargs)
+        try:
+            while joined := list(islice(pieces, _PIECES)):
+                yield ''.join(joined)
+        finally:
+            pieces.close()
 
     def render(self, *args, **kwargs):
         """Render the template as a ``str``."""
