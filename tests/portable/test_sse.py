@@ -193,6 +193,32 @@ class TestInMemory(unittest.TestCase):
         run(TestClient(app).get('/'))
         self.assertEqual(calls, ['GET'])
 
+    def test_client_that_leaves_after_some_events(self):
+        app = Microdot()
+        ended = []
+
+        @app.get('/')
+        @with_sse
+        async def view(request, sse):
+            number = 0
+            try:
+                while await sse.send(number):
+                    number += 1
+                    await sse.send('comment', comment=True)
+            finally:
+                ended.append(number)
+
+        for most in (1, 3, 20):
+            res = run(TestClient(app).get('/', max_events=most))
+            self.assertTrue(most <= len(res.events) <= most + SSE.max_queue)
+            self.assertEqual([int(event['data']) for event in res.events],
+                             list(range(len(res.events))))
+            self.assertEqual(len(ended), 1)
+            self.assertTrue(ended.pop() >= most)
+        # fewer than that
+        res = run(TestClient(app).get('/missing', max_events=1))
+        self.assertEqual(res.status_code, 404)
+
     def test_send_waits_while_the_queue_is_full(self):
         async def test():
             sse = SSE()
