@@ -1,4 +1,6 @@
 """Templates in Jinja's syntax, for CPython. Needs the package ``Jinja2``."""
+from itertools import islice
+
 from jinja2 import Environment, FileSystemLoader
 
 # How many of Jinja's pieces, a text or a value each, are passed on at once.
