@@ -274,8 +274,8 @@ class FileUpload:
 
     Attributes: ``filename`` (as the client names it, without folders; empty
     if none was chosen), ``content_type`` (as the client says, or ``None``),
-    ``headers`` (of the part, a dict by lower-case name) and ``size`` (bytes,
-    once :meth:`copy` knows).
+    ``headers`` (of the part, a dict by lower-case name); ``size`` (bytes) and
+    ``file`` (the content as a binary file), ``None`` before :meth:`copy`.
 
     :param read: coroutine function of the number of bytes, for the content.
     """
@@ -287,7 +287,7 @@ class FileUpload:
 
     size = None
     _swept = False
-    _file = _path = None
+    file = _path = None
     _in_memory = False
 
     def __init__(self, filename, content_type, read, headers=None):
@@ -328,8 +328,8 @@ class FileUpload:
         :raises ValueError: the form has gone on to its next part, or this was
                             closed.
         """
-        if self._file:
-            return await self._call(self._file.read, n)
+        if self.file:
+            return await self._call(self.file.read, n)
         if not self._read:
             raise ValueError('the upload has been passed by or closed')
         return await self._read(n)
@@ -368,7 +368,7 @@ class FileUpload:
         :param max_memory_size: in place of the attribute.
         :return: the upload itself.
         """
-        if self._file:
+        if self.file:
             return self
         read = self._read
         if not read:
@@ -377,7 +377,7 @@ class FileUpload:
             max_memory_size = self.max_memory_size
         size = 0
         self._in_memory = True
-        self._file = io.BytesIO()
+        self.file = io.BytesIO()
         try:
             while True:
                 data = await read(FormDataIter.buffer_size)
@@ -385,13 +385,13 @@ class FileUpload:
                     break
                 size += len(data)
                 if size > max_memory_size and self._in_memory:
-                    begin = self._file.getvalue()
-                    self._file, self._path = await invoke_handler(
+                    begin = self.file.getvalue()
+                    self.file, self._path = await invoke_handler(
                         _open_temporary, self.temp_dir)
                     self._in_memory = False
-                    await self._call(self._file.write, begin)
-                await self._call(self._file.write, data)
-            await self._call(self._file.seek, 0)
+                    await self._call(self.file.write, begin)
+                await self._call(self.file.write, data)
+            await self._call(self.file.seek, 0)
         except BaseException:
             await self.close()
             raise
@@ -401,9 +401,9 @@ class FileUpload:
     async def close(self):
         """Release the content, and remove the temporary file. May be called
         again."""
-        file = self._file
+        file = self.file
         path = self._path
-        self._file = self._path = self._read = None
+        self.file = self._path = self._read = None
         try:
             if file:
                 await self._call(file.close)

@@ -33,6 +33,7 @@ class FileUpload:
     content_type: str | None
     headers: dict[str, str]
     size: int | None
+    file: IO[bytes] | None
     def __init__(
         self, filename: str, content_type: str | None,
         read: Callable[[int], Awaitable[bytes]],

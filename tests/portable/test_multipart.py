@@ -409,8 +409,10 @@ class TestFileUpload(LimitsTestCase):
 
     def test_attributes(self):
         upload = self.upload()
-        self.assertEqual((upload.filename, upload.content_type, upload.size),
-                         ('f.txt', 'text/plain', None))
+        self.assertEqual((upload.filename, upload.content_type),
+                         ('f.txt', 'text/plain'))
+        self.assertIsNone(upload.size)
+        self.assertIsNone(upload.file)
 
     def test_part_headers(self):
         async def headers(request):
@@ -577,6 +579,14 @@ class TestWithFormData(LimitsTestCase):
         for handler in (plain, sync):
             res = post(handler, body(part('foo', 'bar'), part('baz', 'baz')))
             self.assertEqual(res.status_code, 204)
+
+    def test_plain_functions_have_the_content_as_a_file(self):
+        @with_form_data
+        def sync(request):
+            return request.files['f'].file.read()
+
+        self.assertEqual(post(sync, body(part('f', 'hello', 'f'))).text,
+                         'hello')
 
     def test_repeated_names(self):
         """S18: all but the last were lost."""
