@@ -102,6 +102,26 @@ def test_uploads(interpreter, tmp_path):
 
 
 @every
+def test_connection_can_be_used_again(interpreter, tmp_path):
+    with servers.serve(interpreter, tmp_path, script=SCRIPT) as child:
+        client = http.client.HTTPConnection('127.0.0.1', child.port,
+                                            timeout=20)
+        socks = set()
+        for path in ('/stream', '/form') * 3:
+            for content in (b'x', b'x' * 20000):
+                # what follows the last boundary is not read by the handler
+                client.request(
+                    'POST', path, file_part(content) + b'--b--\r\nmore',
+                    {'Content-Type': 'multipart/form-data; boundary=b'})
+                socks.add(client.sock)
+                answer = client.getresponse().read()
+                assert json.loads(answer) == [['f', expected(content)]]
+        assert len(socks) == 1
+        client.close()
+        assert child.output == ''
+
+
+@every
 def test_byte_by_byte(interpreter, tmp_path):
     body = field('a', 'x') + file_part(b'0123456789') + b'--b--\r\n'
     with servers.serve(interpreter, tmp_path, script=SCRIPT) as child:
