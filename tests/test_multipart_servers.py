@@ -264,6 +264,23 @@ def test_disks_do_not_keep_the_loop_waiting(tmp_path, monkeypatch):
                if name != 'open')
 
 
+def test_plain_functions_run_in_threads():
+    """S37: they ran in the event loop."""
+    app = Microdot()
+    idents = set()
+
+    @app.post('/')
+    @with_form_data
+    def plain(request):
+        idents.add(threading.get_ident())
+        return request.form['a']
+
+    response = asyncio.run(TestClient(app).request(
+        'POST', '/', form={'a': 'x'}, files={}))
+    assert response.text == 'x'
+    assert len(idents) == 1 and threading.get_ident() not in idents
+
+
 def test_temporary_files_have_no_name(tmp_path, monkeypatch):
     monkeypatch.setattr(FileUpload, 'temp_dir', str(tmp_path))
     found = []
