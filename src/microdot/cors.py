@@ -46,6 +46,8 @@ class CORS:
         self.max_age = max_age
         self.allowed_origin_regex = allowed_origin_regex
         self.allow_private_network = allow_private_network
+        if allowed_origin_regex:
+            re.compile(allowed_origin_regex)  # to know now if it is wrong
         if app is not None:
             self.initialize(app, handle_cors)
 

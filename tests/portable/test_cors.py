@@ -137,6 +137,11 @@ class TestOrigins(unittest.TestCase):
                              (100 * most, False)):
             self.assertIs(cors.is_listed('x' * size), listed)
 
+    def test_malformed_expression_is_an_error_at_once(self):
+        # (on CPython it is no ValueError)
+        with self.assertRaises(Exception):
+            CORS(allowed_origin_regex='(')
+
     def test_expression_does_not_end_before_a_line_end(self):
         self.assertFalse(CORS(allowed_origin_regex='x').is_listed('x\n'))
 
