@@ -153,11 +153,12 @@ class TestSessions(unittest.TestCase):
         self.assertEqual(run(client.get('/')).json, {})
 
     def test_an_empty_session_is_deleted(self):
-        client = TestClient(make_app())
-        run(client.post('/', json={'a': 1}))
-        self.assertEqual(
-            cookie_of(run(client.post('/clear')))['Max-Age'], '0')
-        self.assertEqual(client.cookies, {})
+        for max_age in (None, 60, 0):
+            client = TestClient(make_app(max_age=max_age))
+            run(client.post('/', json={'a': 1}))
+            self.assertEqual(
+                cookie_of(run(client.post('/clear')))['Max-Age'], '0')
+            self.assertEqual(client.cookies, {})
 
     def test_an_empty_session_is_not_sent_where_there_was_none(self):
         client = TestClient(make_app())
