@@ -1,7 +1,9 @@
 """The wire layer: requests and responses as bytes."""
 
+import time
 import unittest
 
+import microdot.microdot as core
 from helpers import run
 from microdot.microdot import (
     HTTPException,
@@ -374,6 +376,23 @@ class TestResponseHeads(unittest.TestCase):
         for headers, count in (({}, 1), ({'date': 'x'}, 1)):
             head = encode_head(Response('', 200, headers), '1.1', 0, True)[0]
             self.assertEqual(head.lower().count(b'\r\ndate: '), count)
+
+    def test_date_is_not_told_while_the_clock_is_not_set(self):
+        class Clock:
+            gmtime = staticmethod(time.gmtime)
+
+            @staticmethod
+            def time():
+                return 0
+
+        # boards: their module cannot be changed; CPython: it is cached for a
+        # second, by another module
+        owner, name, value = (core, 'time', Clock) \
+            if hasattr(time, 'ticks_ms') else (time, 'time', Clock.time)
+        self.addCleanup(setattr, owner, name, getattr(owner, name))
+        setattr(owner, name, value)
+        head = encode_head(Response(''), '1.1', 0, True)[0]
+        self.assertFalse(b'Date' in head, head)
 
     def test_unknown_length_is_chunked(self):
         lines, size, keep_alive, chunked = self.encode(
