@@ -426,7 +426,8 @@ class TestFileUpload(LimitsTestCase):
 
     def test_safe_names(self):
         for filename, safe in (
-                ('a-b_c.1.txt', 'a-b_c.1.txt'), ('', 'file'), ('..', 'file'),
+                ('a-b_c.1.txt', 'a-b_c.1.txt'), ('azAZ09', 'azAZ09'),
+                ('a@[`{/:,', 'a_______'), ('', 'file'), ('..', 'file'),
                 ('...', 'file'), ('.htaccess', 'htaccess'), ('-rf', 'rf'),
                 ('a b;c|d.txt', 'a_b_c_d.txt'), ('a\0b\nc', 'a_b_c'),
                 ('../a', '_a'), ('..\\a', '_a'), ('/etc/passwd',

@@ -112,6 +112,7 @@ REFUSED = [
     ('dash after a boundary', PART + b'x\r\n--b-\r\n' + END, 400),
     ('text after padding', PART.replace(b'--b', b'--b x') + END, 400),
     ('no head', b'--b\r\n\r\nx' + END, 400),
+    ('no head, much content', b'--b\r\n\r\n' + b'x' * 1000 + END, 400),
     ('no disposition', b'--b\r\nContent-Type: a/b\r\n\r\nx' + END, 400),
     ('two dispositions', b'--b\r\n' + DISPOSITION + b'\r\n' + DISPOSITION +
      b'\r\n\r\nx' + END, 400),
