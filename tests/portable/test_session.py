@@ -651,7 +651,7 @@ class TestHostileCookies(unittest.TestCase):
             self.assertEqual(parse_jwt(value, [KEY]), {})
 
     def test_what_is_nested_too_deep_is_no_session(self):
-        for depth in (100, 1000, 10000):
+        for depth in (100, 3000):
             with self.subTest(depth=depth):
                 token = sign(b'[' * depth + b']' * depth)
                 self.assertEqual(parse_jwt(token, [KEY]), {})
