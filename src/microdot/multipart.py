@@ -421,9 +421,7 @@ class FormDataIter:
     has no body.
 
     A file can be read until the iterator goes on; what was not read is then
-    skipped.
-
-    :raises MultipartError: the boundary is missing or malformed.
+    skipped. What is wrong with a form is raised as :exc:`MultipartError`.
     """
     #: Bytes read at once.
     buffer_size = 512 if _BOARD else 64 * 1024
@@ -440,22 +438,19 @@ class FormDataIter:
     #: with 413.
     max_files = 8 if _BOARD else 100
 
-    _parser = _upload = None
+    _stream = _parser = _upload = None
     _piece = b''        # read and not yet asked for
     _pos = 0            # how much of that is used
     _more = False       # the part goes on
-    _begun = False      # there is a body
 
     def __init__(self, request):
         content_type = request.content_type or ''
         if content_type.partition(';')[0].strip(' \t').lower() == \
                 'multipart/form-data':
             try:
-                boundary = parse_options(content_type)[1]['boundary']
+                self._boundary = parse_options(content_type)[1]['boundary']
             except (ValueError, KeyError):
-                boundary = ''
-            self._parser = MultipartParser(
-                boundary, self.max_parts, self.max_header_size)
+                self._boundary = ''
             self._stream = request.stream
 
     def __aiter__(self):
@@ -466,7 +461,7 @@ class FormDataIter:
             self._upload._read = self._upload = None
         while self._more:
             await self._next_piece()
-        part = self._parser and await self._next_event()
+        part = self._stream and await self._next_event()
         if not part:
             raise StopAsyncIteration
         name, filename, headers = part
@@ -486,16 +481,18 @@ class FormDataIter:
         # Returns None at the end of the form.
         parser = self._parser
         while True:
-            event = parser.next_event()
-            if event is not None or parser.done:
-                return event
+            if parser:
+                event = parser.next_event()
+                if event is not None or parser.done:
+                    return event
             data = await self._stream.read(self.buffer_size)
-            if not data:
-                if not self._begun:
-                    self._parser = None  # without a body there is no form
-                    return None
+            if not parser:
+                if not data:
+                    return None  # without a body there is no form
+                self._parser = parser = MultipartParser(
+                    self._boundary, self.max_parts, self.max_header_size)
+            elif not data:
                 parser.close()
-            self._begun = True
             parser.feed(data)
 
     async def _next_piece(self):
