@@ -29,8 +29,9 @@ except ImportError:
 
 # Bytes read at once.
 _PIECE = 65536 if getincrementaldecoder else 512
-# Seconds that a handler has to notice by itself that its client has left.
-_GRACE = 0.5
+# Seconds that a handler has to notice by itself that its client has left, and
+# a client to take in that it was closed.
+_GRACE = 0.4
 
 
 class WebSocketError(Exception):
@@ -632,10 +633,8 @@ class WebSocket:
         if self._sent_close:
             return
         self._sent_close = True
-        app = self.request.app
         try:
-            await asyncio.wait_for(self._close_and_drain(code, reason),
-                                   app.drain_timeout)
+            await asyncio.wait_for(self._close_and_drain(code, reason), _GRACE)
         except asyncio.TimeoutError:
             pass
 

@@ -982,7 +982,7 @@ class TestOverSockets(unittest.TestCase):
             await soon(server.stop(), 3)
             self.assertEqual((await ws.closed())[0], 1001)
 
-        self.serve(check, drain_timeout=0.1)
+        self.serve(check)
 
     def test_sockets_one_after_the_other_leave_nothing(self):
         async def check(app, server, ws):
