@@ -181,6 +181,18 @@ class TestSyntax(Case):
         self.assertEqual(self.render(text + '{{ 5 }}' + text),
                          text + '5' + text)
 
+    def test_blocks_in_blocks_work_or_are_refused(self):
+        for depth in (15, 30, 120):
+            text = '{% for x in "a" %}' * depth + 'x' + '{% endfor %}' * depth
+            self.write('%d.html' % depth, text)
+            with self.subTest(depth=depth):
+                try:
+                    self.assertEqual(
+                        Template('%d.html' % depth).render(), 'x')
+                except TemplateError as exc:
+                    self.assertTrue(depth > 15)
+                    self.assertIn('%d.html: ' % depth, str(exc))
+
     def test_wrong_arguments_are_an_error_before_anything_is_sent(self):
         self.write('t.html', '{% args a %}{{ a }}')
         with self.assertRaises(TypeError):

@@ -341,12 +341,16 @@ class Loader(compiled.Loader):
     def compile(self, name, path):
         """Compile a template; keep the result beside it if possible."""
         names = self.names()
-        if self.write(name, path):
-            _run(path, names)
-        else:
-            code = ''.join(Compiler(
-                self.open_source, self.autoescape).compile(name))
-            exec(code, names)
+        try:
+            if self.write(name, path):
+                _run(path, names)
+            else:
+                code = ''.join(Compiler(
+                    self.open_source, self.autoescape).compile(name))
+                exec(code, names)
+        except SyntaxError as exc:
+            # what only shows in the whole, such as too many blocks in blocks
+            raise TemplateError('%s: %s' % (name, exc.args[0]))
         return names
 
     def write(self, name, path):
