@@ -88,3 +88,61 @@ def test_slow_reader_of_a_large_body_is_not_a_stalled_one():
 
     assert serve(app, client) == size
     assert app.counters['timed_out'] == 0
+
+
+def test_last_answer_reaches_a_client_that_goes_on_sending():
+    app = Microdot()
+    app.max_requests = 100
+    request = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+
+    @app.get('/')
+    async def index(request):
+        return 'x' * 100
+
+    async def client(reader, writer):
+        async def send():
+            try:
+                for _ in range(200):
+                    writer.write(request * 20)
+                    await writer.drain()
+            except ConnectionError:
+                pass
+
+        sending = asyncio.create_task(send())
+        data = b''
+        while piece := await reader.read(1000):
+            data += piece
+            await asyncio.sleep(0)
+        await sending
+        return data
+
+    data = serve(app, client)
+    assert data.count(b'HTTP/1.1 200 OK') == 100
+    assert data.count(b'Connection: close') == 1
+    assert data.endswith(100 * b'x')
+    assert app.counters['requests'] == 100
+    assert app.counters['timed_out'] == app.counters['open'] == 0
+
+
+def test_client_that_goes_on_sending_for_ever_is_cut():
+    app = Microdot()
+    app.sweep_interval = 0.02
+    app.drain_timeout = 0.1
+    app.max_requests = 1
+    request = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+
+    @app.get('/')
+    async def index(request):
+        return 'x'
+
+    async def client(reader, writer):
+        try:
+            while True:
+                writer.write(request * 20)
+                await writer.drain()
+                await asyncio.sleep(0.001)
+        except ConnectionError:
+            return app.counters['open']
+
+    assert serve(app, client) == 0
+    assert app.counters['requests'] == 1

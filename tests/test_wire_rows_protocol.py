@@ -37,6 +37,9 @@ class Transport:
     def can_write_eof(self):
         return True
 
+    def get_write_buffer_size(self):
+        return 0
+
     def write_eof(self):
         pass
 

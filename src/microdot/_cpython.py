@@ -166,7 +166,9 @@ class ProtocolConnection(asyncio.Protocol):
         if self._reading:
             _wake(self._reading, True)
         elif self.task is None:
-            if not self._closing:
+            if self._closing:
+                self.data = b''
+            else:
                 task = start_task(self.serve(), self._loop)
                 if not task.done():
                     self.task = task
@@ -352,6 +354,16 @@ class ProtocolConnection(asyncio.Protocol):
         if not self._closing:
             self._closing = True
             self.reader = None  # not idle
+            if self.pos < len(self.data) and not self._ended and not \
+                    self.transport.get_write_buffer_size() and \
+                    self.transport.can_write_eof():
+                # It sends requests ahead. Were they not read, it would get a
+                # reset, and perhaps not the last answers.
+                self.data = b''
+                self.end()
+                self.expired = True  # when it is over; none that counts
+                self.wait(self.app.drain_timeout)
+                return
             self.transport.close()
             # the peer may not read what is still to be written
             self.wait(self.app.stall_timeout)
