@@ -11,7 +11,7 @@ from binascii import a2b_base64, b2a_base64
 from hmac import compare_digest, digest
 
 from microdot.helpers import add_vary, wraps
-from microdot.microdot import invoke_handler
+from microdot.microdot import Response, invoke_handler
 
 _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 
@@ -120,8 +120,7 @@ class SessionDict(dict):
     def __init__(self, request, session_dict):
         super().__init__(session_dict)
         self.request = request
-        # to be set: by name a list of the value ('' to delete it), Max-Age,
-        # and the response that has it
+        # to be set: by name the value ('' to delete it), and Max-Age
         self._cookies = {}
 
     def save(self):
@@ -190,8 +189,6 @@ class Session:
                         else cookie_options) or {})
         self.cookie_options = options
         app._session = self
-        # after success there are handlers of the request
-        app.after_error_request(self._finish)
 
     def _keys(self, secret_key=None):
         keys = secret_key or self.secret_key
@@ -232,7 +229,7 @@ class Session:
         request.g._session = session
         if self.auto_save:
             session._saved = _dump(session)
-            request.after_request_handlers.append(self._finish)
+        _enable(request.app)
         lifetime = self._lifetime()
         # Not each time: a response may overtake another, with a session that
         # has been changed.
@@ -293,20 +290,17 @@ class Session:
     def _set(self, request, name, value, max_age):
         # Sets a cookie with the options of the session's, or deletes it,
         # whatever becomes of the request.
-        self.get(request)._cookies[name] = [value, max_age, None]
-        request.after_request_handlers.append(self._finish)
+        self.get(request)._cookies[name] = value, max_age
 
-    async def _finish(self, request, response):
-        session = getattr(request.g, '_session', None) if request else None
-        if session is None or session._owner is not self:
-            return
+    def _finish(self, request, session, response):
         if self.auto_save and _dump(session) != session._saved:
             self.update(request, session)
-        for name, cookie in session._cookies.items():
-            value, max_age, done = cookie
-            if done is response:
-                continue
-            cookie[2] = response
+        for name, (value, max_age) in session._cookies.items():
+            lines = response.headers.get('Set-Cookie')
+            if isinstance(lines, list):
+                # it may have been here before
+                response.headers['Set-Cookie'] = [
+                    line for line in lines if not line.startswith(name + '=')]
             options = self.cookie_options.copy()
             options.setdefault('secure', request.scheme == 'https')
             if not value:
@@ -315,6 +309,30 @@ class Session:
             if max_age:
                 options['max_age'] = max_age
             response.set_cookie(name, value, **options)
+
+
+def _enable(app):
+    # Has the cookies put on a response when all else has been done with it,
+    # whoever has made it: a handler, one of errors, or a middleware.
+    if hasattr(app, '_has_sessions'):
+        return
+    app._has_sessions = True
+    complete = app._complete
+
+    def _complete(req, res):
+        session = getattr(req.g, '_session', None) if req else None
+        if session is not None and res is not Response.already_handled:
+            try:
+                session._owner._finish(req, session, res)
+            except Exception as exc:
+                # such as a session that has become too large
+                if hasattr(res.body, 'close'):
+                    res.body.close()
+                app.log_exception(req, exc)
+                res = Response('Internal server error', 500)
+        return complete(req, res)
+
+    app._complete = _complete
 
 
 def find_session(request):

@@ -7,6 +7,7 @@ import unittest
 from binascii import b2a_base64
 from hmac import digest
 
+import microdot.middleware  # noqa: F401
 import microdot.session as module
 from helpers import run
 from microdot import Microdot, Response, abort
@@ -253,9 +254,7 @@ class TestSessions(unittest.TestCase):
 
         client = TestClient(app)
         res = run(client.get('/several'))
-        last = res.headers['Set-Cookie'][-1]
-        self.assertEqual(
-            app.sessions.decode(last.split(';')[0].split('=')[1])['a'], 3)
+        self.assertEqual(app.sessions.decode(cookie_of(res)['value'])['a'], 3)
         self.assertEqual(run(client.get('/')).json, {'a': 3})
 
     def test_a_dict_can_be_made_the_session(self):
@@ -525,6 +524,75 @@ class TestErrorResponses(unittest.TestCase):
         self.assertEqual(res.status_code, 404)
         self.assertEqual(len(res.headers['Set-Cookie']), 1)
         self.assertEqual(run(client.get('/')).json, {'missing': '/nowhere'})
+
+    def test_a_hook_may_use_the_session(self):
+        app = make_app()
+
+        @app.after_request
+        @app.after_error_request
+        async def note(request, response):
+            session = app.sessions.get(request)
+            session['status'] = response.status_code
+            session.save()
+
+        client = TestClient(app)
+        for path, status in (('/none', 200), ('/nowhere', 404)):
+            res = run(client.get(path))
+            self.assertEqual(len(res.headers['Set-Cookie']), 1)
+            self.assertEqual(res.headers['Vary'], 'Cookie')
+            res = run(client.get('/'))
+            self.assertEqual(res.json, {'status': status})
+
+    def test_a_middleware_may_use_the_session(self):
+        for auto_save in (False, True):
+            app = make_app(auto_save=auto_save)
+
+            @app.middleware
+            async def count(request, call_next):
+                session = app.sessions.get(request)
+                session['before'] = session.get('before', 0) + 1
+                if not auto_save:
+                    session.save()
+                if request.path == '/answered':
+                    return 'answered', 203
+                if request.path == '/fails':
+                    raise KeyError('on purpose')
+                res = await call_next(request)
+                session['after'] = session.get('after', 0) + 1
+                if not auto_save:
+                    session.save()
+                return res
+
+            app.log_exception = lambda request, exc: None
+            client = TestClient(app)
+            for path, status in (('/answered', 203), ('/none', 200),
+                                 ('/nowhere', 404), ('/fails', 500)):
+                res = run(client.get(path))
+                self.assertEqual(res.status_code, status)
+                self.assertEqual(len(res.headers['Set-Cookie']), 1)
+            self.assertEqual(run(client.get('/')).json,
+                             {'before': 5, 'after': 2})
+
+    def test_a_body_that_is_not_sent_is_closed(self):
+        app = make_app(auto_save=True)
+        closed = []
+
+        class Body:
+            def read(self, size):
+                return b''
+
+            def close(self):
+                closed.append(True)
+
+        @app.get('/file')
+        @with_session
+        async def file(request, session):
+            session['x'] = 'y' * 5000
+            return Body()
+
+        app.log_exception = lambda request, exc: None
+        self.assertEqual(run(TestClient(app).get('/file')).status_code, 500)
+        self.assertEqual(closed, [True])
 
     def test_a_request_that_is_none_is_no_concern(self):
         app = make_app()
