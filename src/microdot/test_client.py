@@ -728,7 +728,8 @@ class TestClient:
         if cookies:
             headers['Cookie'] = '; '.join(cookies)
         for name, value in _pairs(headers):
-            lines.append('%s: %s' % (name, value))
+            # such as what b2a_base64() leaves
+            lines.append('%s: %s' % (name, str(value).strip()))
         return encode_lines(lines)
 
     async def _exchange(self, conn, path, is_head):

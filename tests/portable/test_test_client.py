@@ -52,6 +52,13 @@ def headers_of(asked):
 
 
 class TestRequests(unittest.TestCase):
+    def test_white_space_around_a_header_is_left_out(self):
+        asked = echo(headers={'Authorization': ' Basic dTpw\n'})
+        self.assertEqual(headers_of(asked)['Authorization'], 'Basic dTpw')
+        for value in ('a\nb', 'a\r\nX: y'):
+            with self.assertRaises(ValueError):
+                echo(headers={'X': value})
+
     def test_methods(self):
         for name in METHODS:
             client = TestClient(make_app())
