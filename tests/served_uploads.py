@@ -29,6 +29,12 @@ async def index(request):
     return 'hello'
 
 
+@app.get('/impatient')
+async def impatient(request):
+    app.stall_timeout = 0.2
+    return 'soon'
+
+
 @app.get('/memory')
 async def memory(request):
     gc.collect()

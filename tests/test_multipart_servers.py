@@ -1,6 +1,7 @@
 """Uploads end to end: over sockets, in small heaps, from real clients."""
 
 import asyncio
+import contextlib
 import http.client
 import importlib.util
 import io
@@ -89,9 +90,8 @@ def test_uploads(interpreter, tmp_path):
             assert post(child, path, body[:-10], True)[0] == 400
         # a client that leaves in the middle
         with child.connect() as sock:
-            sock.sendall(b'POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: '
-                         b'1000000\r\nContent-Type: multipart/form-data; '
-                         b'boundary=b\r\n\r\n' + file_part(MEGABYTE[:500000]))
+            sock.sendall(HEAD % (b'/form', 1000000) +
+                         file_part(MEGABYTE[:500000]))
             if interpreter.is_micropython:
                 servers.wait_until(lambda: list(tmp_path.iterdir()),
                                    'a temporary file')
@@ -121,16 +121,51 @@ def test_connection_can_be_used_again(interpreter, tmp_path):
         assert child.output == ''
 
 
+HEAD = (b'POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nContent-Type: '
+        b'multipart/form-data; boundary=b\r\n\r\n')
+
+
+@every
+def test_several_at_once(interpreter, tmp_path):
+    contents = [bytes([number]) * 30000 for number in range(5)]
+    with servers.serve(interpreter, tmp_path, script=SCRIPT) as child, \
+            contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(child.connect()) for _ in contents]
+        wires = []
+        for number, content in enumerate(contents):
+            body = file_part(content) + b'--b--'
+            path = b'/form' if number % 2 else b'/stream'
+            wires.append(HEAD % (path, len(body)) + body)
+        for start in range(0, max(map(len, wires)), 4000):
+            for sock, wire in zip(socks, wires, strict=True):
+                sock.sendall(wire[start:start + 4000])
+        for sock, content in zip(socks, contents, strict=True):
+            assert json.loads(servers.read_until(sock, b']]').partition(
+                b'\r\n\r\n')[2]) == [['f', expected(content)]]
+        assert child.output == ''
+
+
+@every
+def test_client_that_falls_silent(interpreter, tmp_path):
+    with servers.serve(interpreter, tmp_path, script=SCRIPT) as child:
+        assert child.get('/impatient') == b'soon'
+        for path in (b'/form', b'/stream'):
+            with child.connect() as sock:
+                sock.sendall(HEAD % (path, 90000) + file_part(b'x' * 70000))
+                assert servers.read_until(sock, b'\r\n').startswith(
+                    b'HTTP/1.1 408 ')
+        servers.wait_until(lambda: not list(tmp_path.iterdir()),
+                           'the temporary file to be gone')
+        assert child.output == ''
+
+
 @every
 def test_byte_by_byte(interpreter, tmp_path):
     body = field('a', 'x') + file_part(b'0123456789') + b'--b--\r\n'
     with servers.serve(interpreter, tmp_path, script=SCRIPT) as child:
         with child.connect() as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.sendall(
-                b'POST /stream HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n'
-                b'Content-Type: multipart/form-data; boundary=b\r\n\r\n'
-                % len(body))
+            sock.sendall(HEAD % (b'/stream', len(body)))
             for i in range(len(body)):
                 sock.sendall(body[i:i + 1])
             assert sock.recv(15) == b'HTTP/1.1 200 OK'
