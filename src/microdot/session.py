@@ -320,7 +320,8 @@ def _enable(app):
     complete = app._complete
 
     def _complete(req, res):
-        session = getattr(req.g, '_session', None) if req else None
+        # (most requests have no g yet, and need none)
+        session = getattr(req._g, '_session', None) if req else None
         if session is not None and res is not Response.already_handled:
             try:
                 session._owner._finish(req, session, res)
