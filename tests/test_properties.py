@@ -493,3 +493,48 @@ def test_any_bytes_to_a_server_are_answered_or_closed(start, data, places):
     assert not failures
     assert not answer or answer.startswith(b'HTTP/1.')
     assert b'HTTP/1.1 500' not in answer
+
+
+def split_lines(body, separator, most):
+    """Return what readuntil() gives until there is no more."""
+    lines = []
+    while body:
+        end = body.find(separator)
+        end = len(body) if end < 0 else end + len(separator)
+        lines.append(body[:min(end, most)])
+        body = body[len(lines[-1]):]
+    return lines
+
+
+@settings(max_examples=100)
+@given(st.lists(st.sampled_from([b'\r\n', b'\n', b'\r', b'-', b'--', b'a',
+                                 b'\r\n--', b'bcd' * 9]), max_size=20),
+       st.sampled_from([b'\n', b'\r\n', b'--', b'\r\n--']),
+       st.lists(st.integers(1, 20), max_size=3),
+       st.lists(st.integers(0, 10 ** 6), max_size=10),
+       st.integers(40, 80))  # more than the headers have
+def test_lines_of_a_body_are_those_of_its_text(words, separator, chunks,
+                                               places, most):
+    body = b''.join(words)
+    app = Microdot()
+    conn = Peer(app, cut(post(body, chunks), places))
+    seen = []
+
+    @app.post('/p', max_content_length=10 ** 6)  # stays on the stream
+    async def view(request):
+        stream = request.stream
+        while line := await stream.readuntil(separator):
+            seen.append(line)
+        return ''
+
+    async def converse():
+        while await conn.fill() and await app.serve_requests(conn):
+            pass
+
+    usual = Request.max_readline, Request.max_body_length
+    Request.max_readline, Request.max_body_length = most, 0
+    try:
+        asyncio.run(converse())
+    finally:
+        Request.max_readline, Request.max_body_length = usual
+    assert seen == split_lines(body, separator, most)

@@ -133,3 +133,41 @@ def test_client_that_leaves_while_a_group_reads_its_body_is_silent():
     result, logged, complaints = serve(app, leave)
     assert ended == [True]
     assert not logged and not complaints
+
+
+def test_timeouts_cost_neither_a_task_nor_a_timer_per_request():
+    app = Microdot()
+    count = 200
+    timers = []
+    tasks = []
+
+    @app.post('/')
+    async def index(request):
+        await asyncio.sleep(0)
+        tasks.append(len(asyncio.all_tasks()))
+        return request.body
+
+    async def client(reader, writer):
+        loop = asyncio.get_running_loop()
+        call_at = loop.call_at
+        loop.call_at = lambda *args, **kwargs: (
+            timers.append(args) or call_at(*args, **kwargs))
+        for _ in range(count):
+            # each of these waits under three deadlines: for the rest of a
+            # head, for the rest of a body, for the next request
+            for piece in (b'POST / HTTP/1.1\r\nHost: a\r\n',
+                          b'Content-Length: 5\r\n\r\nhe', b'llo'):
+                writer.write(piece)
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            assert (await reader.readuntil(b'hello')).startswith(
+                b'HTTP/1.1 200 ')
+        del loop.call_at
+
+    result, logged, complaints = serve(app, client)
+    assert len(tasks) == count
+    # the sweep, this test, the server, and the connection itself
+    assert max(tasks) <= 6
+    # a look at the deadlines each second
+    assert len(timers) <= 5
+    assert not logged and not complaints
