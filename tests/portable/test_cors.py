@@ -263,6 +263,19 @@ class TestOtherHeaders(unittest.TestCase):
         self.assertEqual(res.status_code, 500)
         self.assertEqual(cors_headers(res), {'Allow-Origin': A})
 
+    def test_what_a_middleware_aborts_with_has_them(self):
+        import microdot.middleware  # noqa: F401
+        app = make_app(allowed_origins=[A])
+
+        @app.middleware
+        async def refuse(request, call_next):
+            abort(401)
+
+        for method in ('GET', 'OPTIONS'):
+            res = ask(app, '/missing', method, origin=A)
+            self.assertEqual(res.status_code, 401)
+            self.assertEqual(res.headers[ORIGIN], A)
+
     def test_malformed_request(self):
         app = make_app(allowed_origins='*')
         res = run(TestClient(app).get('/', {'Host': 'a b'}))
