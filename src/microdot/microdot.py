@@ -757,8 +757,10 @@ class Connection(Stream):
         except Exception as exc:
             app.log_exception(None, exc)
         finally:
-            if self._watcher:
-                self._watcher.cancel()
+            watcher = self._watcher
+            if watcher:
+                self._watcher = None
+                watcher.cancel()
             try:
                 await self.aclose()
             except MemoryError:
@@ -833,9 +835,11 @@ class Connection(Stream):
                     return  # pipelined requests: they can wait
         except (Disconnected, MemoryError):
             pass
-        self._watcher = None
-        self.gone = True
-        self.task.cancel()
+        if self._watcher:
+            # (or else it was cancelled, which looks the same after a time-out)
+            self._watcher = None
+            self.gone = True
+            self.task.cancel()
 
     def stop(self, now=False):
         """Make the task end: a deadline has passed, or the server closes.
@@ -2199,10 +2203,12 @@ class Microdot:
             self.log_exception(req, exc)
             keep = False
         finally:
-            if watch:
-                self.streams -= 1
-                await conn.unwatch()
-            await _close(pieces)
+            try:
+                if watch:
+                    self.streams -= 1
+                    await conn.unwatch()
+            finally:
+                await _close(pieces)
         return keep
 
     async def _drain(self, conn):

@@ -285,6 +285,32 @@ class TestLeaving(unittest.TestCase):
         app.get('/leave')(lambda request: Response(File(100000, log)))
         self.leave(app, log, 'file closed')
 
+    def test_a_body_that_nobody_reads_is_closed(self):
+        app = make_app()
+        log = []
+
+        class Body:
+            def __aiter__(self):
+                return self
+
+            async def __anext__(self):
+                return b'x' * 16000
+
+            async def aclose(self):
+                await asyncio.sleep(0.01)
+                log.append('closed')
+
+        app.get('/endless')(lambda request: Body())
+
+        async def check(server, client):
+            await client.send(ask(b'/endless'))
+            await until(lambda: log)
+            await server.idle()
+            self.assertEqual(log, ['closed'])
+            self.assertEqual(app.streams, 0)
+
+        serve(app, check, stall_timeout=0.05)
+
     def test_a_file_that_was_sent_is_closed(self):
         app = make_app()
         log = []
