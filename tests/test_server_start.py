@@ -1,10 +1,12 @@
-"""What is told when the server cannot be started, on CPython."""
+"""Starting and stopping on CPython: what is told, and what is run."""
 
 import asyncio
 import gc
+import signal
 import socket
 import ssl
 import subprocess
+import sys
 
 import pytest
 
@@ -164,3 +166,47 @@ def test_a_board_refuses_a_port_out_of_range(tmp_path):
             capture_output=True, text=True, timeout=servers.PATIENCE_S)
         assert result.returncode == 1
         assert result.stderr.endswith('ValueError: port out of range\n')
+
+
+STOPPED = """\
+import asyncio
+import sys
+sys.path.insert(0, sys.argv[1])
+from microdot import Microdot
+app = Microdot()
+app.shutdown_timeout = 0.2
+app.on_startup(lambda: print('up', flush=True))
+app.on_shutdown(lambda: print('down', flush=True))
+@app.get('/')
+async def slow(request):
+    try:
+        print('slow', flush=True)
+        await asyncio.sleep(60)
+    finally:
+        print('finally', flush=True)
+app.run('127.0.0.1', int(sys.argv[2]))
+print('ended', flush=True)
+"""
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_signal_cancels_what_remains_and_runs_the_hooks(tmp_path, number):
+    program = tmp_path / 'program.py'
+    program.write_text(STOPPED)
+    port = servers.free_port()
+    with subprocess.Popen(
+            [sys.executable, str(program), str(TOP / 'src'), str(port)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True) as process:
+        try:
+            assert process.stdout.readline() == 'up\n'
+            with socket.create_connection(('127.0.0.1', port), 20) as sock:
+                sock.sendall(servers.GET)
+                assert process.stdout.readline() == 'slow\n'
+                process.send_signal(number)
+                assert sock.recv(1) == b''
+            assert process.stdout.read() == 'finally\ndown\nended\n'
+            assert process.wait(servers.PATIENCE_S) == 0
+        finally:
+            process.kill()
+    assert not servers.is_listening(port)

@@ -525,6 +525,55 @@ class TestMany(unittest.TestCase):
 
         serve(app, check, max_connections=20)
 
+    def test_shutdown_ends_all_kinds_of_connections(self):
+        log = []
+
+        async def main():
+            app = make_app()
+            app.shutdown_timeout = 0.1
+            app.on_shutdown(lambda: log.append('down'))
+
+            @app.get('/slow')
+            async def slow(request):
+                log.append('slow')
+                await asyncio.sleep(60)
+
+            @app.get('/events')
+            @sse.with_sse
+            async def events(request, events):
+                while True:
+                    await events.send('x')
+                    await asyncio.sleep(0.01)
+
+            @app.get('/ws')
+            @websocket.with_websocket
+            async def handler(request, ws):
+                while True:
+                    await ws.receive()
+
+            for count in range(2):
+                async with Server(app) as server:
+                    idle = await server.connect()
+                    await idle.send(GET)
+                    await idle.answer()
+                    waiting = await server.connect()
+                    await waiting.send(ask(b'/slow'))
+                    listening = await server.connect()
+                    await listening.send(ask(b'/events'))
+                    await listening.line(b'data: x\n\n')
+                    ws = Frames(await server.connect())
+                    await ws.open('/ws')
+                    await until(lambda: 'slow' in log)
+                    app.shutdown()
+                    self.assertEqual((await ws.closed())[0], 1001)
+                    ws.client.writer.close()
+                    await soon(server.task, app.shutdown_timeout + 1)
+                    self.assertEqual(app.streams, 0)
+                    self.assertEqual(log, ['slow', 'down'])
+                    log.clear()
+
+        run(main())
+
     def test_shutdown_does_not_wait_for_the_idle(self):
         app = make_app()
 
