@@ -198,7 +198,7 @@ class Microdot(core.Microdot):
         return errors
 
     def make_request(self, client_addr, method, url, root, query, version,
-                     headers, **kwargs):
+                     headers, stream, sock, scheme):
         """Make a :class:`microdot.Request` of what a server has parsed.
 
         The application answers for the paths below *root*. What none of its
@@ -207,20 +207,20 @@ class Microdot(core.Microdot):
 
         :param url: the path as the client sends it, with *root* before it.
         :param root: the prefix, decoded.
-        :param query: the query, or an empty text.
+        :param query: the query, if there is one.
         :raises ValueError: the path is badly encoded.
         """
+        query = '?' + query if query else ''
         rest = url
         if root:
             rest, root = strip_root(url, root)
-        if query:
-            query = '?' + query
         req = core.Request(self, client_addr, method, rest + query, version,
-                      headers, **kwargs)
+                           headers, None, stream, sock, '', None, scheme)
         if root:
             if self.find_route(req)[0] == 404:
                 return core.Request(self, client_addr, method, url + query,
-                               version, headers, **kwargs)
+                                    version, headers, None, stream, sock, '',
+                                    None, scheme)
             req.root_path = root
             req.url = url + query
         return req

@@ -53,7 +53,10 @@ _QUICK = 64 * 1024
 _names = Cache(lambda name: parse_token(name.decode()))
 _lower = Cache(bytes.lower)
 _schemes = {'ws': 'http', 'wss': 'https'}
-_titles = Cache(lambda name: name.title() + ':')
+_title = Cache(lambda name: name.title() + ':').__getitem__
+# Heads of responses, by what they were made of.
+_heads = {}
+_SHORT = 512  # bytes of one that is kept
 
 
 def parse_fields(headers):
@@ -202,28 +205,13 @@ class _Exchange(Connection):
         if self.task:
             self.app.connections.discard(self)
 
-    async def respond(self, res, body, pieces, head, left, keep, chunked):
-        """Send a response. The arguments are what ``prepare()`` returns."""
-        status, pairs, close = split_head(res, head)
-        start = {
-            'type': self.prefix + '.start', 'status': int(status[9:12]),
-            'headers': [(_lower[name], value) for name, value in pairs]}
-        if close and self.version[0] == '1':
-            start['headers'].append((b'connection', b'close'))
-        if chunked is None:
-            # it must not have a body
-            if pieces:
-                await core._close(pieces)
-            body, pieces = b'', None
+    async def send_pieces(self, res, start, pieces, left):
+        """Send a response whose body comes in pieces.
+
+        :param start: the message that begins it.
+        :param left: bytes of the body, or ``None``.
+        """
         more = self.prefix + '.body'
-        if pieces is None:
-            send = self._send if len(body) <= _QUICK else self.send
-            try:
-                await send(start)
-                await send({'type': more, 'body': body})
-            except OSError:
-                raise Disconnected
-            return
         try:
             if self.gone:
                 raise Disconnected
@@ -384,12 +372,7 @@ class Microdot(_Microdot):
             if kind == 'websocket' and not exchange.deny(scope):
                 await send({'type': 'websocket.close', 'code': 1008})
                 return
-            try:
-                await exchange.respond(res, *await self.prepare(
-                    req, res, '1.1', not (error or exchange.expired)))
-            except Exception as exc:
-                self.log_exception(req, exc)
-                raise
+            await self._respond_to(exchange, req, res, error)
         except Disconnected:
             pass
         except asyncio.CancelledError:
@@ -401,15 +384,70 @@ class Microdot(_Microdot):
             if exchange.websocket and not exchange.websocket.closed:
                 # its handler has failed
                 await exchange.websocket.end(1011)
-            exchange.finish()
+            if exchange.task or exchange._watcher:
+                exchange.finish()
             self.answered(req, res)
+
+    async def _respond_to(self, exchange, req, res, error):
+        # Send a response. Its head is the core's; one that is as short and
+        # plain as most are need not be made again and again.
+        key = found = pieces = None
+        body = res.body
+        if type(body) is bytes and req and not error and not exchange.expired:
+            try:
+                key = (res.status_code, len(body), res.is_head, res.reason,
+                       res.default_content_type, *res.headers.items())
+                found = _heads.get(key)
+            except TypeError:
+                key = None  # some value is a list
+        if found:
+            status, pairs, bare = found
+        else:
+            body, pieces, head, left, _, chunked = await self.prepare(
+                req, res, '1.1', not (error or exchange.expired))
+            line, pairs, close = split_head(res, head)
+            status = int(line[9:12])
+            pairs = [(_lower[name], value) for name, value in pairs]
+            if close and exchange.version[0] == '1':
+                pairs.append((b'connection', b'close'))
+                key = None
+            bare = chunked is None  # it must not have a body
+            if bare:
+                if pieces:
+                    await core._close(pieces)
+                body, pieces = b'', None
+            if key and status == key[0] and len(head) < _SHORT:
+                if len(_heads) >= Cache.max_entries:
+                    _heads.clear()
+                _heads[key] = status, pairs, bare
+        start = {'type': exchange.prefix + '.start', 'status': status,
+                 'headers': pairs.copy()}
+        try:
+            if pieces:
+                await exchange.send_pieces(res, start, pieces, left)
+            elif len(body) <= _QUICK:
+                await exchange._send(start)
+                await exchange._send({'type': exchange.prefix + '.body',
+                                      'body': b'' if bare else body})
+            else:
+                await exchange.send(start)
+                await exchange.send({'type': exchange.prefix + '.body',
+                                     'body': b'' if bare else body})
+        except OSError as exc:
+            if pieces:
+                self.log_exception(req, exc)
+                raise
+        except Exception as exc:
+            self.log_exception(req, exc)
+            raise
 
     def _open(self, scope, exchange):
         # Make a request of a scope.
-        fields = parse_fields(scope.get('headers') or ())
+        get = scope.get
+        fields = parse_fields(get('headers') or ())
         if 'host' in fields:
             parse_host(fields['host'])
-        exchange.version = version = scope.get('http_version', '1.1')
+        exchange.version = version = get('http_version', '1.1')
         length = 0
         if 'content-length' in fields or 'transfer-encoding' in fields:
             length = parse_framing(version, fields)[0]
@@ -420,28 +458,29 @@ class Microdot(_Microdot):
             exchange.length = exchange.left = length
             exchange.limit = Request.max_content_length
             exchange.done = False
-        client = scope.get('client')
-        raw = scope.get('raw_path')
-        query = scope.get('query_string')
+        path = scope['path']
+        raw = get('raw_path')
+        if raw != path.encode():
+            path = parse_path(path, raw and decode(raw))
+        query = get('query_string')
+        if query:
+            query = decode(query)
+        client = get('client')
         req = self.make_request(
-            tuple(client) if client else None, scope.get('method', 'GET'),
-            parse_path(scope['path'], raw and decode(raw)),
-            scope.get('root_path'), decode(query) if query else '',
-            'HTTP/' + version,
-            (fields, map(_titles.__getitem__, fields)),
-            stream=exchange if length else None,
-            sock=(exchange, exchange._send),
-            scheme=scope.get('scheme'))
+            client and tuple(client), get('method', 'GET'), path,
+            get('root_path'), query, 'HTTP/' + version,
+            (fields, map(_title, fields)), exchange if length else None,
+            (exchange, exchange._send), get('scheme'))
         req.asgi_scope = scope
         if 'upgrade' in fields or scope['type'] == 'websocket':
             if websocket:
                 req.websocket_class = WebSocket
             req.scheme = _schemes.get(req.scheme, req.scheme)
-            if scope.get('subprotocols'):
+            if get('subprotocols'):
                 # not every server leaves the header there
                 fields.setdefault('sec-websocket-protocol',
                                   ', '.join(scope['subprotocols']))
-        state = scope.get('state')
+        state = get('state')
         if state:
             for name in state:
                 setattr(req.g, name, state[name])

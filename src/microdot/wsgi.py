@@ -58,7 +58,7 @@ _PIECE = 64 * 1024
 
 _names = Cache(lambda name: parse_token(
     name[5:] if name[:5] == 'HTTP_' else name).replace('_', '-'))
-_titles = Cache(lambda name: name.title() + ':')
+_title = Cache(lambda name: name.title() + ':').__getitem__
 
 
 def _decode(text):
@@ -526,8 +526,8 @@ class Microdot(_Microdot):
             (host, int(environ.get('REMOTE_PORT') or 0)) if host else None,
             environ['REQUEST_METHOD'], parse_path(root + path, raw), root,
             _decode(environ.get('QUERY_STRING', '')), version,
-            (fields, map(_titles.__getitem__, fields)), stream=stream,
-            sock=(None, None), scheme=environ.get('wsgi.url_scheme'))
+            (fields, map(_title, fields)), stream, (None, None),
+            environ.get('wsgi.url_scheme'))
         req.environ = environ
         if websocket and 'upgrade' in fields:
             sock = environ.get('gunicorn.socket')
