@@ -601,6 +601,7 @@ class WebSocket:
             except Exception as exc:
                 if not isinstance(exc, (OSError, EOFError, HTTPException)):
                     self.request.app.log_exception(self.request, exc)
+                    self._left = True
                     await self._fail(1011)
         except Disconnected:
             pass

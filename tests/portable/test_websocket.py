@@ -26,7 +26,7 @@ from microdot.websocket import (
     websocket_wrapper,
     with_websocket,
 )
-from peers import Recorder
+from peers import Recorder, Stream
 from serving import Server, soon, until
 
 KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
@@ -636,6 +636,56 @@ class TestOverSockets(unittest.TestCase):
             self.assertEqual((await ws.closed())[0], 1009)
 
         self.serve(check)
+
+    def test_message_that_does_not_fit_into_memory(self):
+        class Full:
+            def feed(self, data):
+                raise MemoryError
+
+        async def handler(request, ws):
+            await ws.send('x')
+            ws._parser = Full()
+            await ws.receive()
+
+        async def check(app, server, ws):
+            self.assertEqual((await ws.next())[0], TEXT)
+            await ws.send(TEXT, b'x')
+            self.assertEqual((await ws.closed())[0], 1009)
+
+        self.serve(check, handler)
+
+    def test_mistake_of_our_own_is_logged(self):
+        class Broken:
+            def feed(self, data):
+                raise ZeroDivisionError
+
+        async def handler(request, ws):
+            await ws.send('x')
+            ws._parser = Broken()
+            await ws.receive()
+
+        async def check(app, server, ws):
+            self.assertEqual((await ws.next())[0], TEXT)
+            await ws.send(TEXT, b'x')
+            self.assertEqual((await ws.closed())[0], 1011)
+            self.assertTrue(isinstance(server.logged.pop(),
+                                       ZeroDivisionError))
+
+        self.serve(check, handler)
+
+    def test_streams_of_ones_own(self):
+        async def test():
+            stream = Stream(
+                HANDSHAKE.replace(b'%s', b'/') + b'\r\n', frame(TEXT, b'one'),
+                frame(TEXT, b'two', fin=False), frame(0, b'') + close(1000))
+            await make_app(echo).handle_request(stream, stream)
+            frames = stream.sent.split(b'\r\n\r\n', 1)[1]
+            self.assertEqual(frames, b'\x81\x03one\x81\x03two\x88\x02\x03\xe8')
+            self.assertEqual(stream.closed, 1)
+            # a frame, a write
+            self.assertEqual(stream.writes, 4)
+
+        run(test())
 
     def test_close_with_code_and_reason(self):
         seen = []
