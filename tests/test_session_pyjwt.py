@@ -1,7 +1,9 @@
 """Session tokens are those of PyJWT, in both directions, and nothing that a
 client may send does more than give an empty session."""
 
+import calendar
 import contextlib
+import importlib.util
 import time
 
 import hypothesis.strategies as st
@@ -9,6 +11,7 @@ import jwt
 import pytest
 from hypothesis import example, given, settings
 
+from microdot import session
 from microdot.session import Session, parse_jwt
 
 KEY = 'an example of a key of 32 bytes!'
@@ -53,6 +56,21 @@ def test_both_agree_on_time(claim, offset, valid):
                 else pytest.raises(jwt.InvalidTokenError))
     with expected:
         assert jwt.decode(ours, KEY, ['HS256']) == payload
+
+
+def test_clocks_that_count_from_2000_make_the_same_tokens(monkeypatch):
+    # as some boards' do
+    real_time, real_gmtime = time.time, time.gmtime
+    offset = calendar.timegm((2000, 1, 1, 0, 0, 0))
+    monkeypatch.setattr(time, 'time', lambda: real_time() - offset)
+    monkeypatch.setattr(time, 'gmtime', lambda s: real_gmtime(s + offset))
+    spec = importlib.util.spec_from_file_location('board', session.__file__)
+    board = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(board)
+    assert abs(board.now() - real_time()) < 2
+    token = board.encode_jwt({'exp': board.now() + 60}, KEY)
+    monkeypatch.undo()
+    assert jwt.decode(token, KEY, ['HS256'])['exp'] > time.time() + 50
 
 
 @pytest.mark.parametrize('algorithm', ['HS384', 'HS512', 'none'])
