@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import interpreters
-from microdot import Microdot
+from microdot import Microdot, websocket
 from microdot._deflate import Deflate, Inflate, negotiate, parse_offer
 from microdot.sse import SSE, encode_event
 from microdot.test_client import TestResponse
@@ -293,6 +293,29 @@ def test_bombs_over_a_socket():
                 await ws.send(1, payload, rsv=4)
                 assert (await ws.closed())[0] == code
                 await ws.client.close()
+
+    asyncio.run(test())
+
+
+def test_who_breaks_the_rules_need_not_wait_for_the_end(monkeypatch):
+    monkeypatch.setattr(websocket, '_GRACE', 60)
+    app = Microdot()
+
+    @app.get('/')
+    @with_websocket
+    async def echo(request, ws):
+        async for message in ws:
+            await ws.send(message)
+
+    async def test():
+        async with serving.Server(app) as server:
+            ws = frames.Frames(await server.connect())
+            await ws.open()
+            await ws.send(3)
+            assert (await ws.closed())[0] == 1002
+            assert await ws.client.closed()
+            await ws.client.close()
+            await server.idle()
 
     asyncio.run(test())
 
