@@ -32,7 +32,9 @@ from microdot.multipart import (
 )
 from microdot.password import check_password, hash_password
 from microdot.session import Session, SessionDict, with_session
+from microdot.sse import SSE, with_sse
 from microdot.test_client import TestClient
+from microdot.websocket import WebSocket, WebSocketError, with_websocket
 
 app = Microdot()
 Request.max_content_length = 1024 * 1024
@@ -222,3 +224,28 @@ def parse_form(data: bytes) -> None:
         assert_type(event, tuple[str, str | None, dict[str, str]])
     elif event is not None:
         assert_type(event, bytes)
+
+
+@app.get('/echo')
+@with_websocket
+async def echo(request: Request, ws: WebSocket) -> None:
+    async for message in ws:
+        assert_type(message, str | bytes)
+        await ws.send(message)
+
+
+@app.get('/rooms/<int:room>')
+@with_websocket(origins=['self'], protocols=['chat'], compress=True)
+async def talk(request: Request, ws: WebSocket, room: int) -> None:
+    try:
+        await ws.send_json({'room': room, 'got': await ws.receive_json()})
+    except WebSocketError as exc:
+        assert_type(exc.code, int)
+        assert_type(ws.protocol, str | None)
+
+
+@app.get('/events')
+@with_sse
+async def events(request: Request, sse: SSE) -> None:
+    assert_type(sse.last_event_id, str | None)
+    assert_type(await sse.send({'a': 1}, event='e', event_id=7), bool)
