@@ -12,5 +12,5 @@ import soak
                          servers.boards(), ids=lambda each: each.name)
 def test_nothing_is_left_of_mixed_and_failing_connections(interpreter):
     output = io.StringIO()
-    left = soak.soak(interpreter, 1500, out=output)
+    left = soak.soak(interpreter, 700, out=output)
     assert not left, output.getvalue()
