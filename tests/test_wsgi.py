@@ -659,3 +659,25 @@ def test_the_names_of_the_package_can_be_imported():
         if name[0] != '_' and name != 'Microdot' and \
                 type(value).__name__ != 'module':
             assert getattr(wsgi, name) is value
+
+
+def test_the_adapters_replace_nothing_of_the_core_by_accident():
+    from microdot import _gateway, asgi
+    from microdot.microdot import Microdot as Core
+    for kind in _gateway.Microdot, asgi.Microdot, Microdot:
+        own = {name for name in vars(kind) if name[:2] != '__'}
+        assert own & set(dir(Core)) <= {'run', 'shutdown'}
+
+
+def test_the_built_in_server_serves_it_too():
+    app = Microdot()
+
+    @app.on_startup
+    def end():
+        assert app.embedded_server
+        app.shutdown()
+
+    with mock.patch('microdot.wsgi.os.kill') as kill:
+        app.run('127.0.0.1', 0)
+    assert kill.call_count == 0
+    assert not app.embedded_server

@@ -441,7 +441,7 @@ class Microdot(_Microdot):
             error = exc
         except ValueError:
             error = HTTPException(400, 'Bad request')
-        call.start(self._serve(call, req, error))
+        call.start(self._answer(call, req, error))
         status = '500 Internal Server Error'
         try:
             answer = call.wait()
@@ -457,7 +457,7 @@ class Microdot(_Microdot):
         start_response(answer.status, answer.headers)
         return answer
 
-    async def _serve(self, call, req, error):
+    async def _answer(self, call, req, error):
         # The task of a call.
         if not self._started:
             await self._start_late()
