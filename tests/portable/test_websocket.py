@@ -17,7 +17,13 @@ from frames import (
 )
 from helpers import run
 from microdot import websocket
-from microdot.microdot import Microdot, Request, Response, abort
+from microdot.microdot import (
+    HTTPException,
+    Microdot,
+    Request,
+    Response,
+    abort,
+)
 from microdot.test_client import TestClient
 from microdot.websocket import (
     WebSocket,
@@ -237,6 +243,23 @@ class TestInMemory(unittest.TestCase):
                                      '13')
         self.assertEqual(app.logged, [])
         self.assertEqual(app.streams, 0)
+
+    def test_bad_handshakes_by_other_servers(self):
+        # without a connection that knows how long the body is
+        async def status(version, more):
+            headers = dict(HEADERS)
+            headers.update(more)
+            request = Request(Microdot(), None, 'GET', '/', version, headers,
+                              sock=(None, None))
+            try:
+                await WebSocket(request).handshake()
+            except HTTPException as exc:
+                return exc.status_code
+
+        self.assertEqual(run(status('1.0', {})), 400)
+        self.assertEqual(run(status('1.1', {'Content-Length': '5'})), 400)
+        self.assertEqual(run(status('1.1', {
+            'Sec-WebSocket-Version': '7'})), 426)
 
     def test_handshakes_in_other_words(self):
         for headers in ({'Connection': 'keep-alive, UPGRADE'},
