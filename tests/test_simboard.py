@@ -153,9 +153,10 @@ def test_what_cannot_start_says_why(tmp_path):
 
 
 def test_the_command_prints_where_it_is(tmp_path):
+    # a folder is named as from where the command is given
     process = subprocess.Popen(
-        [sys.executable, simboard.__file__, str(tmp_path)],
-        stdout=subprocess.PIPE, text=True)
+        [sys.executable, simboard.__file__, tmp_path.name],
+        cwd=tmp_path.parent, stdout=subprocess.PIPE, text=True)
     with contextlib.closing(process.stdout):
         try:
             class Printed:

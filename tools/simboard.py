@@ -316,7 +316,7 @@ class Board:
 
     def __init__(self, flash, heap=HEAP, flash_size=0, rom_size=0, delay_s=0,
                  drop_after=0, mute=False, pty=False, interpreter=None):
-        self.flash = pathlib.Path(flash)
+        self.flash = pathlib.Path(flash).resolve()
         self.heap = heap
         self.flash_size = flash_size
         self.rom_size = rom_size
