@@ -131,6 +131,12 @@ class TestBasic(unittest.TestCase):
                       headers=basic('ada', 'secret', scheme))
             self.assertEqual(res.status_code, 200)
 
+    def test_a_line_end_behind_it_is_no_part_of_it(self):
+        value = 'Basic ' + b2a_base64(b'ada:secret').decode()
+        self.assertEqual(value[-1], '\n')
+        res = get(basic_app(), headers={'Authorization': value})
+        self.assertEqual(res.text, 'for ada')
+
     def test_the_scheme_can_be_another(self):
         """S26: the scheme was another in the answer only."""
         app = basic_app(scheme='xBasic')

@@ -597,6 +597,17 @@ class TestErrorResponses(unittest.TestCase):
     def test_a_request_that_is_none_is_no_concern(self):
         app = make_app()
         self.assertEqual(run(app.dispatch_request(None)).status_code, 400)
+        run(TestClient(app).get('/'))
+        self.assertEqual(run(app.dispatch_request(None)).status_code, 400)
+
+    def test_requests_without_a_session_are_as_before(self):
+        app = make_app()
+        client = TestClient(app)
+        for path in ('/none', '/', '/none', '/', '/none'):
+            complete = app._complete
+            self.assertEqual(run(client.get(path)).status_code, 200)
+        # it was changed once
+        self.assertIs(app._complete, complete)
 
 
 # What a client may send as the session of {'user': 'ada'}: (name, token).
@@ -994,8 +1005,13 @@ class TestSize(unittest.TestCase):
 
     def test_the_client_is_not_told(self):
         app = make_app(auto_save=True)
-        app.log_exception = lambda request, exc: None
-        self.assertEqual(self.post(app, 10000).text, 'Internal server error')
+        for path in ('/', '/unsaved'):
+            logged = []
+            app.log_exception = lambda request, exc: logged.append(exc)
+            res = run(TestClient(app).post(path, json={'x': 'y' * 10000}))
+            self.assertEqual(res.text, 'Internal server error')
+            self.assertTrue(logged)
+            self.assertIsInstance(logged[0], ValueError)
 
     def test_a_larger_cookie_is_no_session(self):
         app = make_app()
