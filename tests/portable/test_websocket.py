@@ -755,6 +755,52 @@ class TestOverSockets(unittest.TestCase):
 
         self.serve(check, handler)
 
+    def test_handler_that_is_slow_gets_all_that_came_before_the_close(self):
+        limit(self, '_GRACE', 0.1, websocket)
+        seen = []
+
+        async def handler(request, ws):
+            async for message in ws:
+                await asyncio.sleep(0.05)
+                seen.append(message)
+
+        async def check(app, server, ws):
+            await ws.client.send(b''.join([frame(TEXT, b'%d' % i)
+                                           for i in range(8)]) + close(1000))
+            await server.idle()
+            self.assertEqual(seen, list('01234567'))
+
+        self.serve(check, handler)
+
+    def test_nothing_follows_half_a_frame(self):
+        codes = []
+
+        async def handler(request, ws):
+            try:
+                while True:
+                    await asyncio.wait_for(ws.send(b'x' * 10000), 0.1)
+            except asyncio.TimeoutError:
+                pass
+            for _ in range(2):
+                try:
+                    await ws.send('y')
+                except WebSocketError as exc:
+                    codes.append(exc.code)
+
+        async def check(app, server, ws):
+            await until(lambda: codes)
+            client = ws.client
+            try:
+                while await client.fill():
+                    client.data = client.data[-9:]
+                self.assertEqual(client.data, b'x' * 9)
+            except OSError:
+                pass  # a reset
+            await server.idle()
+            self.assertEqual(codes, [1006, 1006])
+
+        self.serve(check, handler, stall_timeout=5)
+
     def test_ping_is_answered_while_the_handler_is_busy(self):
         limit(self, '_GRACE', 0.05, websocket)
         begun = []
