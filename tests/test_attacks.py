@@ -42,7 +42,7 @@ def test_held_memory_is_bounded_and_the_next_request_answered(server, name):
     # an upload that is not read is stopped; kernels take some megabytes
     assert result.sent < attacks.UPLOAD
     # what is over is over, but for what was imported or cached for it
-    assert result.after <= attacks.SLACK
+    assert result.after <= attacks.REMAINDER
     assert server.output == ''
 
 
