@@ -2281,10 +2281,9 @@ class Microdot:
         idle = [one for one in self.connections
                 if one.reader and not one.request and not one.partial
                 and (one.count or late)]
-        if idle:
-            for one in idle if late else (
-                    min(idle, key=lambda one: one.deadline),):
-                one.stop()
+        idle.sort(key=lambda one: one.deadline)
+        for one in idle if late else idle[:1]:
+            one.stop()
 
     async def _accept(self, listener):
         # Never ends by itself: whatever fails, for want of memory, sockets or
