@@ -317,6 +317,9 @@ def test_a_file_is_there_whole_or_not_at_all(interpreter, tmp_path):
             'Content-Length': str(4 * 1024 * 1024 + 1)})[0] == 413
         assert ask(child, 'POST', '/full')[0] == 204
         assert ask(child, 'PUT', '/files/b', bytes(2001))[0] == 507
+        # found out when it has come
+        assert ask(child, 'PUT', '/files/b', iter([bytes(1500)] * 2))[
+            0] == 507
         assert ask(child, 'PUT', '/files/b', bytes(2000))[0] == 201
         assert (folder / 'a').read_bytes() == b'old'
         assert sorted(path.name for path in folder.iterdir()) == ['a', 'b']

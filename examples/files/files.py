@@ -143,7 +143,8 @@ async def download(request, name):
 @app.put('/files/<name>', max_content_length=MAX_SIZE)
 async def upload(request, name):
     path = path_of(name)
-    if request.content_length > free_space():
+    room = free_space()
+    if request.content_length > room:
         abort(507, 'There is not enough room')
     uploads['count'] += 1
     part = '%s/.part%d' % (FOLDER, uploads['count'])
@@ -153,7 +154,8 @@ async def upload(request, name):
                 piece = await request.stream.read(PIECE)
                 if not piece:
                     break
-                if len(piece) > free_space():
+                room -= len(piece)
+                if room < 0:
                     # it did not say how much would come
                     abort(507, 'There is not enough room')
                 file.write(piece)

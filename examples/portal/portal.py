@@ -9,8 +9,9 @@ From the top of the repository::
 
 Then connect a telephone to the network ``microdot-setup`` with the password
 ``microdot``. It finds that every name leads to the board, and shows the page
-by itself. What is typed there goes to wifi.json, where the other examples
-look for it; the page is answered first, then the board changes networks.
+by itself; if it does not, open http://192.168.4.1/ there. What is typed goes
+to wifi.json, where the other examples look for it; the page is answered
+first, then the board changes networks.
 
 To look at it on a computer, at http://127.0.0.1:5000/::
 
@@ -134,11 +135,12 @@ async def serve_dns(address, port):
 
 def open_portal():
     """Become an access point that answers for everybody."""
-    ap.active(True)
     try:
-        ap.config(essid=NAME, password=PASSWORD)
-    except (OSError, ValueError):
+        # 3: WPA2, which an ESP32 has to be told
+        ap.config(ssid=NAME, key=PASSWORD, authmode=3)
+    except ValueError:
         ap.config(ssid=NAME, key=PASSWORD)
+    ap.active(True)
     state['task'] = asyncio.create_task(
         serve_dns(ap.ifconfig()[0], state['dns_port']))
     print('connect to %s, password %s' % (NAME, PASSWORD))
