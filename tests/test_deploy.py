@@ -3,6 +3,7 @@
 import http.client
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -220,6 +221,15 @@ def test_a_folder_must_not_hide_a_module(folder):
     (folder / 'app' / 'data').write_text('')
     with pytest.raises(deploy.Failure, match='instead of app.py'):
         deploy.collect(folder)
+
+
+def test_the_documentation_has_every_option(capsys):
+    with pytest.raises(SystemExit):
+        deploy.main(['--help'])
+    shown = set(re.findall(r'--[a-z-]+', capsys.readouterr().out))
+    text = (TOP / 'docs' / 'deploying.rst').read_text()
+    section = text.partition('Options\n-------')[2].partition('With mip')[0]
+    assert set(re.findall(r'--[a-z-]+', section)) == shown - {'--help'}
 
 
 # -------------------------------------------------------------------- a plan

@@ -628,8 +628,9 @@ class Line:
                 ('could not enter raw repl',
                  'MicroPython does not answer%s: press reset, or install its '
                  'firmware, see https://micropython.org/download/' % where),
-                ("'romfs' is not a command",
-                 'this mpremote knows no ROMFS: pip install -U mpremote'),
+                ("'romfs' is not a command|unrecognized arguments|"
+                 'invalid choice',
+                 'this mpremote is too old: pip install -U mpremote'),
                 ('MemoryError|memory allocation failed',
                  'not enough heap on the board: deploy compiled files (leave '
                  'out --py), or --romfs, or load fewer modules'),
