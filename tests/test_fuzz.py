@@ -10,7 +10,8 @@ FUZZ = pathlib.Path(__file__).resolve().parent.parent / 'tools' / 'fuzz'
 #: Random inputs for each target.
 COUNT = 300
 TARGETS = ['requests', 'head', 'host', 'chunks', 'url', 'cookies', 'pairs',
-           'json', 'response', 'multipart', 'websocket', 'session']
+           'json', 'response', 'multipart', 'websocket', 'session', 'auth',
+           'login']
 
 # In a process of its own, as the targets change limits of the core.
 CODE = """\
