@@ -11,6 +11,7 @@ import sys
 import pytest
 
 import servers
+from browser import browser, needs_browser  # noqa: F401
 
 websockets = pytest.importorskip('websockets')
 
@@ -210,12 +211,45 @@ def raw(server, receive_buffer=None):
     return sock
 
 
-@pytest.mark.parametrize('opcode', (frames.PING, frames.TEXT))
-def test_client_that_floods_and_does_not_read_is_cut(server, opcode):
-    flood = frames.frame(opcode, b'x' * 125) * 100
+def test_client_that_floods_and_does_not_read_is_cut(server):
+    flood = frames.frame(frames.PING, b'x' * 125) * 100
     with raw(server, 4096) as sock, pytest.raises(OSError):
         while True:
             sock.sendall(flood)
+    until_state(server, streams=0)
+
+
+SCRIPT = """
+new Promise(done => {
+  const ws = new WebSocket("ws://127.0.0.1:%d%s", ["x", "a"].slice(%d));
+  const messages = %s;
+  const got = [];
+  ws.onopen = () => messages.forEach(message => ws.send(message));
+  ws.onmessage = event => {
+    got.push(event.data);
+    if (got.length == messages.length) ws.close(4001, "bye");
+  };
+  ws.onclose = event => done([
+    got, ws.protocol, ws.extensions.split(";")[0], event.code,
+    event.wasClean]);
+})
+"""
+
+
+@needs_browser
+def test_browser_gets_on_with_it(server, browser):  # noqa: F811
+    page = browser.open('http://127.0.0.1:%d/state' % server.port)
+    messages = ['x' * 5000, '', 'Gr\xfc\xdfe \U0001f600']
+    long = ['x' * 20000]
+    for path, skipped, messages, expected in (
+            ('/', 0, messages, [messages, 'a', '', 4001, True]),
+            ('/', 1, long, [[], 'a', '', 1009, True]),
+            ('/compressed', 2, messages, [
+                messages, '', '' if server.is_board else 'permessage-deflate',
+                4001, True])):
+        assert page.evaluate(SCRIPT % (
+            server.port, path, skipped, json.dumps(messages))) == expected
+    page.close()
     until_state(server, streams=0)
 
 
