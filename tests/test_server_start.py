@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -108,6 +109,22 @@ def test_start_server_raises_what_is_wrong(taken, tmp_path, no_key):
         start('127.0.0.1', 0, ssl=(missing, missing))
     with pytest.raises(ssl.SSLError):
         start('127.0.0.1', 0, ssl=(no_key, no_key))
+    gc.collect()
+
+
+def test_another_thread_is_told_by_the_exception_itself(taken):
+    caught = []
+
+    def run():
+        try:
+            Microdot().run('127.0.0.1', taken)
+        except OSError as exc:
+            caught.append(exc)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(servers.PATIENCE_S)
+    assert len(caught) == 1
     gc.collect()
 
 

@@ -13,6 +13,7 @@ import inspect
 import logging
 import signal
 import sys
+import threading
 import time
 import traceback
 from http import HTTPStatus
@@ -631,8 +632,9 @@ def run_loop(app, main):
         else:
             asyncio.run(guarded())
     except (OSError, ValueError) as exc:
-        if not hasattr(exc, 'why_not_started'):
-            raise
+        if not hasattr(exc, 'why_not_started') or \
+                threading.current_thread() is not threading.main_thread():
+            raise  # (nobody would hear of SystemExit in another thread)
         # on stderr, with exit status 1 and without a traceback
         raise SystemExit('microdot: ' + exc.why_not_started) from exc
 
