@@ -20,6 +20,7 @@ import imports  # noqa: E402
 import instructions  # noqa: E402
 import memory  # noqa: E402
 import speed  # noqa: E402
+import tables  # noqa: E402
 from common import Case, Failure, Sample  # noqa: E402
 
 WRK = """\
@@ -204,6 +205,23 @@ def test_every_peer_of_the_list_has_a_version():
              if line and line[0] != '#']
     assert len(lines) > 10
     assert all(line.count('==') == 1 for line in lines)
+
+
+def test_tables_for_the_docs_are_aligned_lists():
+    assert tables.list_table([('a', 'b'), (1.5, None)]) == (
+        '.. list-table::\n   :header-rows: 1\n\n'
+        '   * - a\n     - b\n   * - 1.50\n     - -\n')
+
+
+@pytest.mark.parametrize('tool', tables.TOOLS)
+def test_the_tables_of_the_docs_are_those_of_the_figures(tool):
+    data = json.loads((tables.FOLDER / (tool + '.json')).read_text())
+    page = (TOP / 'docs' / 'benchmarks.rst').read_text()
+    for name, rows in getattr(tables, tool + '_tables')(data):
+        assert len(rows) > 1
+        assert (tables.FOLDER / (name + '.inc')).read_text() == \
+            tables.list_table(rows)
+        assert 'include:: benchmarks/%s.inc' % name in page
 
 
 # ---------------------------------------------------------------- tiny rounds

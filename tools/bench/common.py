@@ -11,6 +11,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import sysconfig
 import time
 import typing
 
@@ -82,6 +83,17 @@ def cores():
     same where there is one only."""
     usable = sorted(os.sched_getaffinity(0))
     return usable[0], usable[-1]
+
+
+def machine():
+    """Return what figures depend on, as a dict."""
+    text = pathlib.Path('/proc/cpuinfo').read_text()
+    names = re.findall(r'model name\s*:\s*(.*)', text) or ['unknown']
+    return {'processor': names[0], 'cores': len(os.sched_getaffinity(0)),
+            'python': sys.version.split()[0],
+            'optimised': '--enable-optimizations' in (
+                sysconfig.get_config_var('CONFIG_ARGS') or ''),
+            'load': round(os.getloadavg()[0], 1)}
 
 
 # ------------------------------------------------------------------ servers

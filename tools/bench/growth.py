@@ -66,15 +66,17 @@ def measure(names, series, load, count, seconds=1, note=print):
         for value in SERIES[name][1]:
             note('%s: %d ...' % (name, value))
             case = case_for(name, value)
+            measured = {}
             with common.running(speed.start(names, case.static, case.param,
-                                            LARGE)) as servers, \
-                    contextlib.ExitStack() as stack:
-                if name == 'idle':
-                    for key, server in servers.items():
-                        stack.callback(
-                            common.Idle(server.port, value).close)
-                measured = common.rounds(servers, case, load, count, seconds,
-                                         note)
+                                            LARGE)) as servers:
+                if name != 'idle':
+                    measured = common.rounds(servers, case, load, count,
+                                             seconds, note)
+                # one after the other: those of all at once would be too many
+                for key, server in servers.items() if name == 'idle' else ():
+                    with contextlib.closing(common.Idle(server.port, value)):
+                        measured.update(common.rounds(
+                            {key: server}, case, load, count, seconds, note))
             for server, samples in measured.items():
                 results[name][server].append((value, samples))
     return results

@@ -76,14 +76,22 @@ def measure(count, note=print):
     return results
 
 
+def figures(results):
+    """Return the results as a list of dicts."""
+    rows = []
+    for label, times in results.items():
+        most = MOST_MS if label == 'microdot' else None
+        median = round(statistics.median(times), 2)
+        rows.append({'import': label, 'median_ms': median,
+                     'min_ms': round(min(times), 2), 'target_ms': most,
+                     'verdict': common.verdict(median, most) if most else ''})
+    return rows
+
+
 def report(results):
     """Return the results as text."""
     rows = [('import, milliseconds', 'median', 'min', 'most', '')]
-    for label, times in results.items():
-        most = MOST_MS if label == 'microdot' else None
-        median = statistics.median(times)
-        rows.append((label, median, min(times), most,
-                     common.verdict(median, most) if most else ''))
+    rows += [tuple(each.values()) for each in figures(results)]
     return common.table(rows)
 
 
@@ -97,7 +105,7 @@ def main(argv=None):
     common.enter()
     results = measure(options.rounds,
                       lambda text: print(text, file=sys.stderr))
-    print(json.dumps({'milliseconds': results, 'target': MOST_MS}, indent=1)
+    print(json.dumps(figures(results), indent=1)
           if options.json else report(results))
     return 0
 

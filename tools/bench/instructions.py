@@ -51,7 +51,7 @@ def total(name, command, env, case, requests):
         errors = common.PlainLoad(requests).run(server.port, case, 0)[2]
         if errors:
             raise Failure('%s: %d errors' % (name, errors))
-        server.process.send_signal(signal.SIGINT)
+        server.process.send_signal(signal.SIGTERM)
         server.process.wait(PATIENCE_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Failure('%s: %s' % (name, error)) from None

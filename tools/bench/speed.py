@@ -226,14 +226,16 @@ def report(results):
 
 def as_json(results):
     """Return the results for programs."""
-    return {
-        'cases': {case: {server: dict(
-            common.summary(samples), samples=[list(each) for each in samples])
-            for server, samples in by_server.items()}
-            for case, by_server in results.items()},
-        'targets': judge(results),
-        'python': sys.version.split()[0],
-    }
+    cases = {}
+    for case, by_server in results.items():
+        cases[case] = {}
+        for server, samples in by_server.items():
+            each = cases[case][server] = common.summary(samples)
+            if 'ours' in by_server:
+                each['ours_over_it'] = common.ratio(by_server['ours'],
+                                                    samples)
+    return {'cases': cases, 'targets': judge(results),
+            'machine': common.machine()}
 
 
 def parse_names(text, known):
