@@ -123,8 +123,10 @@ class EventStream:
             sse.event.clear()
             await sse.event.wait()
         self._idle = False
-        piece = b''.join(sse.queue)
-        sse.queue.clear()
+        # small ones together
+        piece = sse.queue.pop(0)
+        while sse.queue and len(piece) < 512:
+            piece += sse.queue.pop(0)
         if sse._room:
             sse._room.set()
         return piece

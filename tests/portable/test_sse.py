@@ -237,6 +237,24 @@ class TestInMemory(unittest.TestCase):
 
         run(test())
 
+    def test_only_small_events_are_sent_together(self):
+        async def test(size):
+            app = Microdot()
+
+            @app.get('/')
+            @with_sse
+            async def view(request, sse):
+                for _ in range(SSE.max_queue):
+                    await sse.send('x' * size)
+
+            async with Server(app) as server:
+                return [len(chunk) for chunk in
+                        (await server.ask(HEAD)).chunks]
+
+        self.assertEqual(run(test(1)), [SSE.max_queue * 9])
+        self.assertEqual(run(test(600)), [608] * SSE.max_queue)
+        self.assertTrue(max(run(test(300))) < 1024)
+
     def test_many_events_come_in_order(self):
         values = [str(i) for i in range(100)]
         events = run(events_of(values))
