@@ -1,4 +1,4 @@
-"""Starting and stopping on CPython: what is told, and what is run."""
+"""Starting and stopping: what is told, and what is run."""
 
 import asyncio
 import gc
@@ -15,6 +15,7 @@ import interpreters
 import servers
 from microdot import Microdot
 from servers import TOP
+from test_server_processes import every_board
 
 PROGRAM = """\
 import sys
@@ -227,3 +228,56 @@ def test_signal_cancels_what_remains_and_runs_the_hooks(tmp_path, number):
         finally:
             process.kill()
     assert not servers.is_listening(port)
+
+
+INTERRUPTED = """\
+import sys
+from microdot import Microdot
+app = Microdot()
+app.runs = 0
+@app.on_shutdown
+async def down():
+    app.runs += 1
+    print('down %d, %d open' % (app.runs, app.counters['open']))
+@app.get('/')
+async def index(request):
+    return 'hello'
+for count in range(2):
+    try:
+        app.run('127.0.0.1', int(sys.argv[1]))
+    except KeyboardInterrupt:
+        print('interrupted')
+"""
+
+
+@every_board
+def test_control_c_on_a_board_runs_the_hooks(interpreter, tmp_path):
+    program = tmp_path / 'program.py'
+    program.write_text(INTERRUPTED)
+    with servers.serve(interpreter, script=program) as child:
+        for count in (1, 2):
+            servers.wait_until(lambda: servers.is_listening(child.port),
+                               'the server to listen')
+            assert child.get('/') == b'hello'
+            with child.connect():
+                child.wait_for_sleep()
+                child.interrupt()
+                servers.wait_until(
+                    lambda: child.output.count('interrupted') == count,
+                    'the end')
+        assert child.wait() == 0
+        assert child.output == (
+            'down 1, 0 open\ninterrupted\ndown 2, 0 open\ninterrupted\n')
+
+
+@every_board
+def test_board_that_could_not_start_runs_no_hooks(interpreter, tmp_path,
+                                                  taken):
+    program = tmp_path / 'program.py'
+    program.write_text(INTERRUPTED)
+    result = subprocess.run(
+        [*interpreter.command, str(program), str(taken)],
+        capture_output=True, text=True, timeout=servers.PATIENCE_S,
+        env={'MICROPYPATH': '%s:.frozen' % (TOP / 'src')})
+    assert result.stderr.endswith('] EADDRINUSE\n'), result.stderr
+    assert result.stdout == ''

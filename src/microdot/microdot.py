@@ -2398,11 +2398,14 @@ class Microdot:
                             conn.stop(True)
             finally:
                 self._abort()
-            for handler in reversed(self.shutdown_handlers):
-                try:
-                    await invoke_handler(handler)
-                except Exception as exc:
-                    self.log_exception(None, exc)
+            await self._stopped()
+
+    async def _stopped(self):
+        for handler in reversed(self.shutdown_handlers):
+            try:
+                await invoke_handler(handler)
+            except Exception as exc:
+                self.log_exception(None, exc)
 
     def _abort(self):
         # Close everything at once.
@@ -2425,9 +2428,12 @@ class Microdot:
             run_loop(self, self.start_server(host, port, debug, ssl))
         finally:
             # after Ctrl-C on a board nothing has been unwound
+            interrupted = self.server
             self._abort()
             if _BOARD:
                 asyncio.new_event_loop()
+                if interrupted:
+                    asyncio.run(self._stopped())
 
     def shutdown(self):
         """Stop the server: no more connections, idle ones closed at once,
