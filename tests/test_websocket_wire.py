@@ -246,6 +246,18 @@ def test_compressed_messages_come_back(messages, forget, bits, cuts):
         [(2, message) for message in messages], None)
 
 
+def test_messages_stand_alone_if_that_was_agreed_on():
+    for forget in (False, True):
+        deflate = Deflate(12, forget)
+        messages = [deflate.compress(b'abc' * 20) for _ in range(2)]
+        assert (messages[0] == messages[1]) is forget
+        inflate = Inflate(12, forget)
+        assert inflate.decompress(messages[0], True, 0) == b'abc' * 20
+        # and no window is kept in between
+        assert (inflate._zlib is None) is forget
+        assert (deflate._zlib is None) is forget
+
+
 @given(st.binary(max_size=200), places)
 def test_any_bytes_are_decompressed_alike(payload, cuts):
     wire = frames.frame(2, payload, rsv=4)
