@@ -39,17 +39,29 @@ class Cache(dict):
     max_entries = 256
     max_length = 64  # of a text
 
-    def __init__(self, function):
+    def __init__(self, function, len_of=len):
         super().__init__()
         self.function = function
+        self.len_of = len_of
 
     def __missing__(self, text):
         value = self.function(text)
-        if len(text) <= self.max_length:
+        if self.len_of(text) <= self.max_length:
             if len(self) >= self.max_entries:
                 self.clear()
             self[text] = value
         return value
+
+
+class LineCache(Cache):
+    """The same for header lines, which clients repeat with each request; but
+    what tells who somebody is does not stay."""
+    max_length = 192
+
+    def __missing__(self, line):
+        if line[:6].lower() in ('cookie', 'author', 'proxy-'):
+            return self.function(line)
+        return super().__missing__(line)
 
 
 class BadByte:
@@ -73,6 +85,72 @@ _phrases.update({413: 'Content Too Large', 414: 'URI Too Long',
 def reason_phrase(status_code):
     """Return the standard reason phrase of a status code, or ``''``."""
     return _phrases.get(status_code, '')
+
+
+def fast_head(core):
+    """Make an ``encode_head`` that joins a head out of encoded lines, which
+    are kept. It leaves all but plain responses with a body of known length
+    to the core's, and the checks of a line are the core's."""
+    encode_head = core['encode_head']
+    parse_token = core['parse_token']
+    bad_text = core['_bad_text']
+    default_type = core['default_type']
+    date_line = core['date_line']
+    special = ('connection', 'content-length', 'transfer-encoding',
+               'keep-alive', 'date')
+    clock = time.time
+    when = 0
+    date = b''
+
+    def encode_start(status):
+        return b'HTTP/1.1 %b\r\n' % core['status_line'](status).encode()
+
+    def encode_line(item):
+        # Returns the line, and whether it is the type of the content; None
+        # for what the core has to look at.
+        name, value = item
+        key = parse_token(name)
+        line = ('%s: %s\r\n' % item).encode()
+        if key in special or not isinstance(value, str) or bad_text(line, 1):
+            return None
+        return line, key == 'content-type'
+
+    def encode_type(content_type):
+        return encode_line(('Content-Type', default_type(content_type)))
+
+    starts = Cache(encode_start, len_of=abs)
+    lines = Cache(encode_line, len_of=lambda item: len(item[0] + item[1]))
+    types = Cache(encode_type)
+
+    def fast(res, version, size, keep_alive):
+        nonlocal when, date
+        status = res.status_code
+        if version != '1.1' or not keep_alive or size is None or res.reason \
+                or status < 200 or status == 204 or status == 304 \
+                or res.is_head or res.body is None:
+            return encode_head(res, version, size, keep_alive)
+        head = [starts[status]]
+        typed = False
+        for item in res.headers.items():
+            try:
+                found = lines[item]
+            except TypeError:
+                found = None  # a list, perhaps
+            if found is None:
+                return encode_head(res, version, size, keep_alive)
+            head.append(found[0])
+            typed = typed or found[1]
+        if not typed:
+            head.append(types[res.default_content_type][0])
+        now = int(clock())
+        if now != when:
+            date = date_line()
+            date = date and date.encode() + b'\r\n'
+            when = now
+        head.append(b'Content-Length: %d\r\n%b\r\n' % (size, date))
+        return b''.join(head), size, True, False
+
+    return fast
 
 
 def once_a_second(function):
@@ -128,6 +206,8 @@ class ProtocolConnection(asyncio.Protocol):
 
     def start(self):
         self._loop = asyncio.get_running_loop()
+        self._sent = self._loop.create_future()
+        self._sent.set_result(None)
         self.rest()
         self._opening = self._loop.create_task(self._open())
 
@@ -275,18 +355,25 @@ class ProtocolConnection(asyncio.Protocol):
         finally:
             self._reading = None
 
-    async def send(self, data):
+    def send(self, data):
+        # no coroutine where nothing is to be awaited
+        if len(data) <= _WRITE:
+            if self._lost or self.transport.is_closing():
+                raise self.app.Disconnected
+            self._answered = self.count
+            self.transport.write(data)
+            self._burst += 1
+            if self._burst <= 64 and not self._full:
+                return self._sent
+        return self._send(data)
+
+    async def _send(self, data):
         if len(data) > _WRITE:
             # each of these has the time that a peer may take
             data = memoryview(data)
             for i in range(0, len(data), _WRITE):
                 await self.send(data[i:i + _WRITE])
             return
-        if self._lost or self.transport.is_closing():
-            raise self.app.Disconnected
-        self._answered = self.count
-        self.transport.write(data)
-        self._burst += 1
         if self._burst > 64:
             # a long pipeline must not keep the others waiting
             self._burst = 0
@@ -560,6 +647,12 @@ class RouteIndex:
         self.depths = sorted(depths)
         self.plain = {key: [route for _, route in found]
                       for key, found in self.static.items()}
+        #: For each static path its route, where no other matches before.
+        self.first = {}
+        for key in self.plain:
+            route = self.find(key)[0]
+            if route[1].static:
+                self.first[key] = route
 
     def find(self, path):
         found = None
@@ -589,6 +682,18 @@ def candidates(self, path):
     if index is None or index.count != len(self._routes):
         index = self._index = RouteIndex(self._routes)
     return index.find(path)
+
+
+def fast_match(core_match):
+    """Make a ``_match`` that finds static routes by their path alone."""
+    def match(self, req):
+        index = self.__dict__.get('_index')
+        if index is not None and index.count == len(self._routes):
+            route = index.first.get(req._path)
+            if route and req.method in route[0]:
+                return route, ()
+        return core_match(self, req)
+    return match
 
 
 def run_loop(app, main):
@@ -690,6 +795,7 @@ def install(core):
     """
     app = core['Microdot']
     app.candidates = candidates
+    app._match = fast_match(app._match)
     app.start_server = starting(app.start_server)
     # for the Protocol, which must not import the core
     app.HTTPException = core['HTTPException']
@@ -700,12 +806,14 @@ def install(core):
     core['server_class'] = Server
     core['accept'] = accept
     core['parse_token'] = Cache(core['parse_token']).__getitem__
+    core['parse_line'] = LineCache(core['parse_line']).__getitem__
     core['parse_host'] = Cache(core['parse_host']).__getitem__
     core['_BAD_BYTE'] = BadByte
     core['reason_phrase'] = reason_phrase
     core['date_line'] = once_a_second(core['date_line'])
     core['default_type'] = functools.lru_cache(core['default_type'])
     core['status_line'] = functools.lru_cache(core['status_line'])
+    core['encode_head'] = fast_head(core)
     core['is_async'] = is_async
     core['invoke_handler'] = invoke_handler
     core['next_piece'] = next_piece

@@ -266,6 +266,15 @@ def parse_host(host):
     return host
 
 
+def parse_line(line):
+    """Return name, in lower case, and value of a header line.
+
+    :raises ValueError: it has no colon, or space before it, or no name.
+    """
+    name, value = line.split(':', 1)
+    return parse_token(name), value.strip(' \t')
+
+
 def find_head(data, pos=0):
     """Find the end of the request head that starts at *pos*.
 
@@ -320,9 +329,7 @@ def parse_head(head):
         raise HTTPException(431)
     fields = {}
     for line in lines:
-        name, value = line.split(':', 1)
-        key = parse_token(name)
-        value = value.strip(' \t')
+        key, value = parse_line(line)
         if key in fields:
             if key in ('host', 'content-length', 'transfer-encoding'):
                 raise ValueError('ambiguous')
@@ -1046,7 +1053,9 @@ class Request:
     passing = False       # such a one is raised rather than answered
     _entry = None         # in the table of routes
     _chain = ()           # applications whose local handlers apply
-    _json = _form = _files = _g = None
+    _json = _form = _files = _g = _jobs = None
+    query_string = content_type = None
+    content_length = 0
 
     def __init__(self, app, client_addr, method, url, http_version, headers,
                  body=None, stream=None, sock=None, url_prefix='',
@@ -1067,7 +1076,8 @@ class Request:
             self.subapp = subapp
             self.route = route
         path, _, query = url.partition('?')
-        self.query_string = query or None
+        if query:
+            self.query_string = query
         self._path = path
         if '%' in path:
             # An encoded slash is not a separator: to routes it is a NUL.
@@ -1086,8 +1096,10 @@ class Request:
             self._fields = {}
             for name in self.headers:
                 self._fields[name.lower()] = self.headers[name]
-        self.content_type = self._fields.get('content-type')
-        self.content_length = int(self._fields.get('content-length') or 0)
+        if 'content-type' in self._fields:
+            self.content_type = self._fields['content-type']
+        if 'content-length' in self._fields:
+            self.content_length = int(self._fields['content-length'] or 0)
 
     def __getattr__(self, name):
         # What most handlers never read is built when first asked for, and
@@ -1298,6 +1310,7 @@ class Response:
     already_handled = None
 
     is_head = False
+    _jobs = None
     size = None  # bytes of a body that is a file
 
     def __init__(self, body=b'', status_code=200, headers=None, reason=None):
@@ -1311,8 +1324,9 @@ class Response:
             body = body.encode()
         elif isinstance(body, (dict, list)):
             body = dump_json(body)
-            self.headers.setdefault('Content-Type',
-                                    'application/json; charset=UTF-8')
+            if 'Content-Type' not in self.headers:
+                self.headers['Content-Type'] = \
+                    'application/json; charset=UTF-8'
         self.body = body
 
     def set_cookie(self, cookie, value, path=None, domain=None, expires=None,
@@ -1967,12 +1981,13 @@ class Microdot:
                 if req._stream:
                     await req.load(limit)
                 req.route = target
-                for handler in self.get_request_handlers(
-                        req, 'before_request', False):
-                    res = await invoke_handler(handler, req)
-                    if res:
-                        break
-                else:
+                if req._chain or self.before_request_handlers:
+                    for handler in self.get_request_handlers(
+                            req, 'before_request', False):
+                        res = await invoke_handler(handler, req)
+                        if res:
+                            break
+                if not res:
                     if is_async(target):
                         res = await target(req, **req.url_args)
                     else:
@@ -2060,13 +2075,14 @@ class Microdot:
                     raise error
                 method, target, version, fields, lines = parse_head(head)
                 length, keep = parse_framing(version, fields)
-                conn.length = length
-                conn.left = max(length, 0)
-                conn.done = not length
-                conn.limit = Request.max_content_length
-                conn.chunks = 0
                 expect = version != '1.0' and fields.get('expect')
-                conn.expect = length and expect
+                conn.length = length
+                conn.done = not length
+                if length:
+                    conn.left = max(length, 0)
+                    conn.limit = Request.max_content_length
+                    conn.chunks = 0
+                    conn.expect = expect
                 conn.request = req = Request(
                     self, conn.addr, method, target, version, (fields, lines),
                     None, conn if length else None, (conn, conn),
@@ -2091,17 +2107,47 @@ class Microdot:
                         self.closing or conn.expect or conn.expired or \
                         conn.left > self.drain_size or conn.length < -1:
                     keep = False
-                keep = await self._respond(conn, req, res, version, keep)
+                try:
+                    ready = self._prepare(req, res, version, keep)
+                except Exception:
+                    ready = await self.prepare(req, res, version, keep)
+                keep = ready[4]
+                if ready[1] or len(ready[0]) > _PIECE:
+                    keep = await self._respond(conn, req, res, *ready)
+                else:
+                    await conn.send(ready[2] + ready[0])
             except MemoryError:
                 raise Disconnected  # some of it may have been sent
             finally:
-                self.answered(req, res)
+                if res._jobs or req and req._jobs:
+                    self.answered(req, res)
             if not conn.done:
                 if not keep:
                     conn.end()
                 keep = await self._drain(conn) and keep
             conn.request = None
             keep = keep and not self.closing
+
+    def _prepare(self, req, res, version, keep):
+        res.is_head = req is not None and req.method == 'HEAD'
+        pieces = None
+        body = res.body or b''
+        size = res.size
+        if isinstance(body, str):
+            body = body.encode()
+        elif isinstance(body, (bytearray, memoryview)):
+            body = bytes(body)
+        if isinstance(body, bytes):
+            size = len(body)
+        else:
+            pieces = res.body_iter()
+            if size is None and self.streams >= \
+                    self.max_connections - self.reserved_connections:
+                raise HTTPException(503)
+        head, left, keep, chunked = encode_head(res, version, size, keep)
+        if chunked is None and not pieces:
+            body = b''
+        return body, pieces, head, left, keep, chunked
 
     async def prepare(self, req, res, version, keep):
         """Make a response ready to be sent. One that is not fit for that
@@ -2112,23 +2158,8 @@ class Microdot:
                  ``encode_head()``.
         """
         while True:
-            res.is_head = req is not None and req.method == 'HEAD'
-            pieces = None
             try:
-                body = res.body or b''
-                size = res.size
-                if isinstance(body, str):
-                    body = body.encode()
-                elif isinstance(body, (bytearray, memoryview)):
-                    body = bytes(body)
-                if isinstance(body, bytes):
-                    size = len(body)
-                else:
-                    pieces = res.body_iter()
-                    if size is None and self.streams >= \
-                            self.max_connections - self.reserved_connections:
-                        raise HTTPException(503)
-                return (body, pieces) + encode_head(res, version, size, keep)
+                return self._prepare(req, res, version, keep)
             except Exception as exc:
                 await _close(res.body)
                 if isinstance(exc, MemoryError):
@@ -2141,20 +2172,15 @@ class Microdot:
                     res = Response('Internal server error', 500,
                                    {'Content-Type': 'text/plain'})
 
-    async def _respond(self, conn, req, res, version, keep):
-        # Write a response; tell whether the connection may go on.
-        body, pieces, head, left, keep, chunked = await self.prepare(
-            req, res, version, keep)
-        bare = chunked is None
+    async def _respond(self, conn, req, res, body, pieces, head, left, keep,
+                       chunked):
+        # Write a large or streamed response; tell whether the connection may
+        # go on.
         if not pieces:
-            if bare:
-                body = b''
-            if len(body) <= _PIECE:
-                await conn.send(head + body)
-            else:
-                await conn.send(head)
-                await conn.send(body)
+            await conn.send(head)
+            await conn.send(body)
             return keep
+        bare = chunked is None
         size = res.size
         watch = size is None and not bare
         try:
