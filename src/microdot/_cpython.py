@@ -95,12 +95,10 @@ def fast_head(core):
     parse_token = core['parse_token']
     bad_text = core['_bad_text']
     default_type = core['default_type']
-    date_line = core['date_line']
     special = ('connection', 'content-length', 'transfer-encoding',
                'keep-alive', 'date')
-    clock = time.time
-    when = 0
-    date = b''
+    when = ''   # the date, as it is told
+    date = b''  # and as it is sent
 
     def encode_start(status):
         return b'HTTP/1.1 %b\r\n' % core['status_line'](status).encode()
@@ -142,12 +140,11 @@ def fast_head(core):
             typed = typed or found[1]
         if not typed:
             head.append(types[res.default_content_type][0])
-        now = int(clock())
-        if now != when:
-            date = date_line()
-            date = date and date.encode() + b'\r\n'
+        now = core['date_line']()
+        if now is not when:
+            date = now and b'%b\r\n' % now.encode()
             when = now
-        head.append(b'Content-Length: %d\r\n%b\r\n' % (size, date))
+        head.append(b'Content-Length: %d\r\n%b\r\n' % (size, date or b''))
         return b''.join(head), size, True, False
 
     return fast
