@@ -26,7 +26,8 @@ CLASSES = {cls.__name__: cls
            for cls in (Request, URLPattern, Microdot, FormDataIter,
                        FileUpload, WebSocket, SSE, Session, Login)}
 #: Class attributes that are numbers, and no limits.
-NO_LIMITS = {'Microdot.sweep_interval', 'Microdot.ticks', 'Microdot.streams',
+NO_LIMITS = {'Request.content_length', 'Microdot.sweep_interval',
+             'Microdot.ticks', 'Microdot.streams',
              'FormDataIter.buffer_size', 'Login.remember_days',
              'Session.default_max_age'} | {
                  'WebSocket.' + opcode for opcode in (

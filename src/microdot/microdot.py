@@ -1301,7 +1301,7 @@ class Response:
         'svg': 'image/svg+xml',
     }
     #: Bytes read at a time from a file-like body.
-    send_file_buffer_size = 1024
+    send_file_buffer_size = 1024 if _BOARD else 64 * 1024
     #: The content type of responses that name none.
     default_content_type = 'text/plain'
     #: Seconds that files may be cached, when :meth:`send_file` names none.
