@@ -466,11 +466,21 @@ class Microdot(_Microdot):
         if query:
             query = decode(query)
         client = get('client')
-        req = self.make_request(
-            client and tuple(client), get('method', 'GET'), path,
-            get('root_path'), query, 'HTTP/' + version,
-            (fields, map(_title, fields)), exchange if length else None,
-            (exchange, exchange._send), get('scheme'))
+        headers = fields, map(_title, fields)
+        stream = exchange if length else None
+        sock = exchange, exchange._send
+        version = 'HTTP/' + version
+        client = client and tuple(client)
+        root = get('root_path')
+        if root:
+            req = self.make_request(
+                client, get('method', 'GET'), path, root, query, version,
+                headers, stream, sock, get('scheme'))
+        else:
+            req = Request(
+                self, client, get('method', 'GET'),
+                path + '?' + query if query else path, version, headers,
+                None, stream, sock, '', None, get('scheme'))
         req.asgi_scope = scope
         if 'upgrade' in fields or scope['type'] == 'websocket':
             if websocket:
