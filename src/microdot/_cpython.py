@@ -116,7 +116,7 @@ def fast_head(core):
     def encode_type(content_type):
         return encode_line(('Content-Type', default_type(content_type)))
 
-    starts = Cache(encode_start, len_of=abs)
+    starts = Cache(encode_start, len_of=lambda status: 0)
     lines = Cache(encode_line, len_of=lambda item: len(item[0] + item[1]))
     types = Cache(encode_type)
 
@@ -139,7 +139,10 @@ def fast_head(core):
             head.append(found[0])
             typed = typed or found[1]
         if not typed:
-            head.append(types[res.default_content_type][0])
+            found = types[res.default_content_type]
+            if found is None:
+                return encode_head(res, version, size, keep_alive)
+            head.append(found[0])
         now = core['date_line']()
         if now is not when:
             date = now and b'%b\r\n' % now.encode()
@@ -681,6 +684,67 @@ def candidates(self, path):
     return index.find(path)
 
 
+def fast_int(core_parse):
+    """Make a parser of integers that knows plain ones at a glance."""
+    def parse_int(value):
+        if value.isdigit() and value.isascii() and len(value) < 40:
+            return int(value)
+        return core_parse(value)
+    return parse_int
+
+
+def fast_pattern(pattern):
+    """Give a class of patterns a ``match`` that goes straight to the
+    parameters where these are whole segments."""
+    core_compile = pattern.compile
+    core_match = pattern.match
+
+    def compile(self):
+        core_compile(self)
+        plan = [] if self.static is None and self._span is None else None
+        for i, segment in enumerate(self.segments, 1):
+            if plan is None:
+                break
+            if isinstance(segment, str):
+                plan.append((i, None, segment))
+            elif segment[0] or segment[3]:
+                plan = None  # has text around the parameter
+            else:
+                plan.append((i, segment[1], segment[2]))
+        self._plan = plan
+
+    def match(self, path):
+        plan = self._plan
+        if not plan:
+            return core_match(self, path)
+        parts = path.split('/')
+        if len(parts) != len(plan) + 1 or parts[0]:
+            return None
+        args = {}
+        for i, name, wanted in plan:
+            value = parts[i]
+            if name is None:
+                if value != wanted:
+                    return None
+                continue
+            if not value:
+                return None
+            if '\0' in value:
+                value = value.replace('\0', '/')
+            if wanted is not str:
+                value = wanted(value)
+                if value is None:
+                    return None
+            args[name] = value
+        return args
+
+    compile.__doc__ = core_compile.__doc__
+    match.__doc__ = core_match.__doc__
+    pattern._plan = None
+    pattern.compile = compile
+    pattern.match = match
+
+
 def fast_match(core_match):
     """Make a ``_match`` that finds static routes by their path alone."""
     def match(self, req):
@@ -793,6 +857,9 @@ def install(core):
     app = core['Microdot']
     app.candidates = candidates
     app._match = fast_match(app._match)
+    core['_parse_int'] = fast_int(core['_parse_int'])
+    core['URLPattern'].segment_parsers['int'] = core['_parse_int']
+    fast_pattern(core['URLPattern'])
     app.start_server = starting(app.start_server)
     # for the Protocol, which must not import the core
     app.HTTPException = core['HTTPException']
