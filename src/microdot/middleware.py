@@ -6,6 +6,7 @@ package does so itself; on a board an application pays for what it imports.
 from microdot.microdot import (
     HTTPException,
     Microdot,
+    Response,
     _close,
     invoke_handler,
     make_response,
@@ -46,7 +47,8 @@ def _enable(app):
 
     app.dispatch_request = dispatch_request
     for parent, _, local in app._parents:
-        if local:
+        # (what is local to a child stays so, however that is mounted)
+        if local or app._inner:
             parent._inner = True
             _enable(parent)
 
@@ -56,38 +58,57 @@ _mount_core = Microdot.mount
 
 def mount(self, subapp, url_prefix='', local=False, name=None):
     _mount_core(self, subapp, url_prefix, local, name)
-    if local and (subapp.middlewares or subapp._inner):
+    if subapp._inner or local and subapp.middlewares:
         self._inner = True
         _enable(self)
+
+
+def _find_local(app, req):
+    # The middleware of the mounted applications that are to answer. Found as
+    # late as can be: what is around them may have changed the request.
+    req._chain = ()
+    route = app._match(req)[0]
+    if route:
+        # for the handlers of their errors
+        req.url_prefix, req.subapp, req._chain = route[3:6]
+    handlers = []
+    for inner in req._chain if route else \
+            req._chain or app._local_apps(req._path):
+        handlers.extend(inner.middlewares)
+    return handlers
 
 
 async def _dispatch(app, req, error):
     if not req:
         # malformed: there is nothing to show
         return await _dispatch_core(app, req, error)
-    handlers = list(app.middlewares)
-    if app._inner:
-        route = app._match(req)[0]
-        for inner in route[5] if route else \
-                req._chain or app._local_apps(req._path):
-            handlers.extend(inner.middlewares)
+    taken = []
 
-    def layer(i):
+    def layer(i, handlers, inner):
         async def call_next(request):
             res = None
             made = []
             try:
-                if i == len(handlers):
-                    return await _dispatch_core(app, request, error)
+                if i < len(handlers):
+                    async def following(request):
+                        made.append(
+                            await layer(i + 1, handlers, inner)(request))
+                        return made[-1]
 
-                async def inner(request):
-                    made.append(await layer(i + 1)(request))
-                    return made[-1]
-
-                res = await invoke_handler(handlers[i], request, inner)
-                if res is None:
-                    raise TypeError('a middleware returned None')
-                res = make_response(res)
+                    res = await invoke_handler(
+                        handlers[i], request, following)
+                    if res is None:
+                        raise TypeError('a middleware returned None')
+                    res = make_response(res)
+                elif inner:
+                    res = await layer(
+                        0, _find_local(app, request), False)(request)
+                else:
+                    res = await _dispatch_core(app, request, error)
+                if res is Response.already_handled:
+                    # the shared object must not be changed by any request
+                    res = Response()
+                    taken.append(res)
                 return res
             except HTTPException as exc:
                 # abort() in a middleware: those around it see the answer
@@ -101,11 +122,16 @@ async def _dispatch(app, req, error):
 
     req.passing = True
     try:
-        res = await layer(0)(req)
+        res = await layer(0, app.middlewares, app._inner)(req)
     except Exception as exc:
         req.passing = False
         return await _dispatch_core(app, req, exc)
     req.passing = False
+    if taken:
+        # what has been answered is not answered again
+        if res._jobs:
+            req._jobs = (req._jobs or []) + res._jobs
+        res = Response.already_handled
     return app._complete(req, res)
 
 

@@ -365,6 +365,38 @@ class TestErrors(unittest.TestCase):
             self.app, None, 'GET', '/taken', '1.1', {})))
         self.assertTrue(res is Response.already_handled)
 
+    def test_the_shared_response_is_not_changed(self):
+        @self.app.middleware
+        async def outer(request, call_next):
+            res = await call_next(request)
+            res.headers['X-Outer'] = '1'
+            res.set_cookie('a', 'b')
+            return res
+
+        @self.app.middleware
+        async def inner(request, call_next):
+            if request.path == '/here':
+                return Response.already_handled
+            return await call_next(request)
+
+        self.app.get('/taken')(lambda request: Response.already_handled)
+        for path in ('/taken', '/here'):
+            res = run(self.app.dispatch_request(Request(
+                self.app, None, 'GET', path, '1.1', {})))
+            self.assertTrue(res is Response.already_handled)
+            self.assertEqual(dict(res.headers), {})
+
+    def test_what_has_been_answered_is_not_answered_again(self):
+        @self.app.middleware
+        async def replace(request, call_next):
+            await call_next(request)
+            return 'again'
+
+        self.app.get('/taken')(lambda request: Response.already_handled)
+        res = run(self.app.dispatch_request(Request(
+            self.app, None, 'GET', '/taken', '1.1', {})))
+        self.assertTrue(res is Response.already_handled)
+
 
 class TestMount(unittest.TestCase):
     def make(self, local, order):
@@ -437,6 +469,54 @@ class TestMount(unittest.TestCase):
         trace[:] = []
         request(top, '/m/b/')
         self.assertEqual(trace, ['m', 'b', 'b200', 'm200'])
+
+    def test_what_is_local_within_a_child_that_is_not(self):
+        for first in (True, False):
+            top = Microdot()
+            middle = Microdot()
+            bottom = Microdot()
+            trace = []
+            bottom.get('/')(lambda request: '')
+            middle.get('/')(lambda request: '')
+            if first:
+                traced(bottom, 'b', trace)
+            middle.mount(bottom, '/b', local=True)
+            top.mount(middle, '/m')
+            if not first:
+                traced(bottom, 'b', trace)
+            request(top, '/m/')
+            self.assertEqual(trace, [])
+            request(top, '/m/b/')
+            self.assertEqual(trace, ['b', 'b200'])
+
+    def test_it_is_found_for_the_request_as_it_was_changed(self):
+        parent, trace = self.make(True, ('mount', 'child'))
+
+        @parent.middleware
+        async def override(request, call_next):
+            request.method = request.headers.get('X-Method', request.method)
+            return await call_next(request)
+
+        parent.post('/child/')(lambda request: 'post')
+        res = request(parent, '/child/', 'POST')
+        self.assertEqual((res.text, trace), ('post', []))
+        res = request(parent, '/child/', 'POST', headers={'X-Method': 'GET'})
+        self.assertEqual((res.text, trace), ('child', ['c', 'c200']))
+
+    def test_what_a_local_one_aborts_with_has_local_handlers(self):
+        parent, trace = self.make(True, ('mount', 'child'))
+        child = parent._mounts[0][0]
+        seen = []
+
+        @child.middleware
+        async def guard(request, call_next):
+            seen.append((request.subapp is child, request.url_prefix))
+            abort(401)
+
+        child.errorhandler(401)(lambda request: ('local', 401))
+        self.assertEqual(request(parent, '/child/').text, 'local')
+        self.assertEqual(request(parent, '/').text, 'parent')
+        self.assertEqual(seen, [(True, '/child')])
 
     def test_an_application_of_its_own_keeps_its_own(self):
         parent, trace = self.make(True, ('mount', 'child'))
