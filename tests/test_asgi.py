@@ -420,6 +420,36 @@ def test_a_plain_response_is_one_message_after_the_head(app):
         {'type': 'http.response.body', 'body': b'hello'}]
 
 
+def test_heads_that_are_nearly_alike_are_not_confused(app):
+    answers = [('a', 200, {'X': 1}), ('a', 200, {'X': True}),
+               ('a', 200, {'X': 1.0}), ('a', 200, {'X': '1'}),
+               ('a', 200, {'x': '1'}), ('b', 200, {'X': '2'}),
+               ('ab', 200, {'X': '2'}), ('a', 204, {'X': '2'}),
+               ('a', 201, {'X': '2'}), (None, 201, {'X': '2'}),
+               ('a', 200, {'X': '2', 'Connection': 'close'})]
+
+    @app.get('/<int:i>')
+    async def index(request, i):
+        return answers[i]
+
+    for _ in range(2):
+        for method in 'GET', 'HEAD':
+            for i, (text, status, headers) in enumerate(answers):
+                server = call(app, path='/%d' % i, method=method)
+                got = {name.decode(): value.decode()
+                       for name, value in server.headers}
+                assert server.status == status
+                assert got['x'] == str(headers.get('X', headers.get('x')))
+                assert got.get('connection') == headers.get('Connection')
+                bare = status == 204
+                assert got.get('content-length') == (
+                    None if bare else str(len(text or '')))
+                assert server.body.decode() == (
+                    '' if bare or method == 'HEAD' else text or '')
+                assert ('content-type' in got) == (
+                    not bare and text is not None)
+
+
 def test_the_date_of_a_handler_is_kept(app):
     @app.get('/')
     async def index(request):

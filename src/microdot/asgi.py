@@ -396,7 +396,8 @@ class Microdot(_Microdot):
         if type(body) is bytes and req and not error and not exchange.expired:
             try:
                 key = (res.status_code, len(body), res.is_head, res.reason,
-                       res.default_content_type, *res.headers.items())
+                       res.default_content_type, *res.headers.items(),
+                       *map(type, res.headers.values()))  # 1 equals True
                 found = _heads.get(key)
             except TypeError:
                 key = None  # some value is a list
