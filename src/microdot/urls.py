@@ -11,6 +11,7 @@ from microdot.microdot import (
     Microdot,
     Request,
     URLPattern,
+    redirect,
     urlencode,
 )
 
@@ -65,8 +66,8 @@ def _build(url_pattern, args):
     return path
 
 
-def url_for(self, name, **args):
-    """Return the path of a route, percent-encoded.
+def url_for(*names, **args):
+    """``url_for(name, **args)``: return the path of a route, percent-encoded.
 
     :param name: the route's: given with ``name=``, or that of its function.
                  Those of an application mounted with a name follow that name
@@ -74,6 +75,8 @@ def url_for(self, name, **args):
     :param args: a value for each parameter of the pattern.
     :raises ValueError: there is no such route, or the values do not fit.
     """
+    # a parameter may be called name, or self
+    self, name = names
     error = None
     for url_pattern in _patterns(self, name):
         try:
@@ -83,15 +86,17 @@ def url_for(self, name, **args):
     raise ValueError('route %s: %s' % (name, error or 'there is none'))
 
 
-def request_url_for(self, name, **args):
-    """Return the absolute URL of a route, at the scheme and host that this
-    request was sent to. See :meth:`Microdot.url_for`.
+def request_url_for(*names, **args):
+    """``url_for(name, **args)``: return the absolute URL of a route, at the
+    scheme and host that this request was sent to. See
+    :meth:`Microdot.url_for`.
 
     The host is the client's word. Where that is not to be trusted, as in a
     mail to somebody else, use a host of your own.
     """
+    self, name = names
     return '%s://%s%s%s' % (
-        self.scheme, self.headers.get('Host', 'localhost'), self.root_path,
+        self.scheme, self.headers.get('Host') or 'localhost', self.root_path,
         self.app.url_for(name, **args))
 
 
@@ -109,8 +114,9 @@ def not_found(self, req):
         route, allow = self._match(req)
         req._path = path
         if (route or allow) and url[:2] != '//':
+            # (encoded, since a client may take \ for a slash)
             raise HTTPException(307, 'Temporary Redirect',
-                                {'Location': url + mark + query})
+                                redirect(url + mark + query).headers)
     return 404
 
 

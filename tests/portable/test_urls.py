@@ -3,7 +3,7 @@
 import unittest
 
 from helpers import run
-from microdot.microdot import Microdot, URLPattern
+from microdot.microdot import Microdot, Request, URLPattern
 from microdot.test_client import TestClient
 
 import microdot.urls  # noqa: F401, isort: skip
@@ -153,6 +153,13 @@ class TestValues(unittest.TestCase):
         finally:
             del URLPattern.segment_parsers['even']
 
+    def test_any_name_of_a_parameter(self):
+        app = application(a='/a/<name>', b='/b/<self>/<args>')
+        self.assertEqual(app.url_for('a', name='x'), '/a/x')
+        self.assertEqual(app.url_for('b', self='x', args='y'), '/b/x/y')
+        req = Request(app, None, 'GET', '/', '1.1', {'Host': 'a'})
+        self.assertEqual(req.url_for('a', name='x'), 'http://a/a/x')
+
     def test_several_parameters(self):
         app = application(name='/<int:a>/b/<c>/<path:d>')
         self.assertEqual(app.url_for('name', a=1, c='c', d='d/e'),
@@ -233,6 +240,7 @@ class TestAbsolute(unittest.TestCase):
         self.assertEqual(self.get(host='example.com:8443', scheme='https'),
                          'https://example.com:8443/child/a')
         self.assertEqual(self.get(host='[::1]:80'), 'http://[::1]:80/child/a')
+        self.assertEqual(self.get({'Host': ''}), 'http://localhost/child/a')
 
 
 class TestSlashes(unittest.TestCase):
@@ -284,6 +292,9 @@ class TestSlashes(unittest.TestCase):
         self.app.get('/<path:p>/')(view)
         for path in ('//evil.example', '//evil.example/x'):
             self.check(path, 404)
+        self.check('/\\evil.example', 307, '/%5Cevil.example/')
+        self.check('/\t/evil.example', 307, '/%09/evil.example/')
+        self.check('/%2Fevil.example', 307, '/%2Fevil.example/')
         self.app.get('/<path:p>')(view)
         self.check('//evil.example/', 200)
 
