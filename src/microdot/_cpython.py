@@ -567,13 +567,13 @@ def is_async(function):
             inspect.iscoroutinefunction(call)
 
 
-async def run_in_thread(function, *args, **kwargs):
+async def run_in_thread(function, /, *args, **kwargs):
     """Call a function in the event loop's thread pool, in a copy of the
     current context."""
     return await _start_in_thread(function, *args, **kwargs)
 
 
-def _start_in_thread(function, *args, **kwargs):
+def _start_in_thread(function, /, *args, **kwargs):
     def call():
         try:
             return function(*args, **kwargs)
@@ -585,7 +585,7 @@ def _start_in_thread(function, *args, **kwargs):
         None, contextvars.copy_context().run, call)
 
 
-async def invoke_handler(handler, *args, **kwargs):
+async def invoke_handler(handler, /, *args, **kwargs):
     """Call *handler*, await what it returns if need be, return the result.
     A plain function runs in a thread."""
     if is_async(handler):

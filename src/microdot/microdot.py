@@ -99,12 +99,13 @@ def is_async(handler):
     return False
 
 
-async def invoke_handler(handler, *args, **kwargs):
-    """Call *handler*, await what it returns if need be, return the result.
+async def invoke_handler(_f, *args, **kwargs):
+    """Call a handler, await what it returns if need be, return the result.
 
     On CPython a plain function runs in a thread.
     """
-    result = handler(*args, **kwargs)
+    # (its own arguments may have any other name)
+    result = _f(*args, **kwargs)
     if iscoroutine(result):
         if not _BOARD:
             return await result

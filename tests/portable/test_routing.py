@@ -156,6 +156,20 @@ class TestMatching(unittest.TestCase):
                 self.assertEqual((res.status_code, res.text),
                                  (404, 'Not found'))
 
+    def test_arguments_may_have_any_name(self):
+        app = Microdot()
+
+        @app.get('/a/<handler>/<function>')
+        def plain(request, handler, function):
+            return handler + function
+
+        @app.get('/b/<handler>/<args>')
+        async def view(request, handler, args):
+            return handler + args
+
+        for path in ('/a/x/y', '/b/x/y'):
+            self.assertEqual(request(app, 'GET', path).text, 'xy')
+
     def test_arguments_are_decoded(self):
         """S20: they were not, by the built-in server."""
         app = Microdot()
