@@ -60,7 +60,11 @@ def encode_jwt(payload, key):
     :param payload: a dict of what JSON knows.
     :param key: ``bytes`` or ``str``.
     :raises ValueError: JSON does not know it; CPython has a ``TypeError`` too.
+                        Or ``exp`` or ``nbf`` is not a number.
     """
+    for name in ('exp', 'nbf'):
+        if not isinstance(payload.get(name, 0), (int, float)):
+            raise ValueError(name + ' is not a number')
     text = _dump(payload)
     if _BOARD:
         json.loads(text)  # boards: dumps() takes anything
@@ -116,6 +120,7 @@ class SessionDict(dict):
     expires = None
     _owner = None  # the Session that it is of
     _saved = None  # with auto_save: as JSON, what is in the cookie
+    _next = None   # the request's session of another Session
 
     def __init__(self, request, session_dict):
         super().__init__(session_dict)
@@ -130,11 +135,14 @@ class SessionDict(dict):
         :raises ValueError: it is larger than
                             :attr:`Session.max_cookie_size`, or not JSON.
         """
-        find_session(self.request).update(self.request, self)
+        self._find().update(self.request, self)
 
     def delete(self):
         """Make the client forget the session."""
-        find_session(self.request).delete(self.request)
+        self._find().delete(self.request)
+
+    def _find(self):
+        return self._owner or find_session(self.request)
 
 
 class Session:
@@ -213,9 +221,11 @@ class Session:
 
         :raises ValueError: there is no secret key.
         """
-        session = getattr(request.g, '_session', None)
-        if session is not None:
-            return session
+        session = first = getattr(request.g, '_session', None)
+        while session is not None:
+            if session._owner is self or not session._owner:
+                return session
+            session = session._next
         keys = self._keys()
         add_vary(request, 'Cookie')
         name = self.cookie_name
@@ -226,6 +236,7 @@ class Session:
         session = SessionDict(request, data)
         session.expires = session.pop('exp', None)
         session._owner = self
+        session._next = first
         request.g._session = session
         if self.auto_save:
             session._saved = _dump(session)
@@ -295,6 +306,14 @@ class Session:
     def _finish(self, request, session, response):
         if self.auto_save and _dump(session) != session._saved:
             self.update(request, session)
+        if session._cookies:
+            # A handler may return one object to several clients, and another
+            # is not to get the session of this one.
+            given = response
+            response = object.__new__(type(given))
+            for name in given.__dict__:
+                setattr(response, name, getattr(given, name))
+            response.headers = given.headers.copy()
         for name, (value, max_age) in session._cookies.items():
             lines = response.headers.get('Set-Cookie')
             if isinstance(lines, list):
@@ -309,6 +328,7 @@ class Session:
             if max_age:
                 options['max_age'] = max_age
             response.set_cookie(name, value, **options)
+        return response
 
 
 def _enable(app):
@@ -324,7 +344,10 @@ def _enable(app):
         session = getattr(req._g, '_session', None) if req else None
         if session is not None and res is not Response.already_handled:
             try:
-                session._owner._finish(req, session, res)
+                while session is not None:
+                    if session._owner:
+                        res = session._owner._finish(req, session, res)
+                    session = session._next
             except Exception as exc:
                 # such as a session that has become too large
                 if hasattr(res.body, 'close'):

@@ -766,6 +766,20 @@ class TestTokens(unittest.TestCase):
                         parse_jwt(sign(payload, header=header), [KEY]),
                         payload)
 
+    def test_times_that_are_none_are_a_mistake(self):
+        """Such a token was valid for nobody, and a session with it lost."""
+        app = make_app()
+        errors = []
+        app.log_exception = lambda request, exc: errors.append(exc)
+        client = TestClient(app)
+        for name in ('exp', 'nbf'):
+            for value in ('tomorrow', '5', None, []):
+                with self.assertRaises(ValueError):
+                    app.sessions.encode({name: value})
+                res = run(client.post('/', json={name: value}))
+                self.assertEqual(res.status_code, 500)
+        self.assertEqual(len(errors), 8)
+
     def test_another_key_can_be_named(self):
         sessions = Session(secret_key=KEY)
         token = sessions.encode({'a': 1}, 'other')
@@ -1205,6 +1219,65 @@ class TestMounted(unittest.TestCase):
                           in cookies_of(res).items()], [('one', '/')])
 
 
+class TestSideBySide(unittest.TestCase):
+    """Two sessions of an application, with cookies of their own."""
+
+    def make(self):
+        app = Microdot()
+        app.short = Session(app, 'short', cookie_name='short')
+        app.long = Session(app, 'long', cookie_name='long',
+                           cookie_options={'path': '/all'}, auto_save=True)
+
+        @app.post('/all')
+        async def change(request):
+            one = app.short.get(request)
+            two = app.long.get(request)
+            self.assertFalse(one is two)
+            self.assertIs(app.short.get(request), one)
+            self.assertIs(app.long.get(request), two)
+            one['in'] = 'short'
+            two['in'] = 'long'
+            one.save()
+            return ''
+
+        @app.get('/all')
+        async def show(request):
+            return [plain(app.long.get(request)),
+                    plain(app.short.get(request))]
+
+        @app.delete('/all')
+        async def delete(request):
+            app.long.get(request)
+            app.short.get(request).delete()
+            return ''
+
+        return app
+
+    def test_each_has_what_was_put_into_it(self):
+        client = TestClient(self.make())
+        res = run(client.post('/all'))
+        self.assertEqual(
+            {name: cookie['Path'] for name, cookie
+             in cookies_of(res).items()}, {'short': '/', 'long': '/all'})
+        self.assertEqual(run(client.get('/all')).json,
+                         [{'in': 'long'}, {'in': 'short'}])
+
+    def test_one_can_be_deleted(self):
+        client = TestClient(self.make())
+        run(client.post('/all'))
+        run(client.delete('/all'))
+        self.assertEqual(run(client.get('/all')).json, [{'in': 'long'}, {}])
+
+    def test_one_that_is_too_large_is_an_error(self):
+        app = self.make()
+        app.long.max_cookie_size = 30
+        errors = []
+        app.log_exception = lambda request, exc: errors.append(exc)
+        res = run(TestClient(app).post('/all'))
+        self.assertEqual((res.status_code, len(errors)), (500, 1))
+        self.assertEqual(res.text, 'Internal server error')
+
+
 class TestOtherResponses(unittest.TestCase):
     def test_a_handler_that_has_answered_sends_no_cookie(self):
         """S28: the shared response was changed by each request."""
@@ -1219,6 +1292,33 @@ class TestOtherResponses(unittest.TestCase):
 
         run(TestClient(app).get('/answered'))
         self.assertNotIn('Set-Cookie', Response.already_handled.headers)
+
+    def test_a_response_that_is_returned_to_all_keeps_no_session(self):
+        """Whoever came next got the session of the one before."""
+        class Page(Response):
+            pass
+
+        for shared in (Response('shared'),
+                       Page('shared', 201, {'X-Kind': 'page'})):
+            app = make_app()
+
+            @app.get('/shared')
+            @with_session
+            async def share(request, session):
+                if 'Cookie' not in request.headers:
+                    session['secret'] = 'mine'
+                    session.save()
+                return shared
+
+            res = run(TestClient(app).get('/shared'))
+            self.assertEqual(list(cookies_of(res)), ['session'])
+            self.assertEqual((res.status_code, res.text),
+                             (shared.status_code, 'shared'))
+            self.assertEqual(res.headers.get('X-Kind'),
+                             shared.headers.get('X-Kind'))
+            res = run(TestClient(app).get('/shared', {'Cookie': 'a=b'}))
+            self.assertEqual(cookies_of(res), {})
+            self.assertNotIn('Set-Cookie', shared.headers)
 
     def test_a_response_with_cookies_of_its_own_keeps_them(self):
         app = make_app()
