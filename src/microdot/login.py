@@ -85,7 +85,7 @@ class Login:
         :return: a redirect.
         """
         self._renew(request, user.id, True)
-        request.g.current_user = user
+        self._set_user(request, user)
         if remember:
             if remember is True or not isinstance(remember, (int, float)):
                 remember = self.remember_days
@@ -98,16 +98,22 @@ class Login:
     async def logout_user(self, request):
         """Log the user out."""
         self._renew(request)
-        request.g.current_user = None
+        self._set_user(request, None)
         self._forget(request)
 
     async def get_current_user(self, request):
         """Return the user who has logged in, or ``None``. It is also in
         ``request.g.current_user`` from then on."""
         g = request.g
-        if not hasattr(g, 'current_user'):
-            g.current_user = await self._load(request)
+        # (who has come in by another way, see auth.py, has not logged in)
+        if not hasattr(g, 'current_user') or \
+                getattr(g, '_auth', self) is not self:
+            self._set_user(request, await self._load(request))
         return g.current_user
+
+    def _set_user(self, request, user):
+        request.g.current_user = user
+        request.g._auth = self
 
     async def _load(self, request):
         if not self.user_callback:

@@ -10,6 +10,7 @@ from hmac import digest
 import microdot.session as session_module
 from helpers import run
 from microdot import Microdot, abort
+from microdot.auth import TokenAuth
 from microdot.login import Login, is_local
 from microdot.session import Session, with_session
 from microdot.test_client import TestClient
@@ -201,6 +202,45 @@ class TestLogin(unittest.TestCase):
         self.assertEqual(run(client.get('/both')).text,
                          "[None, 'ada', None]")
         self.assertEqual(client.cookies, {})
+
+    def test_another_way_to_come_in_does_not_stand_in_for_it(self):
+        """Whoever a token let in was taken for somebody who had logged in."""
+        app = make_app()
+        tokens = TokenAuth()
+        tokens.authenticate(lambda request, token: token)
+
+        @app.get('/optional')
+        @tokens.optional
+        @app.login
+        async def optional(request):
+            return {'user': request.g.current_user.id}
+
+        @app.get('/both')
+        @app.login
+        @tokens
+        async def both(request):
+            user = await app.login.get_current_user(request)
+            return {'user': user.id}
+
+        client = TestClient(app)
+        bearer = {'Authorization': 'Bearer eve'}
+        for path in ('/optional', '/both'):
+            self.assertEqual(where(run(client.get(path, bearer))),
+                             (302, '/login?next=' + path))
+        log_in(client)
+        for path in ('/optional', '/both'):
+            self.assertEqual(run(client.get(path, bearer)).json,
+                             {'user': 'ada'})
+
+    def test_a_user_whom_the_application_has_found_is_kept(self):
+        app = make_app()
+
+        @app.before_request
+        async def find(request):
+            request.g.current_user = app.users[5]
+
+        self.assertEqual(user_of(TestClient(app)), 5)
+        self.assertEqual(app.loaded, [])
 
     def test_the_loader_is_returned(self):
         """The decorators returned None."""
