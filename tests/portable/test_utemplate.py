@@ -8,7 +8,13 @@ if sys.implementation.name == 'cpython':
     # Last, as it holds a unittest for boards too.
     sys.path.append(__file__.rsplit('tests', 1)[0] + 'libs/micropython')
 
-from utemplate import TemplateError, TemplateNotFound, compiled, source
+from utemplate import (
+    TemplateError,
+    TemplateNotFound,
+    compiled,
+    recompile,
+    source,
+)
 
 from helpers import run
 from microdot.microdot import Microdot
@@ -397,6 +403,17 @@ class TestLoading(Case):
                     self.assertEqual(Template('t.html').render(), 'text')
                     self.assertEqual(self.read('t_html.py'), whole)
 
+    def test_a_result_that_is_cut_anywhere_is_made_anew(self):
+        """Some of them were an error each time that they were loaded."""
+        self.assertEqual(self.render('text {{ 5 }}'), 'text 5')
+        whole = self.read('t_html.py')
+        for rest in ('', '\0' * 20, '('):
+            for end in range(len(source.MARK), len(whole) - 1):
+                self.write('t_html.py', whole[:end] + rest)
+                loader = source.Loader(None, self.folder)
+                self.assertEqual(''.join(loader.load('t.html')()), 'text 5')
+                self.assertEqual(self.read('t_html.py'), whole)
+
     def test_names_that_meet_in_one_result_do_not_mix(self):
         self.write('a.b', 'dot')
         self.write('a_b', 'line')
@@ -439,6 +456,64 @@ class TestLoading(Case):
         Template.initialize(self.folder, compiled.Loader, autoescape=True)
         with self.assertRaises(TemplateNotFound):
             Template('t.html')
+
+    @unittest.skipIf(sys.implementation.name != 'cpython',
+                     'handlers run in no threads')
+    def test_threads_do_not_disturb_each_other(self):
+        """They shared what was noted of the files."""
+        import threading
+        interval = sys.getswitchinterval()
+        self.addCleanup(sys.setswitchinterval, interval)
+        sys.setswitchinterval(1e-5)
+        self.write('part.html', 'part')
+        for i in range(6):
+            self.write('t%d.html' % i, '{% include "part.html" %} ' + str(i))
+        texts = []
+
+        def load(loader, barrier, i):
+            barrier.wait()
+            texts.append((i, ''.join(loader.load('t%d.html' % i)())))
+
+        for _ in range(10):
+            for i in range(6):
+                try:
+                    os.remove('%s/t%d_html.py' % (self.folder, i))
+                except OSError:
+                    pass
+            loader = recompile.Loader(None, self.folder)
+            barrier = threading.Barrier(6)
+            threads = [threading.Thread(target=load, args=(
+                loader, barrier, i)) for i in range(6)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(sorted(texts), sorted(
+            [(i, 'part %d' % i) for i in range(6)] * 10))
+
+    def test_a_file_that_is_replaced_while_it_is_opened_is_seen(self):
+        """Its state was taken for that of the file that had been opened."""
+        self.write('t.html', 'old')
+        self.write('new', 'newer')
+        calls = []
+        test = self
+
+        class Loader(recompile.Loader):
+            def state(self, name):
+                calls.append(name)
+                if len(calls) == 2:  # the first one only looks for it
+                    os.remove(test.folder + '/t.html')
+                    os.rename(test.folder + '/new', test.folder + '/t.html')
+                return super().state(name)
+
+        loader = Loader(None, self.folder)
+        loader.load('t.html')
+        self.assertEqual(''.join(loader.load('t.html')()), 'newer')
+
+    def test_no_folder_is_the_current_one(self):
+        for folder, expected in (('', '.'), ('.', '.'), ('/', '/'),
+                                 ('//', '/'), ('x/', 'x'), ('/x', '/x')):
+            self.assertEqual(source.Loader(None, folder).folder, expected)
 
     def test_the_package_is_part_of_the_path(self):
         for package in (None, '__main__'):

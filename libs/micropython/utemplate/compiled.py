@@ -4,6 +4,11 @@ import sys
 
 from utemplate import TemplateNotFound, check_name
 
+try:
+    from threading import RLock
+except ImportError:
+    RLock = None  # boards
+
 
 def module_path(name):
     """Return where the compiled form of a template is, below the folder of
@@ -25,9 +30,11 @@ class Loader:
     def __init__(self, package, folder, autoescape=False):
         if package and package != '__main__':
             folder = package.replace('.', '/') + '/' + folder
-        self.folder = folder.rstrip('/') or '/'
+        self.folder = folder.rstrip('/') or folder[:1] or '.'
         self.autoescape = autoescape
         self.loaded = {}
+        # handlers may run in threads, loading works on what all share
+        self.lock = RLock() if RLock else None
 
     def load(self, name):
         """Return a template as a generator function.
@@ -38,7 +45,11 @@ class Loader:
         entry = self.loaded.get(name)
         if entry is None or self.is_stale(entry):
             check_name(name)
-            entry = self.find(name)
+            if self.lock:
+                with self.lock:
+                    entry = self.find(name)
+            else:
+                entry = self.find(name)
             if len(self.loaded) >= self.max_templates:
                 self.loaded.clear()
             self.loaded[name] = entry

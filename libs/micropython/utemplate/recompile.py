@@ -21,8 +21,13 @@ class Loader(source.Loader):
         return state[6], getattr(state, 'st_mtime_ns', state[8])
 
     def open_source(self, name):
+        # Before it is opened: a file that takes its place meanwhile differs.
+        try:
+            state = self.state(name)
+        except (OSError, ValueError):
+            state = None  # super() tells why
         opened = super().open_source(name)
-        self.states[name] = self.state(name)
+        self.states[name] = state
         return opened
 
     def is_stale(self, entry):

@@ -323,8 +323,8 @@ class Loader(compiled.Loader):
         names = self.names()
         try:
             _run(path, names)
-        except SyntaxError:
-            return None
+        except (SyntaxError, ImportError, NameError, ValueError):
+            return None  # it is damaged
         if names.get('AUTOESCAPE') != self.autoescape or \
                 'SOURCES' not in names or names['SOURCES'][-1][0] != name:
             return None
