@@ -1,6 +1,7 @@
 """The ASGI adapter, called as a server does."""
 
 import asyncio
+import gc
 from unittest import mock
 
 import pytest
@@ -849,7 +850,12 @@ def test_a_client_that_does_not_read_is_given_up(app):
                 await asyncio.sleep(60)
 
         server.send = send
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(
+            lambda loop, context: app.logged.append(context))
         await server.run()
+        await asyncio.sleep(0)
+        gc.collect()  # would tell of tasks that have failed unnoticed
 
     asyncio.run(main(b'stream=1'))
     asyncio.run(main(b''))

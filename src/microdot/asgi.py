@@ -177,12 +177,15 @@ class _Exchange(Connection):
     async def _watch(self):
         # After the end of the body nothing but the client's leave is to
         # come. A server that says otherwise is not asked forever.
-        for _ in range(8):
-            if not await self.fill():
-                if self.streaming:
-                    self.task.cancel()
-                break
-            self.data = b''
+        try:
+            for _ in range(8):
+                if not await self.fill():
+                    if self.streaming:
+                        self.task.cancel()
+                    break
+                self.data = b''
+        except Disconnected:
+            pass  # cancelled, after a deadline has passed
 
     async def send(self, message):
         """Give the server a message, which it may take its time for."""
