@@ -337,7 +337,8 @@ class ProtocolConnection(asyncio.Protocol):
         res = app.Response('Internal server error', 500)
         app.log_exception(req, exc)
         try:
-            await app._respond(self, req, res, req.http_version, False)
+            ready = await app.prepare(req, res, req.http_version, False)
+            await self.send(ready[2] + ready[0])
         except app.Disconnected:
             pass
         finally:
