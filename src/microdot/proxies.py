@@ -9,8 +9,8 @@ def _parse_ipv4(text):
     parts = text.split('.')
     number = 0
     for part in parts:
-        if not part or len(part) > 3 or int(part, 10) > 255 or \
-                str(int(part)) != part:
+        if not part or len(part) > 3 or part.strip('0123456789') or \
+                int(part) > 255 or str(int(part)) != part:
             raise ValueError('address')
         number = number << 8 | int(part)
     if len(parts) != 4:
@@ -18,24 +18,41 @@ def _parse_ipv4(text):
     return number
 
 
+def _check_ipv6(text):
+    # RFC 4291, section 2.2
+    start = text.rfind(':') + 1
+    if '.' in text[start:]:
+        _parse_ipv4(text[start:])
+        text = text[:start] + '0:0'
+    parts = text.split('::')
+    groups = ':'.join([part for part in parts if part]).split(':')
+    if len(parts) > 2 or len(groups) > 9 - len(parts) or \
+            len(parts) == 1 and len(groups) < 8:
+        raise ValueError('address')
+    for group in groups:
+        if len(group) > 4 or group.strip('0123456789abcdefABCDEF') or \
+                not group and text != '::':
+            raise ValueError('address')
+
+
 def _parse_node(text):
     # An address as proxies write it, perhaps with a port, as (host, port).
     text = text.strip()
     if text[:1] == '[':
         host, bracket, port = text[1:].partition(']')
-        port = port[1:] if port[:1] == ':' else port
+        if not bracket or port[:1] not in ('', ':') or ':' not in host:
+            raise ValueError('address')
+        port = port[1:]
     elif text.count(':') == 1:
         host, _, port = text.partition(':')
     else:
         host, port = text, ''
-    for char in host:
-        if char not in '0123456789abcdefABCDEF.:':
-            raise ValueError('address')
-    if '.' in host and ':' not in host:
+    if ':' in host:
+        _check_ipv6(host)
+    else:
         _parse_ipv4(host)
-    elif ':' not in host:
-        raise ValueError('address')
-    if port and (len(port) > 5 or port.strip('0123456789')):
+    if port and (len(port) > 5 or port.strip('0123456789') or
+                 int(port) > 65535):
         raise ValueError('port')
     return host.lower(), int(port or 0)
 
@@ -52,7 +69,7 @@ class TrustedProxies:
                     IPv4 networks, or ``'unix'`` for a peer without address.
     :param host: whether to believe ``X-Forwarded-Host``. Not every proxy sets
                  it, and one that does not lets the client's own through.
-    :raises ValueError: a malformed network.
+    :raises ValueError: a malformed address or network.
     """
 
     def __init__(self, *proxies, host=False):
@@ -67,6 +84,8 @@ class TrustedProxies:
                     raise ValueError('network')
                 self.networks.append((_parse_ipv4(network) >> shift, shift))
             else:
+                if proxy != 'unix' and ':' not in proxy:
+                    _parse_ipv4(proxy)
                 self.hosts.append(proxy.lower())
 
     def trusts(self, host):
@@ -77,8 +96,8 @@ class TrustedProxies:
             return True
         try:
             number = _parse_ipv4(host)
-        except ValueError:
-            return False
+        except (ValueError, TypeError, AttributeError):
+            return False  # boards: some give a raw address
         for network, shift in self.networks:
             if number >> shift == network:
                 return True

@@ -3,7 +3,7 @@
 import unittest
 
 from helpers import run
-from microdot.microdot import Microdot
+from microdot.microdot import Microdot, Request
 from microdot.proxies import TrustedProxies
 from microdot.test_client import TestClient
 
@@ -85,11 +85,30 @@ class TestTrustedProxies(unittest.TestCase):
                 ('203.0.113.256', here), ('203.0.113.05', here),
                 ('203.0.113.-5', here), ('203.0.113.5:', ('203.0.113.5', 0)),
                 ('203.0.113.5:port', here), ('203.0.113.5:999999', here),
-                ('203.0.113.5:-1', here), ('[::1', ('::1', 0)),
-                ('203.0.113.5<script>', here),
+                ('203.0.113.5:-1', here), ('203.0.113.5:65536', here),
+                ('203.0.113.5<script>', here), ('[203.0.113.5]', here),
+                ('[::1', here), ('[::1]x', here), ('[]', here),
+                ('::', ('::', 0)), ('1::', ('1::', 0)),
+                ('1:2:3:4:5:6:7:8', ('1:2:3:4:5:6:7:8', 0)),
+                ('1:2:3:4:5:6:1.2.3.4', ('1:2:3:4:5:6:1.2.3.4', 0)),
+                ('1:2:3:4:5:6:7', here), ('1:2:3:4:5:6:7:8:9', here),
+                ('1::3:4:5:6:7:8:9', here), ('1::2::3', here),
+                (':::', here), (':1:2:3:4:5:6:7', here), ('::12345', here),
+                ('::1.2.3', here), ('::1.2.3.4:5', here), ('::g', here),
+                ('fe80::1%eth0', here), (':' * 2000, here),
                 ('9' * 2000, here)):
             with self.subTest(value=value):
                 self.assertEqual(address(value), expected)
+
+    def test_a_peer_whose_address_is_raw(self):
+        app = Microdot()
+        app.middleware(TrustedProxies('127.0.0.1'))
+        app.get('/')(lambda request: repr(request.client_addr))
+        addr = b'\n\0' + bytes(26)  # as boards give those of IPv6
+        req = Request(app, addr, 'GET', '/', '1.1',
+                      {'X-Forwarded-For': '203.0.113.5'})
+        res = run(app.dispatch_request(req))
+        self.assertEqual(res.body, repr(addr).encode())
 
     def test_several_proxies(self):
         for value, expected in (
@@ -126,9 +145,10 @@ class TestTrustedProxies(unittest.TestCase):
                 self.assertEqual(seen({'X-Forwarded-Host': value},
                                       '127.0.0.1', host=True)[2], host)
 
-    def test_malformed_networks_are_refused(self):
+    def test_malformed_proxies_are_refused(self):
         for network in ('10.0.0.0/33', '10.0.0.0/-1', '10.0.0.0/x',
-                        '10.0.0/8', '::/0', '/8', '10.0.0.256/8'):
+                        '10.0.0/8', '::/0', '/8', '10.0.0.256/8',
+                        'localhost', '*', '10.0.0.1 ', '10.0.0.256', ''):
             with self.assertRaises(ValueError):
                 TrustedProxies(network)
 
