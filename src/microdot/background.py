@@ -16,9 +16,9 @@ from microdot.microdot import (
 )
 
 
-def after_response(self, f, *args, **kwargs):
-    """Call ``f(*args, **kwargs)`` once the response is out, or its client
-    gone. Returns *f*.
+def after_response(*args, **kwargs):
+    """``after_response(f, *args, **kwargs)``: call ``f(*args, **kwargs)`` once
+    the response is out, or its client gone. Returns *f*.
 
     What is registered on the request and then what is on the response runs in
     that order, in a task of its own: neither the client nor its next request
@@ -26,9 +26,11 @@ def after_response(self, f, *args, **kwargs):
     and the next one runs. The server ends when all is done, or cancels it
     after ``shutdown_timeout``.
     """
+    # (an argument may be called f, or self)
+    self, f = args[:2]
     if self._jobs is None:
         self._jobs = []
-    self._jobs.append((f, args, kwargs))
+    self._jobs.append((f, args[2:], kwargs))
     return f
 
 

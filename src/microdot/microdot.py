@@ -2098,7 +2098,13 @@ class Microdot:
                 conn.done = False
             conn.count += 1
             self.counters['requests'] += 1
-            res = await self.dispatch_request(req, error)
+            try:
+                res = await self.dispatch_request(req, error)
+            except BaseException:
+                # the client left while the body was read
+                if req and req._jobs:
+                    self.answered(req, Response())
+                raise
             if self.debug and req:
                 print(method, req.path, res.status_code)
             try:

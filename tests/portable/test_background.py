@@ -5,7 +5,7 @@ import unittest
 
 import microdot.background  # noqa: F401
 from helpers import run
-from microdot.microdot import Microdot, Response
+from microdot.microdot import Microdot, Request, Response
 from microdot.test_client import TestClient
 from serving import GET, Server, soon, until
 
@@ -105,6 +105,41 @@ class TestAfterResponse(unittest.TestCase):
             await until(lambda: self.done)
         self.serve(test)
         self.assertEqual(self.done, ['after'])
+
+    def test_it_runs_though_the_client_left_within_its_body(self):
+        started = []
+
+        @self.app.post('/')
+        async def view(request):
+            request.after_response(self.note, 'after')
+            started.append(True)
+            await request.stream.read()
+
+        async def test(server):
+            client = await server.connect()
+            await client.send(b'POST / HTTP/1.1\r\nHost: a\r\n'
+                              b'Transfer-Encoding: chunked\r\n\r\n')
+            await until(lambda: started)
+            await client.send(b'5\r\nab')
+            await client.close()
+            await until(lambda: self.done)
+        limit = Request.max_body_length
+        self.addCleanup(setattr, Request, 'max_body_length', limit)
+        Request.max_body_length = 0
+        self.serve(test)
+        self.assertEqual(self.done, ['after'])
+
+    def test_arguments_may_have_any_name(self):
+        def job(**kwargs):
+            self.done.append(sorted(kwargs))
+
+        @self.app.get('/')
+        async def view(request):
+            request.after_response(job, f=1, self=2, handler=3)
+            return 'x'
+
+        run(TestClient(self.app).get('/'))
+        self.assertEqual(self.done, [['f', 'handler', 'self']])
 
     def test_errors_are_logged_and_the_rest_runs(self):
         async def fail():
