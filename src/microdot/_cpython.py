@@ -206,8 +206,6 @@ class ProtocolConnection(asyncio.Protocol):
 
     def start(self):
         self._loop = asyncio.get_running_loop()
-        self._sent = self._loop.create_future()
-        self._sent.set_result(None)
         self.rest()
         self._opening = self._loop.create_task(self._open())
 
@@ -237,6 +235,9 @@ class ProtocolConnection(asyncio.Protocol):
         except AttributeError:
             pass  # uvloop
         self.sock = None  # is the transport's
+        # what send() returns when there is nothing to wait for
+        self._sent = asyncio.get_running_loop().create_future()
+        self._sent.set_result(None)
 
     def data_received(self, data):
         if self.pos < len(self.data):
