@@ -1,6 +1,8 @@
 """Where users go after logging in is this site, whatever they were sent with:
 also as a real browser sees it. And no header breaks the authentication."""
 
+import asyncio
+import io
 import itertools
 import json
 import random
@@ -10,10 +12,13 @@ from base64 import b64encode
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import microdot.asgi
+import microdot.wsgi
 from browser import browser, needs_browser  # noqa: F401
 from microdot import redirect
 from microdot.auth import parse_basic, parse_credentials
-from microdot.login import is_local
+from microdot.login import Login, is_local
+from microdot.session import Session
 
 #: What URLs are made of that lead elsewhere.
 WORDS = ['/', '//', '\\', '.', '..', '%2f', '%2F', '%5c', '%2e', '%09', '%0a',
@@ -83,3 +88,42 @@ def test_no_credentials_break_the_parser(text):
 def test_all_names_and_passwords_are_understood(username, password):
     text = b64encode((username + ':' + password).encode()).decode()
     assert parse_basic(text) == (username, password)
+
+
+def protected(app):
+    Session(app, 'an example of a key of 32 bytes!')
+    login = Login()
+    login.user_loader(lambda user_id: None)
+    app.get('/page')(login(lambda request: 'for users'))
+    return app
+
+
+def test_the_prefix_of_an_asgi_server_is_there_once():
+    sent = []
+
+    async def receive():
+        return {'type': 'http.request'}
+
+    async def send(event):
+        sent.append(event)
+
+    asyncio.run(protected(microdot.asgi.Microdot())({
+        'type': 'http', 'asgi': {'version': '3.0'}, 'http_version': '1.1',
+        'method': 'GET', 'scheme': 'http', 'path': '/below/page',
+        'raw_path': b'/below/page', 'root_path': '/below',
+        'query_string': b'a=b', 'headers': [(b'host', b'example.com')],
+        'client': None, 'server': None}, receive, send))
+    assert dict(sent[0]['headers'])[b'location'] == \
+        b'/below/login?next=/below/page%3Fa%3Db'
+
+
+def test_the_prefix_of_a_wsgi_server_is_there_once():
+    started = []
+    list(protected(microdot.wsgi.Microdot())({
+        'REQUEST_METHOD': 'GET', 'SCRIPT_NAME': '/below',
+        'PATH_INFO': '/page', 'QUERY_STRING': 'a=b', 'SERVER_NAME': 'h',
+        'SERVER_PORT': '80', 'SERVER_PROTOCOL': 'HTTP/1.1',
+        'HTTP_HOST': 'example.com', 'wsgi.url_scheme': 'http',
+        'wsgi.input': io.BytesIO(), 'wsgi.errors': io.StringIO()},
+        lambda status, headers: started.append(dict(headers))))
+    assert started[0]['Location'] == '/below/login?next=/below/page%3Fa%3Db'

@@ -25,6 +25,12 @@ def is_local(url):
         not any(ord(char) <= 32 or ord(char) == 127 for char in url)
 
 
+def _below_root(request, url):
+    # A program names its paths without the prefix of a gateway.
+    return request.root_path + url \
+        if url[:1] == '/' and url[:2] != '//' else url
+
+
 class Login:
     """Logs users in and out of an application that has a ``Session``.
 
@@ -67,8 +73,8 @@ class Login:
 
     async def redirect_to_login(self, request):
         """Redirect to the login page, which is told where to go then."""
-        url = self.login_url
-        target = urlencode(request.root_path + request.url)
+        url = _below_root(request, self.login_url)
+        target = urlencode(request.url)
         if len(target) <= self.max_next_length:
             url += ('&' if '?' in url else '?') + 'next=' + target
         return redirect(url)
@@ -93,7 +99,8 @@ class Login:
         else:
             self._forget(request)
         target = request.args.get('next', '')
-        return redirect(target if is_local(target) else redirect_url)
+        return redirect(target if is_local(target)
+                        else _below_root(request, redirect_url))
 
     async def logout_user(self, request):
         """Log the user out."""

@@ -737,6 +737,30 @@ class TestNext(unittest.TestCase):
         self.assertEqual(run(client.get('/')).headers['Location'],
                          'https://id.example/in?next=/')
 
+    def test_a_gateway_may_have_put_it_below_a_path(self):
+        """That path was there twice, and the login page without it."""
+        for url, login_page, home in (
+                ('/login', '/below/login', '/below/home'),
+                ('//id.example/in', '//id.example/in', '/below/home'),
+                ('https://id.example/in', 'https://id.example/in',
+                 '/below/home')):
+            app = make_app(login_url=url)
+
+            @app.before_request
+            async def place(request):
+                request.root_path = '/below'
+                request.url = '/below' + request.url
+
+            client = TestClient(app)
+            self.assertEqual(run(client.get('/?a=b')).headers['Location'],
+                             login_page + '?next=/below/%3Fa%3Db')
+            res = run(client.post('/login?next=/below/%3Fa%3Db',
+                                  json={'user': 'ada'}))
+            self.assertEqual(where(res), (302, '/below/?a=b'))
+            res = run(client.post('/login', json={
+                'user': 'ada', 'url': '/home'}))
+            self.assertEqual(where(res), (302, home))
+
     def test_the_first_of_several_counts(self):
         client = TestClient(make_app())
         res = log_in(client, query='?next=/x&next=//evil.example')
