@@ -222,6 +222,16 @@ class TestToken(unittest.TestCase):
             res = get(token_app(), headers={'Authorization': value})
             self.assertEqual(res.status_code, 200)
 
+    def test_a_token_that_is_repeated_is_not_that_token(self):
+        for app, header, value in (
+                (token_app(), 'Authorization', 'Bearer secret'),
+                (token_app(header='X-Api-Key'), 'X-Api-Key', 'secret')):
+            self.assertEqual(get(app, headers={
+                header: [value]}).status_code, 200)
+            for values in ([value, value], [value, ''], ['', value]):
+                self.assertEqual(get(app, headers={
+                    header: values}).status_code, 401)
+
     def test_the_scheme_can_be_another(self):
         app = token_app(scheme='Token')
         self.assertEqual(get(app, headers=bearer('secret')).status_code, 401)
