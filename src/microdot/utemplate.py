@@ -4,8 +4,13 @@ Needs the package ``utemplate``, which is in ``libs/micropython``.
 """
 import sys
 
+_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
+if not _BOARD:
+    # where uTemplate is if it was installed with this package
+    sys.path.append(__file__.rpartition('utemplate')[0] + '_boards')
+
 # Characters that are passed on at once, if there are that many.
-_PIECE = 512 if sys.implementation.name != 'cpython' else 4096
+_PIECE = 512 if _BOARD else 4096
 
 
 def _join(pieces):
