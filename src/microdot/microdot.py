@@ -1940,6 +1940,9 @@ class Microdot:
                 exc = HTTPException(500, format_exception(exc) if self.debug
                                     else 'Internal server error')
             res = await self.error_response(req, exc.status_code, exc.reason)
+            if res == (exc.reason, 500):
+                # what a traceback shows may be somebody's markup
+                res += {'Content-Type': default_type('text/plain')},
         res = make_response(res)
         if http and exc.headers:
             res.headers.update(exc.headers)
@@ -2270,7 +2273,8 @@ class Microdot:
         :param writer: has ``write``, ``drain``, ``close``, ``wait_closed``; or
                        ``awrite`` and ``aclose``.
         """
-        conn = Connection(self, writer.get_extra_info('peername'))
+        conn = Connection(self, peer_address(
+            writer.get_extra_info('peername')))
         conn.reader = reader
         conn.writer = writer
         conn.task = asyncio.current_task()
@@ -2501,10 +2505,10 @@ def run_loop(app, main):
 
 def peer_address(addr):
     """Return a peer's address as ``(host, port)``. Some boards give the raw
-    ``sockaddr``."""
+    ``sockaddr``, and for IPv6 there is more."""
     if isinstance(addr, (bytes, bytearray)) and addr[0] == 2:
         return ('%d.%d.%d.%d' % tuple(addr[4:8]), addr[2] << 8 | addr[3])
-    return addr
+    return addr[:2] if isinstance(addr, tuple) else addr
 
 
 connection_class = Connection

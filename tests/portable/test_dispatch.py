@@ -765,6 +765,12 @@ class TestTracebacks(unittest.TestCase):
         res = self.get(False)
         self.assertEqual(res.text, 'Internal server error')
 
+    def test_their_markup_is_none(self):
+        kind = Response.default_content_type
+        self.addCleanup(setattr, Response, 'default_content_type', kind)
+        Response.default_content_type = 'text/html'
+        self.test_unless_one_debugs()
+
     def test_unless_one_debugs(self):
         res = self.get(True)
         self.assertEqual(res.status_code, 500)

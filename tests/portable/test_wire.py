@@ -225,8 +225,11 @@ class TestPeerAddress(unittest.TestCase):
                          ('127.0.0.1', 1234))
 
     def test_tuple_is_kept(self):
-        for addr in (('127.0.0.1', 80), ('::1', 80, 0, 0), None):
-            self.assertIs(peer_address(addr), addr)
+        for addr in (('127.0.0.1', 80), None, ''):
+            self.assertEqual(peer_address(addr), addr)
+
+    def test_of_ipv6_only_host_and_port_are(self):
+        self.assertEqual(peer_address(('::1', 80, 0, 0)), ('::1', 80))
 
 
 class TestNames(unittest.TestCase):
