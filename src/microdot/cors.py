@@ -78,9 +78,10 @@ class CORS:
         for ``Vary`` that they depend on the origin, if they do."""
         get = request.headers.get
         origin = get('Origin')
-        anybody = '*' in _names(self.allowed_origins)
+        names = _names(self.allowed_origins)
+        anybody = '*' in names
         listed = origin and self.is_listed(origin)
-        if not anybody and (self.allowed_origins or self.allowed_origin_regex):
+        if self.allowed_origin_regex or len(names) > anybody:
             # also if it is not allowed, or a cache would keep that for others
             add_vary(request, 'Origin')
         # (the other headers mean nothing without the first)

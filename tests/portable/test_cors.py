@@ -203,6 +203,10 @@ class TestCredentials(unittest.TestCase):
             'Allow-Origin': A, 'Allow-Credentials': 'true'})
         self.assertEqual(cors_headers(ask(app, origin=B)),
                          {'Allow-Origin': B})
+        # a cache must not keep for A what it has got without an origin
+        res = ask(app)
+        self.assertEqual(cors_headers(res), {'Allow-Origin': '*'})
+        self.assertEqual(vary(res), ['Origin'])
 
     def test_leave_no_trace_in_later_answers(self):
         app = make_app(allowed_origins=['*', A], allow_credentials=True)
