@@ -78,7 +78,7 @@ class CORS:
         for ``Vary`` that they depend on the origin, if they do."""
         get = request.headers.get
         origin = get('Origin')
-        names = _names(self.allowed_origins)
+        names = _names(self.allowed_origins or ())
         anybody = '*' in names
         listed = origin and self.is_listed(origin)
         if self.allowed_origin_regex or len(names) > anybody:
