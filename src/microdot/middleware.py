@@ -114,9 +114,11 @@ async def _dispatch(app, req, error):
                 # abort() in a middleware: those around it see the answer
                 return await _dispatch_core(app, request, exc)
             finally:
-                if res is None:
+                if res is None or isinstance(res.body, bytes):
+                    # what is not sent, nor a part of it, is not left open
                     for dropped in made:
-                        await _close(dropped.body)
+                        if dropped is not res:
+                            await _close(dropped.body)
 
         return call_next
 

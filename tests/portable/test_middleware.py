@@ -342,6 +342,31 @@ class TestErrors(unittest.TestCase):
         self.assertEqual(request(self.app, '/body').status_code, 500)
         self.assertEqual(body.closed, 1)
 
+    def test_a_body_that_is_replaced_is_closed(self):
+        class Body:
+            closed = 0
+            left = 2
+
+            def read(self, n):
+                self.left -= 1
+                return b'piece' if self.left else b''
+
+            def close(self):
+                self.closed += 1
+
+        @self.app.middleware
+        async def replace(request, call_next):
+            res = await call_next(request)
+            return {'/text': 'text', '/body': Response(res.body),
+                    '/same': res}[request.path]
+
+        for path, text in (('/text', 'text'), ('/body', 'piece'),
+                           ('/same', 'piece')):
+            body = Body()
+            self.app.get(path)(lambda request: body)
+            self.assertEqual(request(self.app, path).text, text)
+            self.assertEqual(body.closed, 1)
+
     def test_an_unknown_expectation_is_seen(self):
         traced(self.app, 'a', self.trace)
         res = request(self.app, '/', headers={'Expect': 'miracles'})
