@@ -1,5 +1,6 @@
 """Templates in uTemplate's syntax: compiling, loading, and as responses."""
 
+import hashlib
 import os
 import sys
 import unittest
@@ -172,6 +173,28 @@ class TestSyntax(Case):
             with self.subTest(size=size):
                 self.assertEqual(
                     Template('cut%d.html' % size).render(1), '1[{')
+
+    def test_line_ends_of_any_kind_are_the_same(self):
+        """On boards a tag could not go on after CR LF, and what a desktop had
+        compiled was compiled again."""
+        text = '{% args a,\n b %}\n{% if a\n and b %}\nx{{ a\n + b }}\n' \
+               '{% endif %}\n{# c\n c #}\n{% set c = (a,\n b) %}\n\ny\n' \
+               '{{ c }}\n'
+        for end in ('\n', '\r\n', '\r'):
+            for size in (1, 2, 3, 256):
+                self.addCleanup(setattr, source, 'PIECE', source.PIECE)
+                source.PIECE = size
+                with self.subTest(end=end, size=size):
+                    with open(self.folder + '/e.html', 'wb') as file:
+                        file.write(text.replace('\n', end).encode())
+                    self.assertEqual(Template('e.html').render(1, 2),
+                                     'x3\n\ny\n(1, 2)\n')
+                    self.assertIn(
+                        'SOURCES = %r' % [('e.html', hashlib.sha256(
+                            text.encode()).digest()[:8])],
+                        self.read('e_html.py'))
+                    os.remove(self.folder + '/e_html.py')
+                    Template.initialize(self.folder)
 
     def test_each_mistake_is_named(self):
         for text, expected in REFUSED:

@@ -37,6 +37,12 @@ class Source:
 
     def read(self):
         data = self.file.read(PIECE)
+        more = True
+        while more and data[-1:] == '\r':
+            more = self.file.read(1)
+            data += more
+        # boards: CPython does so by itself, and the hash is to be the same
+        data = data.replace('\r\n', '\n').replace('\r', '\n')
         self.hash.update(data.encode())
         return data
 
@@ -88,14 +94,8 @@ class Source:
             start = 0
             if kind != '{':
                 # a tag that ends a line takes the line end with it
-                more = True
-                while len(data) < 2 and more:
-                    more = self.read()
-                    data += more
-                if data[:2] == '\r\n':
-                    data = data[2:]
-                    line += 1
-                elif data[:1] == '\n':
+                data = data or self.read()
+                if data[:1] == '\n':
                     data = data[1:]
                     line += 1
             if not data:
