@@ -76,7 +76,8 @@ class BaseAuth:
 
     def errorhandler(self, f):
         """Decorator for a function ``f(request)`` that answers those who are
-        not let in. What it returns is the response."""
+        not let in. What it returns is the response. A class of your own that
+        has none answers 403."""
         self.error_callback = f
         return f
 
@@ -110,6 +111,8 @@ class BaseAuth:
     async def check(self, request):
         """Return ``None`` if a request is of a user, or else the response."""
         if not await self.load_user(request):
+            if not self.error_callback:
+                abort(403)
             # a response even if the function returns nothing: as the result
             # of a hook, nothing would let the request pass
             return make_response(

@@ -492,6 +492,22 @@ class TestWholeApplication(unittest.TestCase):
         self.assertEqual(get(app, '/', basic('ada', 'x')).text, 'for ada')
         self.assertEqual(calls, ['ada'])
 
+    def test_a_way_of_ones_own_without_an_error_handler_answers_403(self):
+        class Nobody(BaseAuth):
+            def _get_auth(self, request):
+                return None
+
+        auth = Nobody()
+        auth.authenticate(lambda request: 'nobody')
+        app = Microdot()
+
+        @app.get('/')
+        @auth
+        async def index(request):
+            return 'secret'
+
+        self.assertEqual(get(app).status_code, 403)
+
     def test_two_ways_do_not_stand_in_for_each_other(self):
         auth = BasicAuth()
         auth.authenticate(lambda request, username, password: username)
