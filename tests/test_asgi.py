@@ -220,6 +220,25 @@ def test_the_root_path_is_not_part_of_the_path(
     assert server.body.decode() == expected
 
 
+def test_redirects_to_the_other_slash_stay_below_the_root_path(app):
+    seen = []
+
+    @app.middleware
+    async def watch(request, call_next):
+        seen.append(request.root_path)
+        return await call_next(request)
+
+    app.redirect_slashes = True
+    app.get('/a/')(lambda request: 'a')
+    response = call(app, root_path='/root', path='/root/a',
+                    raw_path=b'/root/a')
+    assert response.status == 307
+    assert (b'location', b'/root/a/') in [
+        (name.lower(), value) for name, value in response.headers]
+    assert seen == ['/root']
+    assert call(app, root_path='/root', path='/root/b').status == 404
+
+
 def test_a_route_may_name_the_root_path_too(app):
     @app.get('/root/a')
     async def index(request):

@@ -217,10 +217,14 @@ class Microdot(core.Microdot):
         req = core.Request(self, client_addr, method, rest + query, version,
                            headers, None, stream, sock, '', None, scheme)
         if root:
-            if self.find_route(req)[0] == 404:
+            req.root_path = root
+            req.url = url + query
+            try:
+                found = self.find_route(req)[0] != 404
+            except core.HTTPException:
+                found = True  # will be redirected
+            if not found:
                 return core.Request(self, client_addr, method, url + query,
                                     version, headers, None, stream, sock, '',
                                     None, scheme)
-            req.root_path = root
-            req.url = url + query
         return req

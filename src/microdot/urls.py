@@ -105,7 +105,7 @@ def not_found(self, req):
     url, mark, query = req.url.partition('?')
     if self.redirect_slashes and path != '/' and path[:2] != '//':
         # a host before the path has been taken off by the parser
-        if path[-1] == '/':
+        if path[-1:] == '/':
             req._path = path.rstrip('/')
             url = url.rstrip('/')
         else:

@@ -298,6 +298,12 @@ class TestSlashes(unittest.TestCase):
         self.app.get('/<path:p>')(view)
         self.check('//evil.example/', 200)
 
+    def test_no_path_at_all(self):
+        # as some servers for ASGI give it
+        req = Request(self.app, None, 'GET', '', '1.1', {})
+        res = run(self.app.dispatch_request(req))
+        self.assertEqual(res.status_code, 404)
+
     def test_error_handlers_apply(self):
         self.app.errorhandler(307)(lambda request: ('moved', 307))
         res = request(self.app, '/with')
