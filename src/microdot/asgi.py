@@ -269,6 +269,7 @@ if websocket:
                 'headers': [tuple(line.split(b': ', 1))
                             for line in head.split(b'\r\n') if line]})
             exchange.websocket = self
+            exchange.taken = True
 
         async def _pull(self):
             if self._done:

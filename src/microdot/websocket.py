@@ -186,11 +186,15 @@ class FrameParser:
                                 the one to close with. Nothing comes after it.
         """
         try:
-            return None if self._failed else self._next_event()
+            event = None if self._failed else self._next_event()
         except WebSocketError:
             self._failed = True
             self._data = self._message = b''
             raise
+        if event is None and self._pos == len(self._data):
+            self._data = b''  # or else it would be kept until more comes
+            self._pos = 0
+        return event
 
     def _next_event(self):
         while True:
@@ -358,6 +362,9 @@ class WebSocket:
 
         :raises HTTPException: 400, 403, 426 or 503: there is no WebSocket.
         """
+        conn = self.request.sock and self.request.sock[0]
+        if self._reader or getattr(conn, 'taken', False):
+            raise RuntimeError('it is a WebSocket already')
         self._check_request()
         fields = self.request._fields
         origin = fields.get('origin')
@@ -365,8 +372,7 @@ class WebSocket:
             if isinstance(origins, str):
                 origins = (origins,)
             if '*' not in origins and origin not in origins and not (
-                    'self' in origins and origin.partition('://')[2] ==
-                    fields.get('host', '').lower()):
+                    'self' in origins and self._is_own(origin)):
                 abort(403)
         offered = [name.strip() for name in
                    fields.get('sec-websocket-protocol', '').split(',')]
@@ -384,7 +390,6 @@ class WebSocket:
             self._lock = asyncio.Lock()
             self._event = asyncio.Event()
             await self._accept(headers)
-            conn = self.request.sock and self.request.sock[0]
             self._task = getattr(conn, 'task', None) or asyncio.current_task()
             self._on_wait = getattr(conn, 'on_wait', None)
             self._reader = asyncio.create_task(self._read())
@@ -421,6 +426,17 @@ class WebSocket:
         if version != '13':
             abort(426, None, {'Sec-WebSocket-Version': '13',
                               'Upgrade': 'websocket'})
+
+    def _is_own(self, origin):
+        # Whether it is the origin of the request. Behind a proxy that ends
+        # TLS its scheme is not known here; but what came over TLS is not for
+        # pages that did not.
+        request = self.request
+        scheme, _, host = origin.partition('://')
+        own = request._fields.get('host', '').lower()
+        return host == own != '' and (
+            scheme == 'https' or
+            scheme == 'http' and request.scheme != 'https')
 
     def _negotiate(self, headers):
         # RFC 7692; needs what boards do not have
@@ -839,13 +855,24 @@ async def websocket_upgrade(request, protocols=(), origins=None, headers=None,
     """
     ws = getattr(request, 'websocket_class', WebSocket)(request)
     await ws.handshake(protocols, origins, headers, compress)
+    request._ws = ws
+    request.after_request(_after)
+    # or this one, if the handler fails
+    handlers = request.app.after_error_request_handlers
+    if _after_error not in handlers:
+        handlers.append(_after_error)
+    return ws
 
-    async def after(request, response):
-        await ws.end(1000)
+
+async def _after(request, response, code=1000):
+    ws = getattr(request, '_ws', None)
+    if ws:
+        await ws.end(code)
         return Response.already_handled
 
-    request.after_request(after)
-    return ws
+
+async def _after_error(request, response):
+    return await _after(request, response, 1011)
 
 
 def websocket_wrapper(f, upgrade_function):

@@ -114,6 +114,11 @@ def leave():
     yield
 
 
+def leave_later():
+    """A client that waits for the server to close."""
+    yield
+
+
 def talk(app, client, path='/', **kwargs):
     return run(TestClient(app, **kwargs).websocket(path, client))
 
@@ -325,6 +330,23 @@ class TestInMemory(unittest.TestCase):
                           .websocket('/', leave, headers))
                 self.assertEqual(res.status_code, status)
 
+    def test_own_origin(self):
+        for scheme, host, origin, status in (
+                ('http', 'a', 'http://a', 101),
+                ('http', 'A', 'http://a', 101),
+                ('http', 'a', 'https://a', 101),
+                ('https', 'a', 'https://a', 101),
+                ('https', 'a', 'http://a', 403),
+                ('http', 'a', 'ftp://a', 403), ('http', 'a', '://a', 403),
+                ('http', 'a', 'a', 403), ('http', '', 'null', 403),
+                ('http', '', 'http://', 403), ('http', 'a', 'null', 403)):
+            with self.subTest(scheme=scheme, host=host, origin=origin):
+                client = TestClient(make_app(echo, origins=['self']),
+                                    scheme=scheme)
+                res = run(client.websocket(
+                    '/', leave, {'Origin': origin, 'Host': host}))
+                self.assertEqual(res.status_code, status)
+
     def test_headers(self):
         def client():
             yield
@@ -438,6 +460,42 @@ class TestInMemory(unittest.TestCase):
         res = talk(app, client)
         self.assertEqual(got, ['hi'])
         self.assertEqual(res.close_code, 1000)
+
+    def test_upgrade_by_hand_and_a_failure(self):
+        for fail, logged in ((lambda: 1 // 0, 1), (lambda: abort(404), 0)):
+            app = Recorder()
+
+            @app.get('/')
+            async def handler(request):
+                await websocket_upgrade(request)
+                fail()
+
+            for _ in range(2):
+                res = talk(app, leave_later)
+                self.assertEqual(res.status_code, 101)
+                self.assertEqual(res.close_code, 1011)
+            self.assertEqual(len(app.logged), 2 * logged)
+            self.assertEqual(app.streams, 0)
+            self.assertEqual(len(app.after_error_request_handlers), 1)
+
+    def test_second_handshake_is_a_mistake(self):
+        app = Recorder()
+
+        @app.get('/same')
+        @with_websocket
+        async def same(request, ws):
+            await ws.handshake()
+
+        @app.get('/other')
+        @with_websocket
+        async def other(request, ws):
+            await websocket_upgrade(request)
+
+        for path in ('/same', '/other'):
+            res = talk(app, leave_later, path)
+            self.assertEqual(res.close_code, 1011)
+            self.assertEqual(app.streams, 0)
+        self.assertEqual(len(app.logged), 2)
 
     def test_wrapper(self):
         app = Recorder()

@@ -224,6 +224,14 @@ class TestParser(unittest.TestCase):
                 held = max(held, len(parser._message) + len(parser._data))
         self.assertTrue(190 < held < 220, held)
 
+    def test_what_was_read_is_not_held(self):
+        parser = FrameParser()
+        for fin in (True, False):
+            parser.feed(frame(BINARY, b'x' * 100, fin=fin))
+            while parser.next_event():
+                pass
+            self.assertEqual(len(parser._data), 0)
+
     def test_empty_fragments_take_no_memory(self):
         parser = FrameParser(200)
         parser.feed(frame(TEXT, b'', fin=False))
