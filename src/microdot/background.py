@@ -63,6 +63,9 @@ async def _run(app, req, jobs):
 async def finish_background(self):
     """Wait until all that was registered with ``after_response`` has run, at
     most for ``shutdown_timeout``; then cancel it."""
+    if self._event and not self.server and not self.closing:
+        # boards: Ctrl-C has ended the loop that it ran in
+        self._background.clear()
     try:
         await asyncio.wait_for(_wait(self), self.shutdown_timeout)
     except asyncio.TimeoutError:

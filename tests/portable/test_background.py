@@ -7,7 +7,7 @@ import microdot.background  # noqa: F401
 from helpers import run
 from microdot.microdot import Microdot, Request, Response
 from microdot.test_client import TestClient
-from serving import GET, Server, soon, until
+from serving import GET, Server, next_port, soon, until
 
 
 class TestAfterResponse(unittest.TestCase):
@@ -233,6 +233,26 @@ class TestAfterResponse(unittest.TestCase):
         self.serve(test)
         self.assertEqual(self.done, ['after', 'after'])
         self.assertEqual(len(self.app.shutdown_handlers), 1)
+
+    @unittest.skipIf(not hasattr(asyncio, 'core'), 'loops are unwound')
+    def test_nobody_waits_for_a_loop_that_has_ended(self):
+        async def interrupt():
+            await until(lambda: self.app.server)
+            res = Response()
+            res.after_response(self.note, 'never')
+            self.app.answered(None, res)
+            raise KeyboardInterrupt
+
+        @self.app.on_startup
+        async def start():
+            asyncio.create_task(interrupt())
+
+        self.app.on_shutdown(lambda: self.done.append('hook'))
+        self.app.shutdown_timeout = None  # for ever
+        asyncio.new_event_loop()
+        with self.assertRaises(KeyboardInterrupt):
+            self.app.run('127.0.0.1', next_port())
+        self.assertEqual(self.done, ['hook'])
 
     def test_the_test_client_waits_for_it(self):
         @self.app.get('/')
