@@ -10,7 +10,8 @@ import time
 import pytest
 
 from helpers import run
-from microdot import Microdot
+from microdot import Microdot, Response, microdot
+from microdot._cpython import Cache
 from serving import GET, Server, soon, until
 
 try:
@@ -305,6 +306,95 @@ def test_request_that_comes_when_its_connection_is_stopped_is_answered():
                 await server.idle()
 
     run(main())
+
+
+def test_client_that_sends_far_ahead_gets_the_last_answer():
+    # although the server had stopped reading while its handler ran
+    app = make_app()
+    going_on = asyncio.Event()
+
+    @app.get('/last')
+    async def last(request):
+        await going_on.wait()
+        return 'last', 200, {'Connection': 'close'}
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(b'GET /last HTTP/1.1\r\nHost: a\r\n\r\n')
+            sending = asyncio.create_task(client.send(GET * 500_000))
+            await until(lambda: [
+                conn for conn in app.connections if conn._paused])
+            going_on.set()
+            await asyncio.wait_for(sending, PATIENCE_S)
+            assert (await client.answer()).body == b'last'
+            await client.close()
+            await server.idle()
+
+    run(main())
+
+
+def encoded(headers):
+    return microdot.encode_head(Response('', 200, headers), '1.1', 0, True)[0]
+
+
+def test_what_only_equals_a_header_that_was_sent_is_another():
+    class Loud(str):
+        def __str__(self):
+            return self.upper()
+
+    class Broken(str):
+        def __str__(self):
+            return 'a\r\nY: b'
+
+    for kinds in ((Loud, str), (str, Loud), (Loud, str)):
+        for number, kind in enumerate(kinds):
+            value = kind('value%d' % number)
+            assert b'X: %b\r\n' % str(value).encode() in encoded({'X': value})
+            assert b'\r\n%b: a' % str(value).encode() in encoded({value: 'a'})
+    for _ in range(2):
+        assert b'X: broken\r\n' in encoded({'X': 'broken'})
+        with pytest.raises(ValueError):
+            encoded({'X': Broken('broken')})
+    for value in (1, True, 1.0, '1', None):
+        assert b'X: %b\r\n' % str(value).encode() in encoded({'X': value})
+
+
+def kept():
+    """Return all that the core's caches hold, as text."""
+    return '\n'.join(repr(cache) for cache in gc.get_objects()
+                     if isinstance(cache, Cache))
+
+
+def test_caches_keep_nothing_that_tells_who_somebody_is():
+    microdot.parse_head(
+        b'GET / HTTP/1.1\r\nHost: example.test\r\n'
+        b'Cookie: a=secret\r\nAuthorization: Bearer secret\r\n'
+        b'Proxy-Authorization: Basic secret\r\nX-Api-Key: secret\r\n'
+        b'x-csrf-token: secret\r\nReferer: http://a/?token=secret\r\n'
+        b'Sec-WebSocket-Protocol: bearer.secret\r\nApiKey: secret')
+    encoded({'Set-Cookie': 'a=secret', 'Location': '/?token=secret',
+             'X-CSRF-Token': 'secret', 'WWW-Authenticate': 'Digest secret',
+             'X-Frame-Options': 'DENY'})
+    assert 'secret' not in kept()
+    # but these are
+    assert 'Host: example.test' in kept()
+    assert 'X-Frame-Options: DENY' in kept()
+
+
+def test_caches_are_bounded():
+    for count in range(1000):
+        microdot.parse_head(b'GET / HTTP/1.1\r\nHost: h%d\r\n'
+                            b'Accept: %d\r\nN%d: a' % ((count,) * 3))
+        microdot.parse_head(b'GET / HTTP/1.1\r\nHost: %b\r\nAccept: %b'
+                            % ((b'h' * (200 + count),) * 2))
+        encoded({'X': 'value%d' % count})
+        encoded({'X': 'v' * (65 + count)})
+    for cache in gc.get_objects():
+        if isinstance(cache, Cache):
+            assert len(cache) <= 256
+    assert 'h' * 200 not in kept()
+    assert 'v' * 65 not in kept()
 
 
 def test_connections_are_freed_without_the_collector():

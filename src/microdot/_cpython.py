@@ -54,14 +54,16 @@ class Cache(dict):
 
 
 class LineCache(Cache):
-    """The same for header lines, which clients repeat with each request; but
-    what tells who somebody is does not stay."""
+    """The same for header lines, those that clients repeat with each request.
+    What may tell who somebody is, under whatever name, does not stay."""
     max_length = 192
+    kept = ('host:', 'user-', 'accep', 'conne', 'conte', 'cache', 'upgra',
+            'sec-f', 'sec-c')
 
     def __missing__(self, line):
-        if line[:6].lower() in ('cookie', 'author', 'proxy-'):
-            return self.function(line)
-        return super().__missing__(line)
+        if line[:5].lower() in self.kept:
+            return super().__missing__(line)
+        return self.function(line)
 
 
 class BadByte:
@@ -97,6 +99,7 @@ def fast_head(core):
     default_type = core['default_type']
     special = ('connection', 'content-length', 'transfer-encoding',
                'keep-alive', 'date')
+    private = 'cookie', 'location', 'authenticate', 'token', 'key'
     when = ''   # the date, as it is told
     date = b''  # and as it is sent
 
@@ -109,15 +112,21 @@ def fast_head(core):
         name, value = item
         key = parse_token(name)
         line = ('%s: %s\r\n' % item).encode()
-        if key in special or not isinstance(value, str) or bad_text(line, 1):
+        if key in special or bad_text(line, 1):
             return None
         return line, key == 'content-type'
 
     def encode_type(content_type):
         return encode_line(('Content-Type', default_type(content_type)))
 
+    def length(item):
+        name, value = item
+        # what tells who somebody is, or lets them in, does not stay
+        return Cache.max_length + 1 if name.lower().endswith(private) \
+            else len(name + value)
+
     starts = Cache(encode_start, len_of=lambda status: 0)
-    lines = Cache(encode_line, len_of=lambda item: len(item[0] + item[1]))
+    lines = Cache(encode_line, len_of=length)
     types = Cache(encode_type)
 
     def fast(res, version, size, keep_alive):
@@ -130,10 +139,9 @@ def fast_head(core):
         head = [starts[status]]
         typed = False
         for item in res.headers.items():
-            try:
-                found = lines[item]
-            except TypeError:
-                found = None  # a list, perhaps
+            # (what only equals a string may be another when it is sent)
+            found = lines[item] if type(item[0]) is type(item[1]) is str \
+                else None
             if found is None:
                 return encode_head(res, version, size, keep_alive)
             head.append(found[0])
@@ -450,6 +458,9 @@ class ProtocolConnection(asyncio.Protocol):
                 # It sends requests ahead. Were they not read, it would get a
                 # reset, and perhaps not the last answers.
                 self.data = b''
+                if self._paused:
+                    self._paused = False
+                    self.transport.resume_reading()
                 self.end()
                 self.expired = True  # when it is over; none that counts
                 self.wait(self.app.drain_timeout)

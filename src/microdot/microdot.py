@@ -340,10 +340,10 @@ def parse_head(head):
         parse_host(fields['host'])
     elif version != 'HTTP/1.0':
         raise ValueError('no host')
+    if method == 'CONNECT':
+        raise HTTPException(501)
     if target[:1] != '/' or '#' in target:
         # RFC 9112, section 3.2
-        if method == 'CONNECT':
-            raise HTTPException(501)
         if target != '*' or method != 'OPTIONS':
             scheme, colon, rest = target.partition('://')
             slash = rest.find('/')
@@ -508,7 +508,8 @@ def encode_head(res, version, size, keep_alive):
             lines.append('Connection: close')
     elif old:
         lines.append('Connection: keep-alive')
-    head = encode_lines(lines, res.headers or res.reason)
+    head = encode_lines(lines, res.headers or res.reason or
+                        res.default_content_type != 'text/plain')
     return (b'HTTP/1.0 ' if old else b'HTTP/1.1 ') + head, size, keep_alive, \
         chunked
 
@@ -2033,7 +2034,10 @@ class Microdot:
             res.is_head = req.method == 'HEAD'
             vary = req._g and getattr(req._g, '_vary', None)
             if vary:
-                for name in res.headers.get('Vary', '').split(','):
+                value = res.headers.get('Vary') or ''
+                if isinstance(value, (list, tuple)):
+                    value = ','.join(value)
+                for name in str(value).split(','):
                     if name:
                         vary.add(name.strip())
                 res.headers['Vary'] = ', '.join(vary)

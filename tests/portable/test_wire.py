@@ -486,7 +486,10 @@ class TestResponseHeads(unittest.TestCase):
 
     def test_what_would_split_the_response_is_refused(self):
         """S21: header values, names and reasons were written verbatim."""
-        for res in (Response('', 200, {'X': 'a\r\nY: b'}),
+        typed = Response('')
+        typed.default_content_type = 'text/html\r\nX: b'
+        for res in (typed,
+                    Response('', 200, {'X': 'a\r\nY: b'}),
                     Response('', 200, {'X': 'a\nb'}),
                     Response('', 200, {'X': 'a\rb'}),
                     Response('', 200, {'X': 'a\0b'}),

@@ -241,6 +241,7 @@ BAD_HEADS = [
     ('an absolute target with a fragment', b'GET http://b/#c HTTP/1.1\r\n'
      b'Host: a', 400),
     ('CONNECT', b'CONNECT a:80 HTTP/1.1\r\nHost: a', 501),
+    ('CONNECT to a path', b'CONNECT / HTTP/1.1\r\nHost: a', 501),
     ('CONNECT without a host', b'CONNECT a:80 HTTP/1.1\r\nX: y', 400),
 ]
 
