@@ -302,6 +302,20 @@ def test_what_frames_a_response_is_left_to_the_server(app):
         ('Content-Type', 'text/plain; charset=UTF-8')]
 
 
+@pytest.mark.parametrize('name', [
+    'Connection', 'Keep-Alive', 'Proxy-Authenticate', 'Proxy-Authorization',
+    'Proxy-Connection', 'TE', 'Trailers', 'Transfer-Encoding', 'upgrade'])
+def test_headers_of_the_connection_are_left_to_the_server(app, name):
+    @app.get('/')
+    async def index(request):
+        return 'hello', {name: 'a', 'X-A': 'b'}
+
+    answer = Answer(app)
+    assert answer.status == 200
+    assert answer.header(name) == []
+    assert answer.header('x-a') == ['b']
+
+
 @pytest.mark.parametrize('headers', [
     {'X': 'a\r\nb: c'}, {'X\n': 'a'}, {'X': '\0'}, {'X y': 'a'}])
 def test_a_header_that_would_not_be_one_is_refused(app, headers):
@@ -456,6 +470,21 @@ def test_a_file_has_a_length_and_is_closed(app, tmp_path):
     assert answer.body == b'x' * 200000
     assert Answer(app, 'HEAD').header('content-length') == ['200000']
     assert [file.closed for file in opened] == [True, True]
+
+
+def test_a_file_is_read_in_pieces_of_the_size_that_was_set(
+        app, tmp_path, monkeypatch):
+    monkeypatch.setattr(Response, 'send_file_buffer_size', 1000)
+    path = tmp_path / 'file.txt'
+    path.write_bytes(b'x' * 2500)
+
+    @app.get('/')
+    async def index(request):
+        return Response.send_file(path)
+
+    answer = Answer(app, finish=False)
+    assert [len(piece) for piece in answer.pieces] == [1000, 1000, 500]
+    answer.iterable.close()
 
 
 def test_an_error_within_a_stream_is_raised_to_the_server(app):

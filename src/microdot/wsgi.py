@@ -50,11 +50,14 @@ __all__ = [
 if websocket:
     __all__ += ['WebSocket', 'websocket_upgrade', 'with_websocket']
 
-# Bytes of a file read at once.
-_PIECE = 64 * 1024
-
 
 # --- Wire -------------------------------------------------------------------
+
+# Headers that are the server's (RFC 9110, section 7.6.1; PEP 3333).
+_HOP_BY_HOP = frozenset((
+    b'connection', b'keep-alive', b'proxy-authenticate',
+    b'proxy-authorization', b'proxy-connection', b'te', b'trailer',
+    b'trailers', b'transfer-encoding', b'upgrade'))
 
 _names = Cache(lambda name: parse_token(
     name[5:] if name[:5] == 'HTTP_' else name).replace('_', '-'))
@@ -279,7 +282,7 @@ class _Answer:
         self.status = line[9:].decode('latin-1')
         self.headers = [
             (name.decode('latin-1'), value.decode('latin-1'))
-            for name, value in pairs]
+            for name, value in pairs if name.lower() not in _HOP_BY_HOP]
         if chunked is None:
             self._body = b''
             if line[9:12] in (b'204', b'304'):
@@ -315,14 +318,11 @@ class _Answer:
         source = self._pieces.body
         if not hasattr(source, 'read'):
             return source
-        size = Response.send_file_buffer_size
-        if self._res.size is not None:
-            size = max(size, _PIECE)
-        return self._read_file(source, size)
+        return self._read_file(source)
 
-    def _read_file(self, file, size):
+    def _read_file(self, file):
         while True:
-            data = file.read(size)
+            data = file.read(Response.send_file_buffer_size)
             if iscoroutine(data):
                 data = asyncio.run_coroutine_threadsafe(
                     data, self._call.loop).result()
