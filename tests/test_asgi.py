@@ -7,8 +7,16 @@ from unittest import mock
 import pytest
 
 from microdot import asgi
-from microdot.asgi import Microdot, Request, Response, abort
+from microdot.asgi import (
+    Microdot,
+    Request,
+    Response,
+    abort,
+    websocket_upgrade,
+    with_websocket,
+)
 from microdot.microdot import HTTPException
+from microdot.websocket import WebSocketError
 
 #: The longest that a call may take, in seconds.
 PATIENCE_S = 10
@@ -842,6 +850,51 @@ def test_an_error_of_the_handlers_own_sockets_is_an_error(app):
         raise OSError('mine')
 
     assert call(app).status == 500
+    assert len(app.logged) == 1
+
+
+@pytest.mark.parametrize('in_a_task', [False, True])
+def test_a_websocket_that_does_not_read_is_given_up(app, in_a_task):
+    app.stall_timeout = 0.02
+    told = []
+
+    @app.get('/')
+    @with_websocket
+    async def index(request, ws):
+        sending = ws.send('a')
+        try:
+            if in_a_task:
+                sending = asyncio.create_task(sending)
+            await sending
+        except WebSocketError as exc:
+            told.append(exc.code)
+
+    server = Server(app, {'type': 'websocket.connect'}, type='websocket')
+
+    async def send(message):
+        server.sent.append(message)
+        if message['type'] == 'websocket.send':
+            await asyncio.sleep(60)
+
+    server.send = send
+    asyncio.run(server.run())
+    assert told == [1006]
+    assert [message['type'] for message in server.sent] == [
+        'websocket.accept', 'websocket.send']
+    assert app.logged == []
+
+
+def test_a_websocket_is_accepted_once(app):
+    @app.get('/')
+    @with_websocket
+    async def index(request, ws):
+        await websocket_upgrade(request)
+
+    server = Server(app, {'type': 'websocket.connect'}, type='websocket')
+    asyncio.run(server.run())
+    assert [message['type'] for message in server.sent] == [
+        'websocket.accept', 'websocket.close']
+    assert server.sent[1]['code'] == 1011
     assert len(app.logged) == 1
 
 

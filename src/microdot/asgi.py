@@ -301,7 +301,14 @@ if websocket:
                 message = {'type': 'websocket.send', 'bytes': payload}
             else:
                 return  # pings are the server's
-            await self.request.sock[1](message)
+            try:
+                await asyncio.wait_for(self.request.sock[1](message),
+                                       self.request.app.stall_timeout)
+            except asyncio.TimeoutError:
+                # the client does not read, so neither a Close frame
+                self._sent_close = True
+                self._end_reader(1006)
+                raise Disconnected
 
         async def _push_close(self, code, reason=''):
             # Not every server closes while it is asked for messages.
