@@ -882,6 +882,10 @@ class TestVary(unittest.TestCase):
         self.assertEqual(sorted(self.get('Foo,  Bar', ('Bar', 'Baz'))),
                          ['Bar', 'Baz', 'Foo'])
 
+    def test_several_fields_are_merged(self):
+        self.assertEqual(sorted(self.get(['Foo, Bar', 'Baz'], ('Bar',))),
+                         ['Bar', 'Baz', 'Foo'])
+
     def test_neither(self):
         self.assertEqual(self.get(None, ()), [''])
 
