@@ -1,0 +1,272 @@
+"""Files for browsers: validators, ranges, and whole folders.
+
+``send_file()`` of the core sends a file. What is here also answers that a
+browser has it already, or sends the part that a browser asks for (RFC 9110,
+sections 8.8, 13 and 14).
+"""
+import os
+
+from microdot.helpers import add_vary
+from microdot.microdot import HTTPException, Response, http_date
+
+_MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
+# ENOENT, ENOTDIR, EINVAL, ENAMETOOLONG
+_MISSING = (2, 20, 22, 36)
+
+
+# --- Wire -------------------------------------------------------------------
+
+def parse_date(text):
+    """Parse an HTTP date of the preferred form (RFC 9110, section 5.6.7).
+
+    :return: ``(year, month, day, hour, minute, second)``, or ``None`` for
+             anything else, to be ignored.
+    """
+    parts = text.replace(':', ' ').split(' ')
+    if len(text) != 29 or len(parts) != 8 or parts[7] != 'GMT':
+        return None
+    month = _MONTHS.find(parts[2])
+    try:
+        if month < 0 or month % 3 or len(parts[2]) != 3:
+            return None
+        return (int(parts[3]), month // 3 + 1, int(parts[1]), int(parts[4]),
+                int(parts[5]), int(parts[6]))
+    except ValueError:
+        return None
+
+
+def matches_etag(value, etag):
+    """Tell whether an ``If-None-Match`` names an entity tag, or any. Tags
+    are compared weakly (RFC 9110, section 13.1.2)."""
+    if value.strip() == '*':
+        return True
+    for tag in value.split(','):
+        tag = tag.strip()
+        if tag[:2] == 'W/':
+            tag = tag[2:]
+        if tag == etag:
+            return True
+    return False
+
+
+def parse_range(value, size):
+    """Parse a ``Range`` header (RFC 9110, section 14.1.2).
+
+    :param size: bytes of the file.
+    :return: ``(first, last)``; ``None``: to be ignored, as it is malformed,
+             of another unit, or of several parts.
+    :raises HTTPException: 416: the file has none of these bytes.
+    """
+    unit, _, text = value.partition('=')
+    first, dash, last = text.strip(' \t').partition('-')
+    if unit.strip(' \t').lower() != 'bytes' or not dash or \
+            not first and not last or len(text) > 40:
+        return None
+    for char in first + last:
+        # int() also takes signs, spaces and digits of other scripts
+        if char not in '0123456789':
+            return None
+    if not first:
+        # the last bytes of the file, that many
+        first = max(size - int(last), 0)
+        last = size - 1
+    else:
+        first = int(first)
+        if last and int(last) < first:
+            return None
+        last = min(int(last), size - 1) if last else size - 1
+    if first > last:
+        raise HTTPException(416, 'Range not satisfiable',
+                            {'Content-Range': 'bytes */%d' % size})
+    return first, last
+
+
+# --- Files ------------------------------------------------------------------
+
+class Part:
+    """The next *size* bytes of an open file, as a file."""
+    def __init__(self, file, size):
+        self.file = file
+        self.size = size
+
+    def read(self, n):
+        data = self.file.read(min(n, self.size))
+        self.size -= len(data)
+        return data
+
+    def close(self):
+        self.file.close()
+
+
+def _stat(filename):
+    # (size, time of change) of a file, or 404.
+    try:
+        stat = os.stat(filename)
+    except OSError as exc:
+        if exc.errno not in _MISSING:
+            raise
+        stat = None
+    if stat is None or stat[0] & 0xf000 != 0x8000:
+        raise HTTPException(404, 'Not found')
+    return stat[6], int(stat[8])
+
+
+def serve_file(request, filename, content_type=None, max_age=None,
+               gzip=False):
+    """Return a :class:`Response` that is a file, or what the request asks of
+    it: nothing, if it has not changed, or one range of its bytes. Several
+    ranges are answered with the whole.
+
+    ``ETag`` and ``Last-Modified`` are made of its size and the time when it
+    was changed; a file system that keeps no times gives none of these.
+
+    :param filename: the name is trusted: never take it from a request
+                     unchecked. See :func:`static`.
+    :param content_type: found by the extension if omitted.
+    :param max_age: seconds that it may be used without asking again.
+    :param gzip: whether to send the file of that name with ``.gz`` behind
+                 it, where there is one and the client takes it.
+    :raises HTTPException: 404: there is no such file. 416: it has none of
+                           the bytes of the range.
+    """
+    headers = request.headers
+    extension = ''
+    size, when = None, 0
+    if gzip:
+        add_vary(request, 'Accept-Encoding')
+        if _takes_gzip(headers.get('Accept-Encoding', '')):
+            try:
+                size, when = _stat(filename + '.gz')
+                extension = '.gz'
+            except HTTPException:
+                pass
+    if size is None:
+        size, when = _stat(filename)
+    etag = modified = ''
+    if when:
+        etag = '"%x-%x%s"' % (when, size, extension)
+        modified = http_date(when)
+    found = {}
+    if when:
+        found['ETag'] = etag
+        found['Last-Modified'] = modified
+    if when and _is_known(headers, etag, modified):
+        res = Response(b'', 304, found)
+        if max_age is None:
+            max_age = Response.default_send_file_max_age
+        if max_age is not None:
+            res.headers['Cache-Control'] = 'max-age=%d' % max_age
+        return res
+    part = None
+    if 'Range' in headers and \
+            headers.get('If-Range', etag) in (etag, modified) and \
+            (when or 'If-Range' not in headers):
+        part = parse_range(headers['Range'], size)
+    res = Response.send_file(
+        filename, content_type=content_type, max_age=max_age,
+        compressed=bool(extension), file_extension=extension)
+    res.headers.update(found)
+    res.headers['Accept-Ranges'] = 'bytes'
+    if part:
+        first, last = part
+        res.body.seek(first)
+        res.body = Part(res.body, last + 1 - first)
+        res.status_code = 206
+        res.headers['Content-Range'] = 'bytes %d-%d/%d' % (first, last, size)
+        res.size = last + 1 - first
+    return res
+
+
+def _takes_gzip(value):
+    # RFC 9110, section 12.5.3; a weight of 0 is a refusal
+    for item in value.lower().split(','):
+        coding, _, weight = item.partition(';')
+        if coding.strip() in ('gzip', '*'):
+            return weight.replace(' ', '').rstrip('0.') != 'q='
+    return False
+
+
+def _is_known(headers, etag, modified):
+    # Whether the client has the file already (RFC 9110, section 13.2.2).
+    if 'If-None-Match' in headers:
+        return matches_etag(headers['If-None-Match'], etag)
+    since = parse_date(headers.get('If-Modified-Since', ''))
+    return since is not None and since >= parse_date(modified)
+
+
+# --- Folders ----------------------------------------------------------------
+
+def safe_path(path):
+    """Return a path from a URL if it stays in its folder and hides nothing.
+
+    :raises HTTPException: 404: a part of it is empty, begins with a dot, or
+                           holds a backslash, a colon or a control character.
+    """
+    for part in path.split('/'):
+        if part[:1] in ('', '.'):
+            raise HTTPException(404, 'Not found')
+        for char in part:
+            if char in '\\:' or ord(char) < 32 or ord(char) == 127:
+                raise HTTPException(404, 'Not found')
+    return path
+
+
+def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
+           follow_symlinks=False):
+    """Serve the files of a folder, at any depth, as :func:`serve_file` does.
+
+    Names that begin with a dot are not served, nor is what links lead to
+    outside of the folder.
+
+    :param url_prefix: put before the names, such as ``'/static'``.
+    :param html: whether the file ``index.html`` of a folder answers for the
+                 folder; without its slash at the end, the client is
+                 redirected.
+    :param follow_symlinks: whether links may lead out of the folder.
+    :raises ValueError: there is no such folder.
+    """
+    folder = str(folder).rstrip('/') or '/'
+    prefix = url_prefix.rstrip('/')
+    try:
+        found = os.stat(folder)[0] & 0xf000 == 0x4000
+    except OSError:
+        found = False
+    if not found:
+        raise ValueError('no folder ' + folder)
+    # boards: no links, and no such function
+    real = getattr(getattr(os, 'path', None), 'realpath', None)
+    root = None if follow_symlinks or not real else real(folder)
+
+    def view(request, path=''):
+        name = folder
+        if path:
+            slash = path[-1] == '/'
+            name += '/' + safe_path(path[:-1] if slash else path)
+        else:
+            slash = True
+        if root and real(name) != root and \
+                not real(name).startswith(root.rstrip('/') + '/'):
+            raise HTTPException(404, 'Not found')
+        if html and _is_folder(name):
+            if not slash:
+                url, mark, query = request.url.partition('?')
+                _stat(name + '/index.html')
+                raise HTTPException(
+                    307, 'Temporary Redirect',
+                    {'Location': './%s/%s' % (
+                        url.rsplit('/', 1)[-1], mark + query)})
+            name += '/index.html'
+        elif slash:
+            raise HTTPException(404, 'Not found')
+        return serve_file(request, name, None, max_age, gzip)
+
+    app.get(prefix + '/<path:path>', name=prefix.strip('/') or 'static')(view)
+    if html:
+        app.get(prefix + '/')(view)
+
+
+def _is_folder(name):
+    try:
+        return os.stat(name)[0] & 0xf000 == 0x4000
+    except OSError:
+        return False
