@@ -67,7 +67,7 @@ def _build(url_pattern, args):
 
 
 def url_for(*names, **args):
-    """``url_for(name, **args)``: return the path of a route, percent-encoded.
+    """Return the path of a route, percent-encoded.
 
     :param name: the route's: given with ``name=``, or that of its function.
                  Those of an application mounted with a name follow that name
@@ -75,7 +75,7 @@ def url_for(*names, **args):
     :param args: a value for each parameter of the pattern.
     :raises ValueError: there is no such route, or the values do not fit.
     """
-    # a parameter may be called name, or self
+    # (any name may be that of a parameter)
     self, name = names
     error = None
     for url_pattern in _patterns(self, name):
@@ -87,9 +87,8 @@ def url_for(*names, **args):
 
 
 def request_url_for(*names, **args):
-    """``url_for(name, **args)``: return the absolute URL of a route, at the
-    scheme and host that this request was sent to. See
-    :meth:`Microdot.url_for`.
+    """Return the absolute URL of a route, at the scheme and host that this
+    request was sent to. See :meth:`Microdot.url_for`.
 
     The host is the client's word. Where that is not to be trusted, as in a
     mail to somebody else, use a host of your own.
