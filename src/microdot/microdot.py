@@ -1363,7 +1363,8 @@ class Response:
             raise ValueError('bad character in a cookie')
         cookies = self.headers.get('Set-Cookie', [])
         self.headers['Set-Cookie'] = [text] if not cookies else \
-            ([cookies] if isinstance(cookies, str) else cookies) + [text]
+            ([cookies] if isinstance(cookies, str) else list(cookies)) + \
+            [text]
 
     def delete_cookie(self, cookie, **kwargs):
         """Make the client forget a cookie. Takes the options that it was set

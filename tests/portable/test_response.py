@@ -542,6 +542,11 @@ class TestCookies(unittest.TestCase):
         res.set_cookie('c', 'd')
         self.assertEqual(res.headers['Set-Cookie'], ['a=b', 'c=d'])
 
+    def test_cookie_after_a_tuple(self):
+        res = Response('', 200, {'Set-Cookie': ('a=b', 'c=d')})
+        res.set_cookie('e', 'f')
+        self.assertEqual(res.headers['Set-Cookie'], ['a=b', 'c=d', 'e=f'])
+
     def test_list_of_the_caller_is_not_changed(self):
         cookies = ['a=b']
         res = Response('', 200, {'Set-Cookie': cookies})

@@ -5,7 +5,15 @@ import unittest
 
 from frames import BINARY, PING, TEXT, Frames, close, frame
 from helpers import run
-from microdot import Microdot, Response, URLPattern, send_file, sse, websocket
+from microdot import (
+    Microdot,
+    Response,
+    URLPattern,
+    send_file,
+    sse,
+    static,
+    websocket,
+)
 from serving import GET, Server, soon, until
 
 POST = b'POST / HTTP/1.1\r\nHost: a\r\n'
@@ -217,6 +225,35 @@ class TestResponses(unittest.TestCase):
             answer = await client.answer('HEAD')
             self.assertEqual(answer.headers['content-length'], length)
             self.assertEqual((await client.answer()).body, b'hello')
+
+        serve(app, check)
+
+    def test_a_file_is_sent_once_and_in_parts(self):
+        app = make_app()
+
+        @app.get('/file')
+        async def file(request):
+            return static.serve_file(request, __file__)
+
+        async def check(server, client):
+            await client.send(ask(b'/file'))
+            whole = await client.answer()
+            etag = whole.headers['etag']
+            self.assertTrue(whole.headers['last-modified'])
+            for line, status, body in (
+                    ('If-None-Match: ' + etag, 304, b''),
+                    ('If-Modified-Since: ' + whole.headers['last-modified'],
+                     304, b''),
+                    ('Range: bytes=5-9', 206, whole.body[5:10]),
+                    ('Range: bytes=-7', 206, whole.body[-7:]),
+                    ('Range: bytes=999999-', 416, None)):
+                await client.send(ask(b'/file').replace(
+                    b'\r\n\r\n', b'\r\n' + line.encode() + b'\r\n\r\n'))
+                answer = await client.answer()
+                self.assertEqual(answer.status, status)
+                self.assertTrue(answer.whole)
+                if body is not None:
+                    self.assertEqual(answer.body, body)
 
         serve(app, check)
 
