@@ -109,13 +109,20 @@ def _encode_body(headers, body, form, files, json):
 
 
 def _resolve(path, location):
-    # A relative reference (RFC 3986, section 5.2), without its dot segments.
+    # A relative reference (RFC 3986, section 5.2); dot segments may begin it.
     if location[:1] == '/':
         return location
     path = path.partition('?')[0]
     if location[:1] == '?':
         return path + location
-    return path[:path.rfind('/') + 1] + location if location else path
+    if not location:
+        return path
+    parts = path[:path.rfind('/')].split('/')
+    while location[:2] == './' or location[:3] == '../':
+        dots, _, location = location.partition('/')
+        if dots == '..' and len(parts) > 1:
+            parts.pop()
+    return '/'.join(parts) + '/' + location
 
 
 # --- Wire: responses --------------------------------------------------------
@@ -299,8 +306,9 @@ class TestResponse:
                 for key, name in (('event', b'event'), ('event_id', b'id')):
                     event[key] = fields[name].decode() \
                         if name in fields else None
-                if b'retry' in fields:
-                    event['retry'] = int(fields[b'retry']) / 1000
+                retry = fields.get(b'retry', b'')
+                if retry.isdigit():  # or else browsers ignore it
+                    event['retry'] = int(retry) / 1000
                 events.append(event)
             fields = {}
         return events
@@ -768,9 +776,12 @@ class TestClient:
             options[name.strip().lower()] = value.strip()
         name, _, value = cookie.partition('=')
         name = name.strip()
-        path = options.get('path') or '/'
-        if 'max-age' in options:
-            delete = int(options['max-age']) <= 0
+        path = options.get('path', '')
+        if path[:1] != '/':
+            path = '/'
+        age = options.get('max-age', '')
+        if (age[1:] if age[:1] == '-' else age).isdigit():
+            delete = int(age) <= 0
         else:
             delete = _is_past(options.get('expires', ''))
         if not delete:

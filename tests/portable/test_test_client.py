@@ -279,6 +279,12 @@ class TestResponses(unittest.TestCase):
         self.assertEqual((res.status_code, res.reason), (201, 'FINE'))
         self.assertEqual((res.json, res.headers['x']), ({'a': 1}, 'y'))
 
+    def test_retry_that_is_no_number_is_ignored(self):
+        for value in (b'', b'x', b'-1', b'1.5', b'\xff'):
+            res = self.get((b'retry: ' + value + b'\ndata: a\n\n',
+                            {'Content-Type': 'text/event-stream'}))
+            self.assertIsNone(res.events[0]['retry'])
+
     def test_events(self):
         wire = (b': comment\n\ndata: foo\n\nevent: test\ndata: bar\n\n'
                 b'event: test\nid: 5\ndata: {"a": 1}\n\nretry: 2500\n'
@@ -407,6 +413,10 @@ class TestCookies(unittest.TestCase):
         self.assertEqual(self.after({}, 'a=b; PATH=/Foo'),
                          {'a': ('b', '/Foo')})
 
+    def test_path_that_is_none_is_the_root(self):
+        # RFC 6265, section 5.2.4
+        self.assertEqual(self.after({}, 'a=b; Path=x'), {'a': 'b'})
+
     def test_cookies_are_replaced(self):
         self.assertEqual(self.after({'a': 'b'}, 'a=c'), {'a': 'c'})
 
@@ -419,7 +429,10 @@ class TestCookies(unittest.TestCase):
                 ('Expires=Sun, 06 Nov 1994 08:49:37 GMT; Max-Age=5', True),
                 ('Expires=Wed, 01 Jan 2098 00:00:00 GMT', True),
                 ('Expires=Wed, 01 Jan 2098 00:00:00 GMT; Max-Age=0', False),
-                ('Expires=nonsense', True), ('Expires=', True)):
+                ('Expires=nonsense', True), ('Expires=', True),
+                ('Max-Age=nonsense', True), ('Max-Age=', True),
+                ('Max-Age=-', True),
+                ('Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=x', False)):
             with self.subTest(options=options):
                 self.assertEqual(self.after({'a': 'b'}, 'a=c; ' + options),
                                  {'a': 'c'} if left else {})
@@ -475,6 +488,7 @@ class TestRedirects(unittest.TestCase):
         for location, url in (
                 ('/a', '/a'), ('/a?b=c#d', '/a?b=c'), ('/', '/'),
                 ('b', '/from/b'), ('b/c?d', '/from/b/c?d'),
+                ('./b', '/from/b'), ('../b?c', '/b?c'), ('../../b', '/b'),
                 ('http://example.com:1234/a', '/a'),
                 ('http://example.com:1234', '/'),
                 ('//example.com:1234/a', '/a'),
