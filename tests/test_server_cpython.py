@@ -334,6 +334,23 @@ def test_client_that_sends_far_ahead_gets_the_last_answer():
     run(main())
 
 
+def test_request_is_taken_without_a_copy_of_those_that_follow():
+    class Data(bytes):
+        def __getitem__(self, part):
+            found = super().__getitem__(part)
+            taken.append(len(found))
+            return found
+
+    taken = []
+    conn = microdot.Connection.__new__(microdot.Connection)
+    conn.data = Data(GET * 100)
+    heads = 0
+    while conn.take_head():
+        heads += 1
+    assert heads == 100
+    assert max(taken) == len(GET) - 4
+
+
 def encoded(headers):
     return microdot.encode_head(Response('', 200, headers), '1.1', 0, True)[0]
 

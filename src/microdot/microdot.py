@@ -891,7 +891,7 @@ class Connection(Stream):
         # RFC 9112, section 2.2: an empty line before a request
         if data[pos:pos + 2] == b'\r\n':
             pos += 2
-        if pos >= len(data) or data[pos:] == b'\r':
+        if pos >= len(data) or data[pos:pos + 2] == b'\r':
             return None
         end = find_head(data, pos)
         if end < 0:
