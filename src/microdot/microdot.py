@@ -2375,7 +2375,8 @@ class Microdot:
 
         :param host: the address to bind.
         :param port: the port; 0 lets the system choose one (CPython).
-        :param debug: whether to print a line per request.
+        :param debug: whether to print a line per request, and to send
+                      tracebacks to clients.
         :param ssl: an ``SSLContext``, for TLS; on CPython also the names of
                     two files in PEM form, the certificate and its key.
         :param start_serving: if false (CPython), return a bound server whose
