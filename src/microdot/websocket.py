@@ -118,6 +118,19 @@ else:
     _checker = Utf8
 
 
+def _mend(data):
+    # Boards: what json.loads() makes of \ud800 would be sent as it is, and no
+    # browser takes that. Puts U+FFFD in its place.
+    result = None
+    pos = data.find(b'\xed')
+    while pos >= 0:
+        if data[pos + 1:pos + 2] > b'\x9f':
+            result = result or bytearray(data)
+            result[pos:pos + 3] = b'\xef\xbf\xbd'
+        pos = data.find(b'\xed', pos + 1)
+    return bytes(result) if result else data
+
+
 def is_close_code(code):
     """Tell whether a Close frame may have a code (RFC 6455, section 7.4)."""
     return 1000 <= code <= 1014 and code not in (1004, 1005, 1006) or \
@@ -762,6 +775,8 @@ class WebSocket:
             raise ValueError('opcode, or too long for it')
         if self.closed or not self._reader:
             raise self._error()
+        if opcode == self.TEXT and not getincrementaldecoder:
+            data = _mend(data)
         try:
             await self._push(opcode, data)
         except (Disconnected, OSError):

@@ -26,6 +26,7 @@ from microdot.microdot import (
 )
 from microdot.test_client import TestClient
 from microdot.websocket import (
+    Utf8,
     WebSocket,
     WebSocketError,
     websocket_upgrade,
@@ -385,6 +386,25 @@ class TestInMemory(unittest.TestCase):
         self.assertEqual((res.close_code, res.close_reason),
                          (1007, 'not JSON'))
         self.assertEqual(app.logged, [])
+
+    def test_half_characters_are_not_passed_on_as_they_are(self):
+        async def relay(request, ws):
+            async for _ in ws:
+                await ws.send_json(json.loads(
+                    '["\\ud800x\\udfff", "\\ud7ff\\ue000\u20ac"]'))
+
+        got = []
+
+        def client():
+            got.append((yield 'go'))
+
+        app = make_app(relay)
+        talk(app, client)
+        self.assertEqual(app.logged, [])
+        Utf8().decode(got[0].encode(), True)
+        value = json.loads(got[0])
+        self.assertEqual(value[0][1], 'x')
+        self.assertEqual(value[1], '\ud7ff\ue000\u20ac')
 
     def test_what_is_no_json(self):
         async def handler(request, ws):
