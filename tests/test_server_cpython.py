@@ -1,6 +1,7 @@
 """What the server does on CPython only."""
 
 import asyncio
+import contextvars
 import gc
 import logging
 import socket
@@ -332,6 +333,37 @@ def test_client_that_sends_far_ahead_gets_the_last_answer():
             await server.idle()
 
     run(main())
+
+
+@pytest.mark.parametrize('half_closed', [False, True])
+def test_context_variables_are_not_for_the_next_request(half_closed):
+    app = make_app()
+    user = contextvars.ContextVar('user', default='nobody')
+    tasks = set()
+
+    @app.get('/login')
+    async def login(request):
+        tasks.add(asyncio.current_task())
+        seen = user.get()
+        user.set('somebody')
+        return seen
+
+    async def main():
+        login = b'GET /login HTTP/1.1\r\nHost: a\r\n\r\n'
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send((login + GET * 2) * 20)
+            if half_closed:
+                client.writer.write_eof()
+            for _ in range(20):
+                assert (await client.answer()).body == b'nobody'
+                assert (await client.answer()).body == b'hello'
+                assert (await client.answer()).body == b'hello'
+            await client.close()
+            await server.idle()
+
+    run(main())
+    assert len(tasks) == 20
 
 
 def test_request_is_taken_without_a_copy_of_those_that_follow():

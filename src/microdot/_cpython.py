@@ -211,6 +211,8 @@ class ProtocolConnection(asyncio.Protocol):
     _begun = False     # the task has
     _burst = 0         # writes since the peer was last heard
     _answered = 0      # the number of the request that was last written to
+    _served = 0        # requests before the task
+    _again = False     # what follows is for another task
 
     def start(self):
         self._loop = asyncio.get_running_loop()
@@ -246,6 +248,7 @@ class ProtocolConnection(asyncio.Protocol):
         # what send() returns when there is nothing to wait for
         self._sent = asyncio.get_running_loop().create_future()
         self._sent.set_result(None)
+        self._context = contextvars.copy_context()
 
     def data_received(self, data):
         if self.pos < len(self.data):
@@ -259,12 +262,20 @@ class ProtocolConnection(asyncio.Protocol):
             if self._closing:
                 self.data = b''
             else:
-                task = start_task(self.serve(), self._loop)
-                if not task.done():
-                    self.task = task
+                self._start_task()
         elif len(self.data) > _READ_AHEAD:
             self._paused = True
             self.transport.pause_reading()
+
+    def _start_task(self):
+        task = start_task(self.serve(), self._loop)
+        if not task.done():
+            self.task = task
+
+    def _go_on(self):
+        self._again = False
+        if self.task is None and not self._closing and not self._lost:
+            self._start_task()
 
     def eof_received(self):
         self._ended = True
@@ -273,7 +284,7 @@ class ProtocolConnection(asyncio.Protocol):
         elif self._watching:
             self._leave()
         # keep the transport, to answer what is under way
-        return self.task is not None and not self.app.ssl
+        return (self.task is not None or self._again) and not self.app.ssl
 
     def connection_lost(self, exc):
         self._ended = self._lost = True
@@ -306,10 +317,20 @@ class ProtocolConnection(asyncio.Protocol):
 
     # called by the core
 
+    def take_head(self):
+        # What a handler has put into context variables is not for the next
+        # request: behind a proxy that may be somebody else's.
+        if self.count > self._served and self.pos < len(self.data) and \
+                contextvars.copy_context() != self._context:
+            self._again = True
+            return None
+        return self._take_head()
+
     async def serve(self, error=None):
         keep = False
         app = self.app
         self._begun = True
+        self._served = self.count
         try:
             keep = await app.serve_requests(self, error)
         except (app.HTTPException, app.Disconnected):
@@ -331,7 +352,9 @@ class ProtocolConnection(asyncio.Protocol):
             self.task = None
             self._begun = False
             self.request = None
-            if not keep or self._ended:
+            if keep and self._again:
+                self._loop.call_soon(self._go_on, context=self._context)
+            elif not keep or self._ended:
                 self._close()
             elif self._paused:
                 self._paused = False
@@ -879,7 +902,8 @@ def install(core):
     app.Response = core['Response']
     app.Disconnected = core['Disconnected']
     core['connection_class'] = type(
-        'Connection', (ProtocolConnection, core['Connection']), {})
+        'Connection', (ProtocolConnection, core['Connection']),
+        {'_take_head': core['Connection'].take_head})  # faster than super()
     core['server_class'] = Server
     core['accept'] = accept
     core['parse_token'] = Cache(core['parse_token']).__getitem__
