@@ -87,7 +87,9 @@ def test_server_outlives_a_heap_that_is_full(interpreter):
         assert {b'', b'200'}.issubset(seen)
         last = recovered(child)
         assert last['listed'] == 1
-        assert last['free'] > first['free'] - 2000
+        # A connection lost in each round would be ten times this; what looks
+        # like a reference to a board may keep a piece or two of garbage.
+        assert last['free'] > first['free'] - 4000
         assert child.process.poll() is None
 
 
