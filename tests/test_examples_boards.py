@@ -302,7 +302,9 @@ def test_a_file_is_there_whole_or_not_at_all(interpreter, tmp_path):
             'async def full(request):\n'
             '    free[0] = 2000\n'
             '    return 204\n')) as child:
-        assert list(folder.iterdir()) == []
+        # the port is open a little before the hooks for the start have run
+        servers.wait_until(lambda: not list(folder.iterdir()),
+                           'what was left to be removed')
         assert ask(child, 'PUT', '/files/a', b'old')[0] == 201
         # a client that leaves in the middle
         with child.connect() as sock:
