@@ -374,7 +374,8 @@ class ProtocolConnection(asyncio.Protocol):
         except app.Disconnected:
             pass
         finally:
-            app.answered(req, res)
+            if req._jobs:
+                app.answered(req, res)
 
     async def fill(self):
         if self._ended:

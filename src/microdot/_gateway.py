@@ -14,15 +14,6 @@ from microdot._cpython import Cache
 
 # --- Wire -------------------------------------------------------------------
 
-def decode(data):
-    """Make text of bytes as the built-in server does: of UTF-8, or else each
-    byte is one character."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode('latin-1')
-
-
 def parse_path(path, raw=None):
     """Return a path as the client has sent it.
 
@@ -45,9 +36,7 @@ def add_field(fields, key, value):
     :raises ValueError: it is there already, and cannot be there twice.
     """
     if key in fields:
-        if key in ('host', 'content-length', 'transfer-encoding'):
-            raise ValueError('ambiguous')
-        value = fields[key] + ('; ' if key == 'cookie' else ', ') + value
+        value = core.join_field(key, fields[key], value)
     fields[key] = value
 
 
@@ -185,17 +174,11 @@ class Microdot(core.Microdot):
                 self._starting = None
 
     async def _stop(self):
-        # Runs all handlers for shut-down; returns what they have raised.
-        errors = []
-        if self._running:
-            self._running = False
-            for handler in reversed(self.shutdown_handlers):
-                try:
-                    await core.invoke_handler(handler)
-                except Exception as exc:
-                    self.log_exception(None, exc)
-                    errors.append(exc)
-        return errors
+        # Runs all handlers for shut-down, once; returns what they have raised.
+        if not self._running:
+            return []
+        self._running = False
+        return await self._stopped()
 
     def make_request(self, client_addr, method, url, root, query, version,
                      headers, stream, sock, scheme):

@@ -10,7 +10,7 @@ import os  # noqa: F401 (tests of applications replace its kill())
 from microdot import microdot as core
 from microdot._cpython import Cache
 from microdot._gateway import Microdot as _Microdot
-from microdot._gateway import Pieces, add_field, decode, parse_path, split_head
+from microdot._gateway import Pieces, add_field, parse_path, split_head
 from microdot.microdot import (
     AsyncBytesIO,
     Connection,
@@ -19,6 +19,7 @@ from microdot.microdot import (
     Request,
     Response,
     URLPattern,
+    _decode,
     abort,
     encode_lines,
     invoke_handler,
@@ -73,7 +74,7 @@ def parse_fields(headers):
         pass
     fields = {}
     for name, value in headers:
-        add_field(fields, _names[name], decode(value))
+        add_field(fields, _names[name], _decode(value))
     return fields
 
 
@@ -139,10 +140,7 @@ class _Exchange(Connection):
 
     async def read(self, n=-1):
         if n < 0:
-            pieces = []
-            async for data in self:
-                pieces.append(data)
-            return b''.join(pieces)
+            return await super().read(n)
         if self.done:
             return b''
         if self.limit < 0:
@@ -397,7 +395,8 @@ class Microdot(_Microdot):
                 await exchange.websocket.end(1011)
             if exchange.task or exchange._watcher:
                 exchange.finish()
-            self.answered(req, res)
+            if res._jobs or req and req._jobs:
+                self.answered(req, res)
 
     async def _respond_to(self, exchange, req, res, error):
         # Send a response. Its head is the core's; one that is as short and
@@ -473,10 +472,10 @@ class Microdot(_Microdot):
         path = scope['path']
         raw = get('raw_path')
         if raw != path.encode():
-            path = parse_path(path, raw and decode(raw))
+            path = parse_path(path, raw and _decode(raw))
         query = get('query_string')
         if query:
-            query = decode(query)
+            query = _decode(query)
         client = get('client')
         headers = fields, map(_title, fields)
         stream = exchange if length else None

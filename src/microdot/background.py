@@ -35,6 +35,11 @@ def after_response(*args, **kwargs):
 
 
 def answered(self, req, res):
+    """Start what is to run after a response. The servers call this when the
+    response is out, or its client gone, if there is anything to run.
+
+    :param req: the request; ``None``: it was malformed.
+    """
     jobs = (req and req._jobs or []) + (res._jobs or [])
     if jobs:
         if self._background is None:
@@ -103,6 +108,5 @@ async def is_disconnected(self):
 Microdot._background = Microdot._idle = None
 Microdot.answered = answered
 Microdot.finish_background = finish_background
-Request._jobs = Response._jobs = None
 Request.after_response = Response.after_response = after_response
 Request.is_disconnected = is_disconnected

@@ -64,14 +64,8 @@ BATCH = 8
 # Begins the lines that are meant for this program.
 MARK = '@@deploy:'
 
-# Runs on the board. It tells what the board is and has.
-PROBE = """\
-import sys,os,gc,json
-gc.collect()
-i=sys.implementation
-d={'name':i[0],'version':list(i[1][:3]),'mpy':getattr(i,'_mpy',0),
-'machine':getattr(i,'_machine',sys.platform),'heap':gc.mem_free(),
-'files':{},'missing':[],'rom':0}
+# Part of both that follow: a function for the hash of a file.
+SUM = """\
 try:
  import hashlib;hashlib.sha256
 except Exception:
@@ -85,6 +79,17 @@ def _sum(p):
    if not n:break
    h.update(m[:n])
  return ''.join(['%%02x'%%c for c in h.digest()[:8]])
+"""
+
+# Runs on the board. It tells what the board is and has.
+PROBE = """\
+import sys,os,gc,json
+gc.collect()
+i=sys.implementation
+d={'name':i[0],'version':list(i[1][:3]),'mpy':getattr(i,'_mpy',0),
+'machine':getattr(i,'_machine',sys.platform),'heap':gc.mem_free(),
+'files':{},'missing':[],'rom':0}
+""" + SUM + """\
 for p in %(paths)r:
  try:
   s=os.stat(p)
@@ -111,19 +116,7 @@ print('\\n%(mark)s'+json.dumps(d))
 # Runs on the board before files are copied: functions for after each of them.
 PREPARE = """\
 import os
-try:
- import hashlib;hashlib.sha256
-except Exception:
- hashlib=None
-def _sum(p):
- if not hashlib:return ''
- h=hashlib.sha256();b=bytearray(256);m=memoryview(b)
- with open(p,'rb') as f:
-  while 1:
-   n=f.readinto(b)
-   if not n:break
-   h.update(m[:n])
- return ''.join(['%%02x'%%c for c in h.digest()[:8]])
+""" + SUM + """\
 def _rm(p):
  try:
   for n in os.listdir(p) if os.stat(p)[0]&0x4000 else ():_rm(p+'/'+n)

@@ -267,6 +267,16 @@ def parse_host(host):
     return host
 
 
+def join_field(key, value, more):
+    """Return the value of a header that is repeated.
+
+    :raises ValueError: it must not be (RFC 9112, sections 3.2 and 6.3).
+    """
+    if key in ('host', 'content-length', 'transfer-encoding'):
+        raise ValueError('ambiguous')
+    return value + ('; ' if key == 'cookie' else ', ') + more
+
+
 def parse_line(line):
     """Return name, in lower case, and value of a header line.
 
@@ -332,9 +342,7 @@ def parse_head(head):
     for line in lines:
         key, value = parse_line(line)
         if key in fields:
-            if key in ('host', 'content-length', 'transfer-encoding'):
-                raise ValueError('ambiguous')
-            value = fields[key] + ('; ' if key == 'cookie' else ', ') + value
+            value = join_field(key, fields[key], value)
         fields[key] = value
     if 'host' in fields:
         parse_host(fields['host'])
@@ -2044,12 +2052,6 @@ class Microdot:
                 res.headers['Vary'] = ', '.join(vary)
         return res
 
-    def answered(self, req, res):
-        """Called when a response is out, or its client gone.
-
-        :param req: the request; ``None``: it was malformed.
-        """
-
     async def _after(self, req, res, handlers):
         for handler in handlers:
             # the shared object must not be changed by any request, and what
@@ -2444,11 +2446,15 @@ class Microdot:
             await self._stopped()
 
     async def _stopped(self):
+        # Runs all handlers for shut-down; returns what they have raised.
+        errors = []
         for handler in reversed(self.shutdown_handlers):
             try:
                 await invoke_handler(handler)
             except Exception as exc:
                 self.log_exception(None, exc)
+                errors.append(exc)
+        return errors
 
     def _abort(self):
         # Close everything at once.

@@ -14,6 +14,7 @@ from binascii import hexlify
 from microdot.helpers import wraps
 from microdot.microdot import (
     HTTPException,
+    _decode,
     invoke_handler,
     parse_token,
     urldecode,
@@ -31,14 +32,6 @@ class MultipartError(HTTPException):
 
 
 # --- Wire -------------------------------------------------------------------
-
-def _decode(data):
-    # Text is UTF-8, or else each byte is one character, as in the core.
-    try:
-        return data.decode()
-    except ValueError:
-        return ''.join([chr(byte) for byte in data])
-
 
 def parse_options(text):
     """Parse a value with parameters, such as ``form-data; name="a"``.

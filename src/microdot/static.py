@@ -143,13 +143,10 @@ def serve_file(request, filename, content_type=None, max_age=None,
     if size is None:
         size, when = _stat(filename)
     etag = modified = ''
-    if when:
-        etag = '"%x-%x%s"' % (when, size, extension)
-        modified = http_date(when)
     found = {}
     if when:
-        found['ETag'] = etag
-        found['Last-Modified'] = modified
+        found['ETag'] = etag = '"%x-%x%s"' % (when, size, extension)
+        found['Last-Modified'] = modified = http_date(when)
     if when and _is_known(headers, etag, modified):
         res = Response(b'', 304, found)
         if max_age is None:

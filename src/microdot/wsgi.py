@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from microdot import microdot as core
 from microdot._cpython import Cache, is_async, start_task
 from microdot._gateway import Microdot as _Microdot
-from microdot._gateway import Pieces, add_field, decode, parse_path, split_head
+from microdot._gateway import Pieces, add_field, parse_path, split_head
 from microdot.microdot import (
     AsyncBytesIO,
     Connection,
@@ -27,6 +27,7 @@ from microdot.microdot import (
     Response,
     Stream,
     URLPattern,
+    _decode,
     abort,
     iscoroutine,
     parse_framing,
@@ -64,9 +65,9 @@ _names = Cache(lambda name: parse_token(
 _title = Cache(lambda name: name.title() + ':').__getitem__
 
 
-def _decode(text):
+def _text(text):
     # PEP 3333: the characters of a text are the bytes that were sent
-    return text if text.isascii() else decode(text.encode('latin-1'))
+    return text if text.isascii() else _decode(text.encode('latin-1'))
 
 
 def parse_fields(environ):
@@ -81,7 +82,7 @@ def parse_fields(environ):
             value = environ[name]
             # (these two are empty rather than left out)
             if value or name[:5] == 'HTTP_':
-                add_field(fields, _names[name], _decode(value).strip(' \t'))
+                add_field(fields, _names[name], _text(value).strip(' \t'))
     return fields
 
 
@@ -343,7 +344,7 @@ class _Answer:
             else:
                 self._call.close(self._app.shutdown_timeout)
         finally:
-            if getattr(req, '_jobs', None) or getattr(res, '_jobs', None):
+            if res._jobs or req and req._jobs:
                 self._call.loop.call_soon_threadsafe(
                     self._app.answered, req, res)
 
@@ -518,14 +519,14 @@ class Microdot(_Microdot):
         path = environ.get('PATH_INFO', '').encode('latin-1').decode()
         raw = environ.get('RAW_URI') or environ.get('REQUEST_URI')
         if raw:
-            raw = _decode(raw)
+            raw = _text(raw)
             if '://' in raw and raw[0] != '/':
                 raw = raw[raw.find('/', raw.find('://') + 3):]
         host = environ.get('REMOTE_ADDR')
         req = self.make_request(
             (host, int(environ.get('REMOTE_PORT') or 0)) if host else None,
             environ['REQUEST_METHOD'], parse_path(root + path, raw), root,
-            _decode(environ.get('QUERY_STRING', '')), version,
+            _text(environ.get('QUERY_STRING', '')), version,
             (fields, map(_title, fields)), stream, (None, None),
             environ.get('wsgi.url_scheme'))
         req.environ = environ
