@@ -49,6 +49,20 @@ def test_a_command_that_does_not_exist_fails_the_step(capsys):
     assert 'FAILED: FileNotFoundError' in capsys.readouterr().out
 
 
+def test_an_environment_of_another_checkout_is_left_alone(
+        tmp_path, monkeypatch):
+    theirs = tmp_path / 'theirs'
+    theirs.mkdir()
+    (theirs / 'pyvenv.cfg').write_text('')
+    (tmp_path / '.venv').symlink_to(theirs)
+    monkeypatch.setattr(check, 'VENV', tmp_path / '.venv')
+    step = check.Step('set up')
+    monkeypatch.setattr(step, 'run', None)
+    check.set_up(step)
+    assert (theirs / 'pyvenv.cfg').exists()
+    assert not (theirs / 'microdot-check').exists()
+
+
 def test_failed_steps_fail_the_whole_although_the_tests_pass(monkeypatch):
     def fail(step):
         raise check.Failure('for a reason')

@@ -76,7 +76,12 @@ def venv_python(venv):
 
 
 def set_up(step):
-    """Make ``.venv``, or bring it up to date."""
+    """Make ``.venv``, or bring it up to date.
+
+    One that is linked to belongs to another checkout, and is taken as it is.
+    """
+    if VENV.is_symlink():
+        return
     stamp = VENV / 'microdot-check'
     # An environment can neither be moved nor change its interpreter.
     base = '%s %s\n' % (VENV, sys.version)
