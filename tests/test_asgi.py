@@ -11,6 +11,7 @@ from microdot.asgi import (
     Microdot,
     Request,
     Response,
+    URLPattern,
     abort,
     websocket_upgrade,
     with_websocket,
@@ -208,24 +209,51 @@ def test_a_badly_encoded_path_is_refused(app):
     ('root', '/root/a', b'/root/a', '/root /a'),
     ('/root', '/root', b'/root', '/root /'),
     ('/root', '/root/', b'/root/', '/root /'),
-    ('/root', '/root-queue', b'/root-queue', ' /root-queue'),
-    ('/root', '/a', b'/a', ' /a'),
+    ('/root', '/root/root-queue', b'/root/root-queue', '/root /root-queue'),
     ('/my app/x', '/my app/x/a', b'/my%20app/x/a%2Fb', '/my%20app/x /a/b'),
-    ('/a/b', '/a/b/c', b'/a%2Fb/c', ' /a/b/c'),
     ('/root', '/root/root/a', b'/root/root/a', '/root /root/a'),
+    ('/root', '*', b'*', ' *'),
 ])
 def test_the_root_path_is_not_part_of_the_path(
         app, root, path, raw, expected):
-    @app.get('/')
-    @app.get('/<path:path>')
+    @app.errorhandler(404)
+    @app.errorhandler(405)
     async def index(request, path=''):
         assert request.url == raw.decode()
         return request.root_path + ' ' + request.path
 
-    if b'%2F' in raw and root != '/a/b':
+    app.get('/')(index)
+    app.get('/<path:path>')(index)
+    if b'%2F' in raw:
         path = path + '/b'
     server = call(app, root_path=root, path=path, raw_path=raw)
     assert server.body.decode() == expected
+
+
+@pytest.mark.parametrize('root, path, raw, expected', [
+    ('/root', '/a', b'/a', '/root /a /root/a'),
+    ('/root/', '/a', b'/a', '/root /a /root/a'),
+    ('/root', '/', b'/', '/root / /root/'),
+    ('/root', '/root-queue', b'/root-queue',
+     '/root /root-queue /root/root-queue'),
+    ('/my app', '/a', b'/a', '/my%20app /a /my%20app/a'),
+    ('/a/b', '/a/b/c', b'/a%2Fb/c', '/a/b /a/b/c /a/b/a%2Fb/c'),
+])
+def test_the_root_path_may_have_been_taken_off_by_a_proxy(
+        app, root, path, raw, expected):
+    @app.get('/url/a')
+    async def url(request):
+        return request.url_for('url')
+
+    @app.get('/')
+    @app.get('/<path:path>')
+    async def index(request, path=''):
+        return ' '.join([request.root_path, request.path, request.url])
+
+    server = call(app, root_path=root, path=path, raw_path=raw)
+    assert server.body.decode() == expected
+    answer = call(app, root_path='/root', path='/url/a')
+    assert answer.body == b'http://a/root/url/a'
 
 
 def test_redirects_to_the_other_slash_stay_below_the_root_path(app):
@@ -252,8 +280,69 @@ def test_a_route_may_name_the_root_path_too(app):
     async def index(request):
         return request.root_path + ' ' + request.path
 
+    @app.get('/root')
+    async def root(request):
+        return 'root'
+
+    @app.get('/root/c/')
+    async def slash(request):
+        return 'slash'
+
     assert call(app, root_path='/root', path='/root/a').body == b' /root/a'
-    assert call(app, root_path='/root', path='/root/b').status == 404
+    assert call(app, root_path='/root', path='/a').body == b' /root/a'
+    assert call(app, root_path='/root', path='/root').body == b'root'
+    for path in ('/root/b', '/root/', '/root/c'):
+        assert call(app, root_path='/root', path=path).status == 404
+    app.redirect_slashes = True
+    answer = call(app, root_path='/root', path='/root/c')
+    assert (b'location', b'/root/c/') in answer.headers
+    answer = call(app, root_path='/root', path='/root/a', method='OPTIONS')
+    assert (b'allow', b'GET, HEAD, OPTIONS') in answer.headers
+
+
+def test_middleware_of_a_child_sees_routes_that_name_the_root_path(app):
+    child = Microdot()
+    seen = []
+
+    @child.middleware
+    async def watch(request, call_next):
+        seen.append(request.path)
+        return await call_next(request)
+
+    child.get('/a')(lambda request: 'a')
+    app.mount(child, '/root/child', local=True)
+    assert call(app, root_path='/root', path='/root/child/a').body == b'a'
+    assert seen == ['/root/child/a']
+
+
+def test_a_type_of_parameter_that_fails_below_a_root_path_is_an_error(app):
+    def fail(value):
+        raise ValueError(value)
+
+    app.errorhandler(ValueError)(lambda request, exc: (str(exc), 418))
+    URLPattern.register_type('failing', parser=fail)
+    try:
+        app.get('/<failing:a>')(lambda request, a: a)
+    finally:
+        del URLPattern.segment_parsers['failing']
+    answer = call(app, root_path='/root', path='/root/x')
+    assert (answer.status, answer.body) == (418, b'x')
+
+
+def test_a_route_below_a_root_path_is_looked_for_once(app):
+    matched = []
+
+    def watch(value):
+        matched.append(value)
+        return value
+
+    URLPattern.register_type('watched', parser=watch)
+    try:
+        app.get('/<watched:a>')(lambda request, a: a)
+    finally:
+        del URLPattern.segment_parsers['watched']
+    assert call(app, root_path='/root', path='/root/x').body == b'x'
+    assert matched == ['x']
 
 
 def test_repeated_headers_are_joined(app):

@@ -472,19 +472,36 @@ def test_a_websocket_is_refused_where_there_can_be_none(server):
 
 # ---------------------------------------------------------------- life cycle
 
+#: How these end by SIGTERM: nothing handles it, so that no Python runs any
+#: more, neither for shut-down handlers.
+KILLED = {'waitress': -signal.SIGTERM, 'wsgiref': -signal.SIGTERM}
+
+
+@pytest.mark.parametrize('how', ['request', 'signal'])
 @pytest.mark.parametrize('kind', list(gateways.COMMANDS))
-def test_the_life_cycle_is_that_of_the_server(kind):
+def test_the_life_cycle_is_that_of_the_server(kind, how):
     with gateways.serve(kind) as server:
         assert server.get('/') == b'hello'
         assert server.log() == ['started', 'started too']
-        if kind == 'wsgiref':
-            server.interrupt(signal.SIGINT)
+        if how == 'signal':
+            server.interrupt(signal.SIGTERM)
         else:
             server.get('/shutdown')
-        server.wait()
-        # no lifespan there, and a signal that nothing handles
-        if kind not in ('daphne', 'waitress'):
+        status = server.wait()
+        if kind in KILLED:
+            assert status == KILLED[kind]
+            assert server.log()[2:] == []
+        else:
             assert server.log()[2:] == ['stopped']
+
+
+@pytest.mark.parametrize('kind', list(KILLED))
+def test_a_server_that_does_not_handle_sigterm_stops_at_sigint(kind):
+    with gateways.serve(kind) as server:
+        assert server.get('/') == b'hello'
+        server.interrupt(signal.SIGINT)
+        server.wait()
+        assert server.log()[2:] == ['stopped']
 
 
 @pytest.mark.parametrize('kind', [

@@ -5,8 +5,10 @@ response. The rules for what goes out are the core's own: the head of a
 response is encoded as for the built-in server, and taken apart again here.
 """
 import asyncio
+import atexit
 import os
 import signal
+import threading
 from urllib.parse import quote, unquote
 
 from microdot import microdot as core
@@ -40,23 +42,24 @@ def add_field(fields, key, value):
     fields[key] = value
 
 
-def strip_root(url, root):
-    """Take the prefix that a server or proxy names off a path.
+def add_root(url, root):
+    """Put the prefix that a server or proxy names in front of a path, where
+    it is not: not every server does that.
 
-    Whole segments only, and only where they are there: not every server puts
-    them in front of the path.
-
-    :param url: the path, as the client sends it.
+    :param url: the path, as the client or a proxy sends it.
     :param root: the prefix, decoded.
-    :return: the rest, and the prefix as it was in *url*, or ``''``.
+    :return: the whole path, and the prefix as it is spelled there.
     """
     root = root.strip('/')
-    if root:
-        count = root.count('/') + 2
-        parts = url.split('/', count)
-        if len(parts) >= count and unquote('/'.join(parts[1:count])) == root:
-            return '/' + '/'.join(parts[count:]), '/'.join(parts[:count])
-    return url, ''
+    if not root:
+        return url, ''
+    # whole segments only
+    count = root.count('/') + 2
+    prefix = '/'.join(url.split('/', count)[:count])
+    if unquote(prefix) != '/' + root:
+        prefix = '/' + quote(root)
+        url = prefix + url
+    return url, prefix
 
 
 _split_line = Cache(lambda line: tuple(line.split(b': ', 1)))
@@ -121,6 +124,15 @@ class Pieces:
 
 
 # --- Application ------------------------------------------------------------
+
+def at_exit(function):
+    """Call a function when the process ends, unless by a signal that nothing
+    handles."""
+    # What is registered last is called first. The thread pool, which this
+    # import registers, must not end before what may still use it.
+    import concurrent.futures.thread  # noqa: F401
+    getattr(threading, '_register_atexit', atexit.register)(function)
+
 
 class Microdot(core.Microdot):
     """The part of an application that both adapters have."""
@@ -188,26 +200,40 @@ class Microdot(core.Microdot):
         routes matches may be meant for one that names the prefix as well,
         as it had to with Microdot 2.7.
 
-        :param url: the path as the client sends it, with *root* before it.
+        :param url: the path as the client sends it, perhaps without *root*.
         :param root: the prefix, decoded.
         :param query: the query, if there is one.
         :raises ValueError: the path is badly encoded.
         """
-        query = '?' + query if query else ''
-        rest = url
-        if root:
-            rest, root = strip_root(url, root)
-        req = core.Request(self, client_addr, method, rest + query, version,
+        root_path = ''
+        if root and url[:1] == '/':
+            url, root_path = add_root(url, root)
+        req = core.Request(self, client_addr, method,
+                           url + '?' + query if query else url, version,
                            headers, None, stream, sock, '', None, scheme)
-        if root:
-            req.root_path = root
-            req.url = url + query
-            try:
-                found = self.find_route(req)[0] != 404
-            except core.HTTPException:
-                found = True  # will be redirected
-            if not found:
-                return core.Request(self, client_addr, method, url + query,
-                                    version, headers, None, stream, sock, '',
-                                    None, scheme)
+        if root_path:
+            # (others do not pay for this)
+            self._match = self._match_below
+            req.root_path = root_path
+            count = root_path.count('/') + 1
+            parts = req._path.split('/', count)
+            req._root = '/'.join(parts[:count])
+            req._path = '/' + '/'.join(parts[count:])
+            req.path = req._path.replace('\0', '/')
         return req
+
+    def _match_below(self, req):
+        path = req._path
+        found = core.Microdot._match(self, req)
+        if not req.root_path or found[0] or found[1]:
+            return found
+        req._path = req._root + path
+        if path == '/' and req.url.partition('?')[0][-1] != '/':
+            req._path = req._root
+        found = core.Microdot._match(self, req)
+        if found[0] or found[1]:
+            req.root_path = ''
+            req.path = req._path.replace('\0', '/')
+        else:
+            req._path = path
+        return found

@@ -5,12 +5,19 @@ What an ASGI server leaves to applications is done here: reading a body under
 the limits, noticing that the client has left, starting and stopping.
 """
 import asyncio
+import functools
 import os  # noqa: F401 (tests of applications replace its kill())
 
 from microdot import microdot as core
 from microdot._cpython import Cache
 from microdot._gateway import Microdot as _Microdot
-from microdot._gateway import Pieces, add_field, parse_path, split_head
+from microdot._gateway import (
+    Pieces,
+    add_field,
+    at_exit,
+    parse_path,
+    split_head,
+)
 from microdot.microdot import (
     AsyncBytesIO,
     Connection,
@@ -340,6 +347,8 @@ class Microdot(_Microdot):
                              the server's ``lifespan`` before it serves.
     :param lifespan_shutdown: likewise, after it has served.
     """
+    _at_exit = False  # something is to be done when the process ends
+
     def __init__(self, lifespan_startup=None, lifespan_shutdown=None):
         super().__init__()
         self.lifespan_startup = lifespan_startup
@@ -506,6 +515,19 @@ class Microdot(_Microdot):
             for name in state:
                 setattr(req.g, name, state[name])
         return req
+
+    async def _start_late(self):
+        if not self._at_exit:
+            self._at_exit = True
+            at_exit(functools.partial(
+                self._stop_late, asyncio.get_running_loop()))
+        await super()._start_late()
+
+    def _stop_late(self, loop):
+        # Nor does such a server tell when it stops. But its loop may still be
+        # there when the process ends (daphne).
+        if self._running and not (loop.is_closed() or loop.is_running()):
+            loop.run_until_complete(self._stop())
 
     async def handle_lifespan(self, scope, receive, send):
         """Start the application when the server does, and stop it likewise."""

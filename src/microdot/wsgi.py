@@ -7,7 +7,6 @@ server calls from, while that waits: it reads the body of the request, and
 takes the pieces of bodies that are no asynchronous iterators.
 """
 import asyncio
-import atexit
 import os
 import socket
 import ssl
@@ -17,7 +16,13 @@ from queue import Empty, SimpleQueue
 from microdot import microdot as core
 from microdot._cpython import Cache, is_async, start_task
 from microdot._gateway import Microdot as _Microdot
-from microdot._gateway import Pieces, add_field, parse_path, split_head
+from microdot._gateway import (
+    Pieces,
+    add_field,
+    at_exit,
+    parse_path,
+    split_head,
+)
 from microdot.microdot import (
     AsyncBytesIO,
     Connection,
@@ -382,10 +387,7 @@ class Microdot(_Microdot):
         self._thread = threading.Thread(
             target=self._loop.run_forever, name='microdot', daemon=True)
         self._thread.start()
-        # What is registered last is called first. The thread pool, which this
-        # import registers, must not end before what may still use it.
-        import concurrent.futures.thread  # noqa: F401
-        getattr(threading, '_register_atexit', atexit.register)(self.close)
+        at_exit(self.close)
         self._pid = os.getpid()
 
     def start(self):
