@@ -92,30 +92,6 @@ def test_without_failed_steps_nothing_is_added(monkeypatch):
     assert reporter.lines == []
 
 
-@pytest.mark.skipif(os.name == 'nt', reason='links need a privilege')
-def test_the_environment_of_another_checkout_is_used_but_not_remade(
-        monkeypatch, tmp_path):
-    real = tmp_path / 'real'
-    real.mkdir()
-    link = tmp_path / '.venv'
-    link.symlink_to(real)
-    ran = []
-    monkeypatch.setattr(check.Step, 'run', lambda *args: ran.append(args))
-
-    # as set-up leaves it where it is
-    monkeypatch.setattr(check, 'VENV', real)
-    check.set_up(check.Step('set-up'))
-    assert ran
-    del ran[:]
-    monkeypatch.setattr(check, 'VENV', link)
-    check.set_up(check.Step('set-up'))
-    (real / 'microdot-check').write_text('older')
-    with pytest.raises(check.Failure):
-        check.set_up(check.Step('set-up'))
-    assert (real / 'microdot-check').read_text() == 'older'
-    assert not ran
-
-
 def test_an_unknown_step_is_refused(capsys):
     with pytest.raises(SystemExit) as info:
         check.main(['lint', 'typo'])
