@@ -47,6 +47,8 @@ def elapsed_ms(start):
 
 def format_exception(exc):
     """Return a traceback as text, without the frames of unittest itself."""
+    if not hasattr(exc, '__traceback__'):
+        gc.collect()  # boards: what the test held has just been let go
     text = io.StringIO()
     if hasattr(sys, 'print_exception'):
         sys.print_exception(exc, text)
