@@ -2516,10 +2516,13 @@ def run_loop(app, main):
 
 
 def peer_address(addr):
-    """Return a peer's address as ``(host, port)``. Some boards give the raw
-    ``sockaddr``, and for IPv6 there is more."""
-    if isinstance(addr, (bytes, bytearray)) and addr[0] == 2:
-        return ('%d.%d.%d.%d' % tuple(addr[4:8]), addr[2] << 8 | addr[3])
+    """Return a peer's address as ``(host, port)``, or what there is in its
+    place. For IPv6 there is more, and MicroPython's Unix port has it raw."""
+    if isinstance(addr, (bytes, bytearray)):
+        import socket
+        addr = socket.sockaddr(addr)
+        return (socket.inet_ntop(addr[0], addr[1]), addr[2]) \
+            if len(addr) > 2 else None
     return addr[:2] if isinstance(addr, tuple) else addr
 
 

@@ -50,8 +50,9 @@ class Server:
     :attr:`logged` or :attr:`unnoticed`.
     """
 
-    def __init__(self, app, **kwargs):
+    def __init__(self, app, host='127.0.0.1', **kwargs):
         self.app = app
+        self.host = host
         self.kwargs = kwargs
         self.port = None
         self.task = None
@@ -67,7 +68,7 @@ class Server:
         while True:
             self.port = next_port()
             self.task = asyncio.create_task(self.app.start_server(
-                '127.0.0.1', self.port, **self.kwargs))
+                self.host, self.port, **self.kwargs))
             await until(lambda: self.app.server or self.task.done())
             if self.app.server:
                 return self
@@ -87,7 +88,7 @@ class Server:
     async def connect(self):
         """Return a :class:`Client` that has connected."""
         client = Client(*await soon(
-            asyncio.open_connection('127.0.0.1', self.port)))
+            asyncio.open_connection(self.host, self.port)))
         self._clients.append(client)
         return client
 

@@ -1,11 +1,12 @@
 """The server over real connections: requests and responses."""
 
 import asyncio
+import socket
 import unittest
 
 from helpers import run
 from microdot import Microdot, Response
-from serving import GET, Server
+from serving import GET, Server, next_port
 
 
 def hello_app():
@@ -146,6 +147,52 @@ class TestKeepAlive(unittest.TestCase):
             server.logged.clear()
 
         serve(app, check)
+
+
+def listens(host):
+    """Tell whether a server can listen at an address."""
+    info = socket.getaddrinfo(host, next_port(), 0, socket.SOCK_STREAM)[0]
+    try:
+        listener = socket.socket(*info[:3])
+    except OSError:
+        return False
+    try:
+        listener.bind(info[-1])
+        return True
+    except OSError:
+        return False
+    finally:
+        listener.close()
+
+
+class TestClientAddress(unittest.TestCase):
+    def check(self, host, address):
+        """S9: it was a buffer on boards."""
+        async def main():
+            app = Microdot()
+            seen = []
+
+            @app.get('/')
+            async def index(request):
+                seen.append(request.client_addr)
+                return ''
+
+            async with Server(app, host) as server:
+                for _ in range(2):
+                    await server.ask()
+            ports = [addr[1] for addr in seen]
+            self.assertEqual(seen, [(address, port) for port in ports])
+            for port in ports:
+                self.assertTrue(0 < port < 65536)
+
+        run(main())
+
+    def test_it_is_host_and_port(self):
+        self.check('127.0.0.1', '127.0.0.1')
+
+    @unittest.skipIf(not listens('::1'), 'no IPv6')
+    def test_over_ipv6_it_is_host_and_port(self):
+        self.check('::1', '::1')
 
 
 class TestPipelining(unittest.TestCase):

@@ -40,6 +40,11 @@ from wire_rows import (
 NEEDS_EVENT_LOOP = False
 
 try:
+    import socket
+except ImportError:
+    socket = None  # not on every build
+
+try:
     LENIENT_UTF8 = b'\xc0\xaf'.decode() is not None
 except ValueError:
     LENIENT_UTF8 = False
@@ -218,11 +223,33 @@ class TestFraming(unittest.TestCase):
                 self.assertRaises(ValueError, parse_chunk_size, line)
 
 
+# What MicroPython's Unix port gives on Linux: struct sockaddr.
+RAW_ADDRESSES = [
+    (b'\x02\0\x04\xd2\x7f\0\0\x01', ('127.0.0.1', 1234)),
+    (b'\x02\0\xff\xff\xc0\0\x02\xff' + bytes(8), ('192.0.2.255', 65535)),
+    (b'\n\0\x04\xd2' + bytes(19) + b'\x01' + bytes(4), ('::1', 1234)),
+    (b'\n\0\0\x50\0\0\0\x07\xfe\x80' + bytes(8) +
+     b'\0\xfc\0\xff\xfe\0\x02\0\0\0', ('fe80::fc:ff:fe00', 80)),
+    (b'\n\0\0\x50' + bytes(4) + b'\x20\x01\x0d\xb8' + bytes(4) +
+     b'\0\x01' + bytes(5) + b'\x01' + bytes(4),
+     ('2001:db8::1:0:0:1', 80)),
+    (b'\n\0\0\x50' + bytes(14) + b'\xff\xff\x7f\0\0\x01' + bytes(4),
+     ('::ffff:127.0.0.1', 80)),
+    # of a socket with a path there is no address
+    (b'\x01\0', None),
+    (b'\x01\0/tmp/socket', None),
+]
+
+
 class TestPeerAddress(unittest.TestCase):
+    @unittest.skipIf(not hasattr(socket, 'sockaddr'),
+                     'addresses are not raw')
     def test_raw_address_of_a_board_is_decoded(self):
         """S9: it was a buffer there."""
-        self.assertEqual(peer_address(b'\x02\x00\x04\xd2\x7f\0\0\x01'),
-                         ('127.0.0.1', 1234))
+        for raw, expected in RAW_ADDRESSES:
+            with self.subTest(raw=raw):
+                self.assertEqual(peer_address(raw), expected)
+                self.assertEqual(peer_address(bytearray(raw)), expected)
 
     def test_tuple_is_kept(self):
         for addr in (('127.0.0.1', 80), None, ''):
