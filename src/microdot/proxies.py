@@ -18,6 +18,12 @@ def _parse_ipv4(text):
     return number
 
 
+def _unmap(host):
+    # An IPv4 address as a server for both kinds sees it (RFC 4291, section
+    # 2.5.5.2), without what comes before.
+    return host[7:] if host[:7] == '::ffff:' and '.' in host else host
+
+
 def _check_ipv6(text):
     # RFC 4291, section 2.2
     start = text.rfind(':') + 1
@@ -65,7 +71,7 @@ class TrustedProxies:
     other. It changes ``request.client_addr`` (port 0 when none is said),
     ``request.scheme`` and the ``Host`` header.
 
-    :param proxies: addresses (IPv4 or IPv6, as ``client_addr`` shows them),
+    :param proxies: addresses (IPv4, or IPv6 as ``client_addr`` shows them),
                     IPv4 networks, or ``'unix'`` for a peer without address.
     :param host: whether to believe ``X-Forwarded-Host``. Not every proxy sets
                  it, and one that does not lets the client's own through.
@@ -86,18 +92,19 @@ class TrustedProxies:
             else:
                 if proxy != 'unix' and ':' not in proxy:
                     _parse_ipv4(proxy)
-                self.hosts.append(proxy.lower())
+                self.hosts.append(_unmap(proxy.lower()))
 
     def trusts(self, host):
         """Tell whether *host*, an address or ``None``, is a named proxy."""
         if not host:
             return 'unix' in self.hosts
-        if host in self.hosts:
-            return True
         try:
+            host = _unmap(host)
+            if host in self.hosts:
+                return True
             number = _parse_ipv4(host)
         except (ValueError, TypeError, AttributeError):
-            return False  # boards: some give a raw address
+            return False  # IPv6, or not even text
         for network, shift in self.networks:
             if number >> shift == network:
                 return True

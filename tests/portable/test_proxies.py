@@ -54,6 +54,19 @@ class TestTrustedProxies(unittest.TestCase):
             self.assertEqual(seen(headers, proxy, host=True),
                              (('203.0.113.5', 0), 'https', 'there'))
 
+    def test_one_that_a_server_for_ipv4_and_ipv6_sees(self):
+        headers = {'X-Forwarded-For': '203.0.113.5'}
+        for proxy in ('10.0.0.1', '10.0.0.0/8', '::ffff:10.0.0.1',
+                      '::FFFF:10.0.0.1'):
+            for peer in ('::ffff:10.0.0.1', '10.0.0.1'):
+                self.assertEqual(seen(headers, proxy, peer=peer)[0],
+                                 ('203.0.113.5', 0))
+        for peer in ('::ffff:11.0.0.1', '::ffff:a00:1', '::ffff:', '::fff'):
+            self.assertEqual(seen(headers, '10.0.0.0/8', peer=peer)[0],
+                             (peer, 1234))
+        self.assertEqual(seen(headers, '::1', peer='::1')[0],
+                         ('203.0.113.5', 0))
+
     def test_a_peer_without_address(self):
         headers = {'X-Forwarded-For': '203.0.113.5'}
         self.assertEqual(seen(headers, 'unix', peer=None)[0],
@@ -104,7 +117,7 @@ class TestTrustedProxies(unittest.TestCase):
         app = Microdot()
         app.middleware(TrustedProxies('127.0.0.1'))
         app.get('/')(lambda request: repr(request.client_addr))
-        addr = b'\n\0' + bytes(26)  # as boards give those of IPv6
+        addr = b'\n\0' + bytes(26)
         req = Request(app, addr, 'GET', '/', '1.1',
                       {'X-Forwarded-For': '203.0.113.5'})
         res = run(app.dispatch_request(req))
