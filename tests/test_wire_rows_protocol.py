@@ -4,6 +4,7 @@ They are fed as the event loop does it, without a socket.
 """
 
 import asyncio
+import re
 
 import pytest
 
@@ -108,3 +109,101 @@ def test_it_is_refused_however_it_is_cut(row):
             (status, False)], sizes
     assert '/smuggled' not in app.seen
     assert app.logged == []
+
+
+def after_another(wire):
+    """Return a request that brings the header lines of *wire*, and then
+    *wire*: the connection has kept these lines when that comes."""
+    start, line_end, rest = wire.partition(b'\r\n')
+    block = rest[:rest.find(b'\r\n\r\n')] if b'\r\n\r\n' in rest else rest
+    first = b'GET /first HTTP/1.1\r\n' + block + b'\r\n\r\n'
+    return first, wire
+
+
+def is_kept(row):
+    # Whether that first request is a whole one, and others may follow it.
+    first, wire = after_another(row[1])
+    sent = asyncio.run(deliver(Echo(), [first]))
+    return sent.startswith(b'HTTP/1.1 200') and \
+        sent.count(b'HTTP/1.1') == 1 and b'Connection: close' not in sent \
+        and b'\r\ncontent-length:' not in wire.lower() \
+        and b'\r\ntransfer-encoding:' not in wire.lower()
+
+
+KEPT = [row for row in GOOD + BAD if is_kept(row)]
+
+
+@pytest.mark.parametrize('row', KEPT, ids=ids(KEPT))
+def test_header_lines_that_are_kept_change_nothing(row):
+    """A request is answered as on a connection of its own by one that has
+    parsed the same header lines before."""
+    name, wire, _ = row
+    app = Echo()
+    first, _ = after_another(wire)
+    expected = asyncio.run(deliver(app, [first])) + \
+        asyncio.run(deliver(app, [wire]))
+    assert asyncio.run(deliver(app, [first, wire])) == expected
+
+
+def test_many_rows_have_lines_that_are_kept():
+    assert len(KEPT) > 100
+
+
+def conversation(*heads):
+    """Return what is answered to requests on one connection."""
+    app = microdot.Microdot()
+
+    @app.get('/<path:path>')
+    async def show(request, path):
+        request.headers['X-Seen'] = path
+        return '%s %s %s %s' % (
+            request.headers.get('Host'), request.headers.get('A'),
+            request.headers.get('a-b'), len(request.headers))
+
+    sent = asyncio.run(deliver(app, [head + b'\r\n\r\n' for head in heads]))
+    return [each.partition(b'\r\n\r\n')[2].decode()
+            for each in re.split(b'HTTP/1[.][01] ', sent)[1:]]
+
+
+def test_lines_of_the_last_request_are_not_those_of_the_next():
+    assert conversation(
+        b'GET /1 HTTP/1.1\r\nHost: h\r\nA: 1',
+        b'GET /2 HTTP/1.1\r\nHost: h\r\nA: 1',
+        b'GET /3 HTTP/1.1\r\nHost: h\r\nA: 2',
+        b'GET /4 HTTP/1.1\r\nHost: h\r\nA-B: 2',
+        b'GET /5 HTTP/1.1\r\nHost: h\r\nA-B: 2',
+        b'GET /6 HTTP/1.1\r\nHost: h') == [
+            'h 1 None 3', 'h 1 None 3', 'h 2 None 3', 'h None 2 3',
+            'h None 2 3', 'h None None 2']
+
+
+def test_the_host_of_a_target_is_not_kept():
+    lines = b' HTTP/1.1\r\nHost: h'
+    assert conversation(
+        b'GET http://other/1' + lines, b'GET /2' + lines,
+        b'GET http://third/3' + lines, b'GET /4' + lines) == [
+            'other None None 2', 'h None None 2', 'third None None 2',
+            'h None None 2']
+
+
+def test_a_host_is_needed_again_where_a_version_did_without_it():
+    answered = conversation(b'GET /1 HTTP/1.0\r\nConnection: keep-alive\r\n'
+                            b'Host: h',
+                            b'GET /2 HTTP/1.1\r\nConnection: keep-alive\r\n'
+                            b'Host: h',
+                            b'GET /3 HTTP/1.0\r\nConnection: keep-alive\r\n'
+                            b'Host: h')
+    assert answered == ['h None None 3'] * 3
+    assert conversation(b'GET /1 HTTP/1.0\r\nConnection: keep-alive',
+                        b'GET /2 HTTP/1.1\r\nConnection: keep-alive') == [
+                            'None None None 2', 'Bad request']
+
+
+@pytest.mark.parametrize('size', [2047, 2048, 2049, 8000])
+def test_lines_of_any_size_are_answered_again(size):
+    lines = b'Host: h\r\nA: '
+    lines += b'x' * (size - len(lines))
+    head = b'GET /1 HTTP/1.1\r\n' + lines
+    first, second = conversation(head, head)
+    assert first == second
+    assert first.startswith('h xxx')

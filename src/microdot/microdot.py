@@ -733,6 +733,8 @@ class Connection(Stream):
         app.connections.add(self)
         app.counters['open'] += 1
 
+    parse_head = staticmethod(parse_head)
+
     def start(self):
         self.task = asyncio.create_task(self.serve())
 
@@ -1054,18 +1056,12 @@ class Request:
     class G:
         """A bag of attributes."""
 
-    url_prefix = ''
-    subapp = route = None
     root_path = ''        # where a gateway has put the application
     body_used = False
     error = None          # the exception that is answered
     exception = None      # that nobody handled
     passing = False       # such a one is raised rather than answered
-    _entry = None         # in the table of routes
-    _chain = ()           # applications whose local handlers apply
     _json = _form = _files = _g = _jobs = None
-    query_string = content_type = None
-    content_length = 0
 
     def __init__(self, app, client_addr, method, url, http_version, headers,
                  body=None, stream=None, sock=None, url_prefix='',
@@ -1081,13 +1077,13 @@ class Request:
         self._stream = stream
         self.url_args = {}
         self.after_request_handlers = []
-        if url_prefix or subapp or route:
-            self.url_prefix = url_prefix
-            self.subapp = subapp
-            self.route = route
+        self.url_prefix = url_prefix
+        self.subapp = subapp
+        self.route = route
+        self._entry = None  # in the table of routes
+        self._chain = ()    # applications whose local handlers apply
         path, _, query = url.partition('?')
-        if query:
-            self.query_string = query
+        self.query_string = query or None
         self._path = path
         if '%' in path:
             # An encoded slash is not a separator: to routes it is a NUL.
@@ -1106,10 +1102,9 @@ class Request:
             self._fields = {}
             for name in self.headers:
                 self._fields[name.lower()] = self.headers[name]
-        if 'content-type' in self._fields:
-            self.content_type = self._fields['content-type']
-        if 'content-length' in self._fields:
-            self.content_length = int(self._fields['content-length'] or 0)
+        self.content_type = self._fields.get('content-type')
+        length = self._fields.get('content-length')
+        self.content_length = int(length) if length else 0
 
     def __getattr__(self, name):
         # What most handlers never read is built when first asked for, and
@@ -1319,7 +1314,6 @@ class Response:
     #: Returned by a handler that has answered on the socket itself.
     already_handled = None
 
-    is_head = False
     _jobs = None
     size = None  # bytes of a body that is a file
 
@@ -1330,6 +1324,7 @@ class Response:
         self.status_code = status_code
         self.headers = NoCaseDict(headers)
         self.reason = reason
+        self.is_head = False
         if isinstance(body, str):
             body = body.encode()
         elif isinstance(body, (dict, list)):
@@ -1501,6 +1496,8 @@ def make_response(result):
     ``(body, headers)``, ``(body, status, headers)``, ``(status,)`` or
     ``(status, headers)``.
     """
+    if isinstance(result, (str, dict)):
+        return Response(result)  # most are
     if isinstance(result, Response):
         return result
     rest = ()
@@ -1987,7 +1984,7 @@ class Microdot:
                 limit = req.max_content_length
             if req.content_length > limit:
                 raise too_large()
-            if isinstance(target, int):
+            if not entry and isinstance(target, int):
                 raise HTTPException(
                     target, 'Not found',
                     target == 405 and self.default_options_handler(req))
@@ -2039,9 +2036,9 @@ class Microdot:
 
     def _complete(self, req, res):
         # What no handler has to think of. May be called again.
-        if req and res is not Response.already_handled:
-            res.is_head = req.method == 'HEAD'
-            vary = req._g and getattr(req._g, '_vary', None)
+        if res is not Response.already_handled:
+            res.is_head = req is not None and req.method == 'HEAD'
+            vary = req and req._g and getattr(req._g, '_vary', None)
             if vary:
                 value = res.headers.get('Vary') or ''
                 if isinstance(value, (list, tuple)):
@@ -2084,7 +2081,7 @@ class Microdot:
                 conn.deadline = 0
                 if error:
                     raise error
-                method, target, version, fields, lines = parse_head(head)
+                method, target, version, fields, lines = conn.parse_head(head)
                 length, keep = parse_framing(version, fields)
                 expect = version != '1.0' and fields.get('expect')
                 conn.length = length
@@ -2096,8 +2093,8 @@ class Microdot:
                     conn.expect = expect
                 conn.request = req = Request(
                     self, conn.addr, method, target, version, (fields, lines),
-                    None, conn if length else None, (conn, conn),
-                    scheme='https' if self.ssl else None)
+                    None, conn if length else None, (conn, conn), '', None,
+                    'https' if self.ssl else 'http', None)
                 if expect and expect.lower() != '100-continue':
                     raise HTTPException(417)
             except (ValueError, HTTPException) as exc:
@@ -2121,8 +2118,9 @@ class Microdot:
                 if res is Response.already_handled or conn.taken:
                     break
                 if error or conn.count >= self.max_requests or \
-                        self.closing or conn.expect or conn.expired or \
-                        conn.left > self.drain_size or conn.length < -1:
+                        self.closing or conn.expired or not conn.done and (
+                            conn.expect or conn.left > self.drain_size or
+                            conn.length < -1):
                     keep = False
                 try:
                     ready = self._prepare(req, res, version, keep)
@@ -2146,18 +2144,18 @@ class Microdot:
             keep = keep and not self.closing
 
     def _prepare(self, req, res, version, keep):
-        res.is_head = req is not None and req.method == 'HEAD'
         pieces = None
         body = res.body or b''
-        size = res.size
-        if isinstance(body, str):
-            body = body.encode()
-        elif isinstance(body, (bytearray, memoryview)):
-            body = bytes(body)
+        if not isinstance(body, bytes):
+            if isinstance(body, str):
+                body = body.encode()
+            elif isinstance(body, (bytearray, memoryview)):
+                body = bytes(body)
         if isinstance(body, bytes):
             size = len(body)
         else:
             pieces = res.body_iter()
+            size = res.size
             if size is None and self.streams >= \
                     self.max_connections - self.reserved_connections:
                 raise HTTPException(503)
@@ -2188,6 +2186,7 @@ class Microdot:
                     self.log_exception(req, exc)
                     res = Response('Internal server error', 500,
                                    {'Content-Type': 'text/plain'})
+                self._complete(req, res)
 
     async def _respond(self, conn, req, res, body, pieces, head, left, keep,
                        chunked):
