@@ -4,7 +4,7 @@ site makes a browser send, with the cookies of its user.
 Browsers say where a request comes from, in ``Sec-Fetch-Site`` or ``Origin``,
 and pages cannot change that. So there is no token to be kept or sent.
 """
-from microdot.helpers import add_vary
+from microdot.helpers import add_vary, fits_host, is_own_origin
 from microdot.microdot import abort
 
 
@@ -94,26 +94,20 @@ class CSRF:
         origin = request.headers.get('Origin')
         if origin is None:
             return site is None
-        scheme, _, host = origin.partition('://')
-        if site is None and scheme in ('http', 'https') and (
-                scheme == 'https' or request.scheme != 'https'):
-            # Browsers send Sec-Fetch-Site only over TLS and to this machine.
-            # Behind a proxy that ends TLS the scheme is not known here.
-            own = request.headers.get('Host', '').lower()
-            if own and self._fits(host, own):
-                return True
+        # Browsers send Sec-Fetch-Site only over TLS and to this machine.
+        if site is None and is_own_origin(
+                request, origin, self.allow_subdomains):
+            return True
         if not self.cors:
             return False
         if self.cors.is_listed(origin):
             return True
         if self.allow_subdomains:
+            scheme, _, host = origin.partition('://')
             origins = self.cors.allowed_origins or ()
             for one in (origins,) if isinstance(origins, str) else origins:
                 listed_scheme, _, listed_host = one.partition('://')
-                if scheme == listed_scheme and self._fits(host, listed_host):
+                if scheme == listed_scheme and \
+                        fits_host(host, listed_host, True):
                     return True
         return False
-
-    def _fits(self, host, own):
-        return host == own or self.allow_subdomains and \
-            host.endswith('.' + own) and '/' not in host

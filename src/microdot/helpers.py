@@ -26,3 +26,26 @@ def add_vary(request, name):
     if not hasattr(g, '_vary'):
         g._vary = set()
     g._vary.add(name)
+
+
+def fits_host(host, own, subdomains=False):
+    """Tell whether a host, perhaps with a port, is another or, if told so,
+    a subdomain of that."""
+    return host == own or subdomains and host.endswith('.' + own) and \
+        '/' not in host
+
+
+def is_own_origin(request, origin, subdomains=False):
+    """Tell whether an ``Origin`` is that of the request itself. Behind a proxy
+    that is what :class:`microdot.proxies.TrustedProxies` has found.
+
+    The scheme may not be known here, where a proxy ends TLS: so ``https`` is
+    taken for ``http``. But what came over TLS is not for pages that did not.
+
+    :param subdomains: whether it may be that of a subdomain.
+    """
+    scheme, _, host = origin.partition('://')
+    # (the dict of headers would be built, and a WebSocket would keep it)
+    own = request._fields.get('host', '').lower()
+    return own != '' and fits_host(host, own, subdomains) and (
+        scheme == 'https' or scheme == 'http' and request.scheme != 'https')

@@ -137,6 +137,7 @@ class TrustedProxies:
         host = headers.get('X-Forwarded-Host', '').split(',')[-1].strip()
         if self.host and host:
             try:
-                headers['Host'] = parse_host(host)
+                # what reads one of them is to agree with what reads the other
+                request._fields['host'] = headers['Host'] = parse_host(host)
             except ValueError:
                 pass  # the proxy's own will do

@@ -10,7 +10,7 @@ import hashlib
 import json
 from binascii import a2b_base64, b2a_base64
 
-from microdot.helpers import wraps
+from microdot.helpers import is_own_origin, wraps
 from microdot.microdot import (
     Disconnected,
     HTTPException,
@@ -385,7 +385,7 @@ class WebSocket:
             if isinstance(origins, str):
                 origins = (origins,)
             if '*' not in origins and origin not in origins and not (
-                    'self' in origins and self._is_own(origin)):
+                    'self' in origins and is_own_origin(self.request, origin)):
                 abort(403)
         offered = [name.strip() for name in
                    fields.get('sec-websocket-protocol', '').split(',')]
@@ -439,17 +439,6 @@ class WebSocket:
         if version != '13':
             abort(426, None, {'Sec-WebSocket-Version': '13',
                               'Upgrade': 'websocket'})
-
-    def _is_own(self, origin):
-        # Whether it is the origin of the request. Behind a proxy that ends
-        # TLS its scheme is not known here; but what came over TLS is not for
-        # pages that did not.
-        request = self.request
-        scheme, _, host = origin.partition('://')
-        own = request._fields.get('host', '').lower()
-        return host == own != '' and (
-            scheme == 'https' or
-            scheme == 'http' and request.scheme != 'https')
 
     def _negotiate(self, headers):
         # RFC 7692; needs what boards do not have
