@@ -1,12 +1,16 @@
 """The application answers alike, whatever serves it.
 
-What it should answer is what the test client gets. From a server that writes
-the head by itself the same is expected, but for the headers that are its own.
+What it should answer is what the test client gets: the connection in memory
+that it has. From the built-in server the same bytes are expected, but for the
+time in ``Date``. From a server that writes the head by itself the same status,
+headers and body are, but for the headers that are its own.
 """
 
 import asyncio
 import contextlib
+import email.utils
 import http.client
+import re
 import signal
 import socket
 import threading
@@ -19,7 +23,8 @@ import websockets.sync.client
 import everywhere
 import gateways
 import servers
-from microdot.test_client import TestClient
+from microdot.microdot import Disconnected
+from microdot.test_client import TestClient, TestResponse, _Connection
 
 #: What servers add to responses, or take out of them.
 THEIRS = {'date', 'server', 'connection', 'transfer-encoding', 'keep-alive',
@@ -109,16 +114,15 @@ EXCEPTIONS['wsgiref'] += [
 
 
 class Answer:
-    """What is compared: status, headers and body."""
+    """What is compared: status, headers and body. Headers are a list for each
+    name, as one may come several times."""
 
     def __init__(self, status, headers, body):
         self.status = status
         self.headers = {}
         for name, value in headers:
             name = name.lower()
-            if name in self.headers and name != 'set-cookie':
-                self.headers[name][0] += ', ' + value
-            elif name not in THEIRS:
+            if name not in THEIRS:
                 self.headers.setdefault(name, []).append(value)
         self.body = body or b''
 
@@ -129,26 +133,46 @@ class Answer:
         return '%s %s %s' % (self.status, self.headers, self.body[:300])
 
 
-def expected(method, path, headers, body):
-    """Return what the test client gets."""
+def encode(method, path, headers, body, version='1.1', connection=None):
+    """Return the bytes of a request."""
+    lines = ['%s %s HTTP/%s' % (method, path, version), 'Host: example.com']
+    if connection:
+        lines.append('Connection: ' + connection)
+    for name, value in headers.items():
+        lines.append('%s: %s' % (name, value.decode() if isinstance(
+            value, bytes) else value))
+    if isinstance(body, list):
+        lines.append('Transfer-Encoding: chunked')
+        body = b''.join([b'%x\r\n%b\r\n' % (len(piece), piece)
+                         for piece in body]) + b'0\r\n\r\n'
+    elif body is not None:
+        lines.append('Content-Length: %d' % len(body))
+    return '\r\n'.join(lines).encode() + b'\r\n\r\n' + (body or b'')
+
+
+def in_memory(data):
+    """Return what is answered on a connection of the test client."""
     app = everywhere.make_app(everywhere.Microdot)
     app.log_exception = lambda req, exc: None
 
     async def main():
-        client = TestClient(app, host='example.com')
-        options = {name: value.decode() if isinstance(value, bytes) else value
-                   for name, value in headers.items()}
-        if body == b'':
-            options['Content-Length'] = '0'
-        return await client.request(
-            method, path, options,
-            iter(body) if isinstance(body, list) else body)
+        conn = _Connection(TestClient(app), 'http', data)
+        try:
+            await app.serve_requests(conn)
+        except Disconnected:
+            pass
+        return await conn.finish()
 
-    res = asyncio.run(main())
+    return asyncio.run(main())
+
+
+def expected(method, path, headers, body):
+    """Return what the test client gets."""
+    data = in_memory(encode(method, path, headers, body))
+    head = data.partition(b'\r\n\r\n')[0].decode().split('\r\n')
+    res = TestResponse.parse(data, method == 'HEAD')
     return Answer(res.status_code, [
-        (name, item) for name, value in res.headers.items()
-        for item in (value if isinstance(value, list) else [value])],
-        res.body)
+        line.split(': ', 1) for line in head[1:]], res.body)
 
 
 def ask(connection, method, path, headers, body):
@@ -208,6 +232,91 @@ def test_every_request_is_answered_alike(server):
             if got != wanted:
                 differences.append('%s:\n    %s\nnot %s' % (name, got, wanted))
     assert not differences, '\n'.join(differences)
+
+
+#: How a connection is used: name, version, Connection, whether it is kept.
+WAYS = [('kept', '1.1', None, True), ('closed', '1.1', 'close', False),
+        ('1.0', '1.0', None, False), ('1.0, kept', '1.0', 'Keep-Alive', True)]
+
+#: Requests that the other tests have no use for.
+MORE = [
+    ('broken stream', 'GET', '/broken', {}, None),
+    ('date of the handler', 'GET', '/dated', {}, None),
+    ('reason of the handler', 'GET', '/reason', {}, None),
+    ('large pieces', 'GET', '/large/3', {}, None),
+    ('another expectation', 'POST', '/echo', {'Expect': 'more'}, b'abc'),
+    ('expectation', 'POST', '/echo', {'Expect': '100-continue'}, b'abc'),
+    ('no such coding', 'POST', '/echo', {'Transfer-Encoding': 'gzip'}, None),
+    ('two lengths', 'POST', '/echo', {'content-length': '4'}, b'abc'),
+    ('bad version', 'GET', '/ HTTP/2.0 x', {}, None),
+    ('long line', 'GET', '/' + 'x' * 10000, {}, None),
+    ('long header', 'GET', '/', {'X': 'x' * 10000}, None),
+    ('many headers', 'GET', '/', {'X-%d' % i: 'x' for i in range(101)}, None),
+]
+
+#: These are sent in pieces as they have come: what is compared is the body.
+AS_IT_COMES = ['copy']
+
+LAST = b'GET /known-stream HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+
+
+def masked(data):
+    """Put an asterisk for the time in ``Date``, where it is that of today."""
+    def mask(match):
+        when = email.utils.parsedate_to_datetime(match[2].decode())
+        assert match[2].decode() == email.utils.format_datetime(when, True)
+        return match[1] + b'*' if abs(
+            when.timestamp() - time.time()) < 3600 else match[0]
+
+    return re.sub(rb'(\r\nDate: )([^\r]*GMT)', mask, data)
+
+
+def without_chunks(data):
+    """Return head and body of a response, joined, and what follows it."""
+    head, end, data = data.partition(b'\r\n\r\n')
+    if b'\r\nTransfer-Encoding: chunked' in head:
+        size = None
+        while size != 0:
+            line, _, data = data.partition(b'\r\n')
+            size = int(line, 16)
+            head += data[:size]
+            data = data[size + 2:]
+    return head + end + data
+
+
+def test_the_built_in_server_sends_the_bytes_that_the_test_client_gets():
+    differences = []
+    dates = 0
+    with gateways.serve('built-in') as server:
+        for row in REQUESTS + MORE:
+            name = row[0]
+            for way, version, option, keeps in WAYS:
+                data = encode(*row[1:], version=version, connection=option)
+                if len(data) > 1024 * 1024 and isinstance(row[4], bytes) and \
+                        name == 'body over the limit of a route':
+                    # its head is enough to refuse it
+                    data = data[:data.find(b'\r\n\r\n') + 4]
+                elif keeps:
+                    data += LAST
+                got, wanted = masked(server.request(data)), masked(
+                    in_memory(data))
+                dates += wanted.count(b'\r\nDate: *\r\n')
+                if name in AS_IT_COMES:
+                    got, wanted = without_chunks(got), without_chunks(wanted)
+                if got != wanted:
+                    differences.append('%s, %s:\n    %s\nnot %s' % (
+                        name, way, got[:1000], wanted[:1000]))
+    assert not differences, '\n'.join(differences)
+    assert dates > len(REQUESTS) * len(WAYS)
+
+
+def test_what_differs_on_the_wire_is_not_masked():
+    one = b'HTTP/1.1 200 OK\r\nDate: %b GMT\r\n\r\n'
+    now = email.utils.formatdate(usegmt=True)[:-4].encode()
+    old = b'Thu, 01 Jan 1970 00:00:00'
+    assert masked(one % now) == one.replace(b'%b GMT', b'*')
+    assert masked(one % old) == one % old
+    assert masked(one % now + one % old).count(b'*') == 1
 
 
 def needs(server, *kinds):
