@@ -4,9 +4,10 @@
 MicroPython that ``tools/interpreters.py`` has fetched, with a heap of 200 KB,
 which is a Pico W's, and of 100 KB, that of an ESP32 without PSRAM. The
 framework is imported from ``.mpy`` files, as on a board. The tests and what
-runs them are not what is measured: they come from a ROMFS mapped into memory,
-one class of tests at a time with what it uses of its file, each in a process
-of its own. What they need to run they take of the heap.
+runs them, which includes the test client, are not what is measured: they come
+from a ROMFS mapped into memory, one class of tests at a time with what it
+uses of its file, each in a process of its own. What they need to run they
+take of the heap.
 
 A test that fails is run once more by itself, as those before it may have left
 the heap in pieces. It prints a line for each file: how many passed, how many
@@ -44,8 +45,17 @@ RUN = budgets.MOUNT.replace(
 import gc
 gc.collect()
 gc.threshold(4096)
-import run_portable
+{client}import run_portable
 run_portable.main()
+"""
+#: Executed before that if the tests use the test client. A module that has
+#: been imported is not looked for elsewhere.
+CLIENT = """\
+import microdot
+path = microdot.__path__
+microdot.__path__ = '/rom/client'
+import microdot.test_client
+microdot.__path__ = path
 """
 
 
@@ -67,6 +77,7 @@ class Machine:
         shutil.copytree(folder / 'libs' / 'micropython', self.heap,
                         dirs_exist_ok=True)
         (self.heap / 'unittest.mpy').unlink()
+        (self.heap / 'microdot' / 'test_client.mpy').unlink()
         self.runner = [folder / 'tests' / 'run_portable.mpy',
                        folder / 'libs' / 'micropython' / 'unittest.mpy']
 
@@ -78,7 +89,13 @@ class Machine:
         rom.mkdir()
         for file in self.runner:
             shutil.copy(file, rom)
+        (rom / 'client').mkdir()
+        shutil.copy(self.folder / 'src' / 'microdot' / 'test_client.mpy',
+                    rom / 'client')
+        client = ''
         for name, text in parts_of(path, tests).items():
+            if 'microdot.test_client' in text:
+                client = CLIENT
             source = self.folder / (name + '.py')
             source.write_text(text)
             # (with its line numbers: they are in the code, not in the heap)
@@ -88,7 +105,8 @@ class Machine:
             [sys.executable, '-m', 'mpremote', 'romfs', '--no-mpy',
              '--output', str(image), 'build', str(rom)], check=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        return RUN.format(path=str(image), size=image.stat().st_size)
+        return RUN.format(path=str(image), size=image.stat().st_size,
+                          client=client)
 
     def run_file(self, path, heaps_kb):
         """Run the tests of a file; return a dict, by heap, of dicts of the

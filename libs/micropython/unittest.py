@@ -486,7 +486,10 @@ class TestSuite:
         """Run the tests and return *result*."""
         current = None
         usable = False
-        for test in self._tests:
+        for number in range(len(self._tests)):
+            test = self._tests[number]
+            # What it holds is needed no more once it has run.
+            self._tests[number] = None
             cls = type(test)
             if cls is not current:
                 self._leave(current, usable, result)
@@ -494,6 +497,7 @@ class TestSuite:
                 usable = self._enter(cls, result)
             if usable:
                 test.run(result)
+            test = None
         self._leave(current, usable, result)
         return result
 

@@ -1,7 +1,9 @@
 """What portable tests share; runs on both interpreters."""
 
 import asyncio
+import gc
 import os
+import unittest
 
 #: The longest a test may take, in seconds, unless it says otherwise. Meant to
 #: end what hangs, not to measure anything.
@@ -39,6 +41,25 @@ def _run_without_loop(coro):
         return exc.value
     coro.close()
     raise RuntimeError('the coroutine waits, but there is no event loop')
+
+
+def heap_kb():
+    """Return the size of the heap in thousands of bytes."""
+    if not hasattr(gc, 'mem_free'):
+        return 1000000  # CPython: what the computer has
+    return (gc.mem_alloc() + gc.mem_free()) // 1000
+
+
+def needs_heap(kb):
+    """Skip the decorated test or class in a heap of less than that."""
+    # (a little of its size is for the collector's own table)
+    return unittest.skipIf(heap_kb() < kb * 0.95, 'needs %d KB of heap' % kb)
+
+
+def change(test, owner, name, value):
+    """Set an attribute, such as a limit, for as long as a test runs."""
+    test.addCleanup(setattr, owner, name, getattr(owner, name))
+    setattr(owner, name, value)
 
 
 def free_port():

@@ -4,7 +4,7 @@ import asyncio
 import unittest
 
 import microdot.microdot as core
-from helpers import run
+from helpers import change, run
 from microdot.microdot import (
     HTTPException,
     Microdot,
@@ -300,8 +300,9 @@ class TestHooks(unittest.TestCase):
                 self.assertEqual(res.headers['X-Error'], '1')
 
     def test_after_error_hook_runs_for_405_and_413(self):
+        change(self, Request, 'max_content_length', 2000)
         for kwargs, status in (({'method': 'PUT'}, 405),
-                               ({'method': 'GET', 'body': b'x' * 17000},
+                               ({'method': 'GET', 'body': b'x' * 2001},
                                 413)):
             res = request(self.make(), **kwargs)
             self.assertEqual(res.status_code, status)
@@ -501,10 +502,11 @@ class TestErrors(unittest.TestCase):
         self.assertEqual((res.text, res.headers['X']), ('custom', 'y'))
 
     def test_handler_of_a_status(self):
+        change(self, Request, 'max_content_length', 2000)
         for status, make_request in (
                 (404, lambda app: request(app, '/unknown')),
                 (405, lambda app: request(app, method='PUT')),
-                (413, lambda app: request(app, body=b'x' * 17000)),
+                (413, lambda app: request(app, body=b'x' * 2001)),
                 (418, lambda app: request(app))):
             app = self.make(HTTPException(418))
             app.errorhandler(status)(lambda request: ('custom', 400))

@@ -8,7 +8,7 @@ from binascii import b2a_base64
 from hmac import digest
 
 import microdot.session as session_module
-from helpers import run
+from helpers import change, run
 from microdot import Microdot, abort
 from microdot.auth import TokenAuth
 from microdot.login import Login, is_local
@@ -511,43 +511,46 @@ def sign(payload, key=KEY):
 
 class TestHostileCookies(unittest.TestCase):
     def cookies(self):
+        """Yield ``(application, None)``, and what to send it: ``(name,
+        cookies)``."""
         client = logged_in(remember=True)
+        yield client.app, None
         remember = client.cookies['_remember']
         session = client.cookies['session']
+        del client
         derived = digest(KEY.encode(), b'microdot.login', 'sha256')
         later = 4_000_000_000
         claims = {'user_id': 'ada', 'days': 30, 'exp': later}
-        return client.app, (
-            # S19: a session and such a token were of one key and format
-            ('a session in its place', {'_remember': session}),
-            ('it in place of a session', {'session': remember}),
-            ('a session with its claims', {'_remember': sign(claims)}),
-            ('a session of its key', {'session': sign(
-                {'_user_id': 'ada'}, derived)}),
-            ('expired', {'_remember': sign(
-                {'user_id': 'ada', 'days': 30, 'exp': 5}, derived)}),
-            ('not signed', {'_remember': remember.rpartition('.')[0] + '.'}),
-            ('cut', {'_remember': remember[:-1]}),
-            ('nothing', {'_remember': ''}),
-            ('text', {'_remember': 'ada'}),
-            ('dots', {'_remember': '...'}),
-            ('another user', {'_remember': sign(
-                {'user_id': 'eve', 'days': 1, 'exp': later}, derived)}),
-            ('no user', {'_remember': sign(
-                {'days': 1, 'exp': later}, derived)}),
-            ('null', {'_remember': sign(
-                {'user_id': None, 'days': 1, 'exp': later}, derived)}),
-            ('another key', {'_remember': sign(claims, 'other')}),
-            ('another user in a session', {'session': sign(
-                {'_user_id': 'eve', '_fresh': True})}),
-            ('null in a session', {'session': sign({'_user_id': None})}),
-            ('fresh alone', {'session': sign({'_fresh': True})}),
-            ('large', {'_remember': 'x' * 1800}),
-        )
+        # S19: a session and such a token were of one key and format
+        yield 'a session in its place', {'_remember': session}
+        yield 'it in place of a session', {'session': remember}
+        yield 'a session with its claims', {'_remember': sign(claims)}
+        yield 'a session of its key', {'session': sign(
+            {'_user_id': 'ada'}, derived)}
+        yield 'expired', {'_remember': sign(
+            {'user_id': 'ada', 'days': 30, 'exp': 5}, derived)}
+        yield 'not signed', {'_remember': remember.rpartition('.')[0] + '.'}
+        yield 'cut', {'_remember': remember[:-1]}
+        yield 'nothing', {'_remember': ''}
+        yield 'text', {'_remember': 'ada'}
+        yield 'dots', {'_remember': '...'}
+        yield 'another user', {'_remember': sign(
+            {'user_id': 'eve', 'days': 1, 'exp': later}, derived)}
+        yield 'no user', {'_remember': sign({'days': 1, 'exp': later},
+                                            derived)}
+        yield 'null', {'_remember': sign(
+            {'user_id': None, 'days': 1, 'exp': later}, derived)}
+        yield 'another key', {'_remember': sign(claims, 'other')}
+        yield 'another user in a session', {'session': sign(
+            {'_user_id': 'eve', '_fresh': True})}
+        yield 'null in a session', {'session': sign({'_user_id': None})}
+        yield 'fresh alone', {'session': sign({'_fresh': True})}
+        yield 'large', {'_remember': 'x' * 1800}
 
     def test_nobody_is_let_in(self):
-        app, table = self.cookies()
-        for name, cookies in table:
+        rows = self.cookies()
+        app = next(rows)[0]
+        for name, cookies in rows:
             with self.subTest(name):
                 for path in ('/', '/fresh'):
                     res = run(TestClient(app, dict(cookies)).get(path))
@@ -556,16 +559,18 @@ class TestHostileCookies(unittest.TestCase):
                 self.assertEqual(res.json, {'user': None})
 
     def test_nobody_is_loaded_without_an_id(self):
-        app, table = self.cookies()
+        rows = self.cookies()
+        app = next(rows)[0]
         app.users[None] = User(None)
-        for name, cookies in table:
+        for name, cookies in rows:
             with self.subTest(name):
                 run(TestClient(app, dict(cookies)).get('/'))
                 self.assertFalse(None in app.loaded)
 
     def test_what_is_no_use_is_deleted(self):
-        app, table = self.cookies()
-        for name, cookies in table:
+        rows = self.cookies()
+        app = next(rows)[0]
+        for name, cookies in rows:
             if '_remember' in cookies:
                 with self.subTest(name):
                     client = TestClient(app, dict(cookies))
@@ -714,8 +719,9 @@ class TestNext(unittest.TestCase):
                              '/login?next=' + path.replace('%', '%25'))
 
     def test_it_is_left_out_when_it_is_too_long(self):
+        change(self, Login, 'max_next_length', 100)
         client = TestClient(make_app())
-        limit = Login.max_next_length
+        limit = 100
         for size, is_there in ((limit - 6, True), (limit - 5, False)):
             path = '/sync/' + 'x' * size
             self.assertEqual(

@@ -4,6 +4,8 @@ On CPython this checks the expectations themselves, elsewhere the module in
 libs/micropython.
 """
 
+import asyncio
+import gc
 import unittest
 
 NEEDS_EVENT_LOOP = False
@@ -47,6 +49,17 @@ def outcome(cls, *names):
         suite.addTest(cls(name))
     suite.run(result)
     return result.events
+
+
+class Holder(unittest.TestCase):
+    """Its tests hold a lot, and note how much memory is in use."""
+
+    used = []
+
+    def check(self):
+        self.held = bytearray(5000)
+        gc.collect()
+        self.used.append(gc.mem_alloc())
 
 
 class Calls(unittest.TestCase):
@@ -191,6 +204,16 @@ class TestOrder(unittest.TestCase):
         suite.run(result)
         self.assertEqual(result.events, ['passed', 'error: ValueError'])
         self.assertEqual(Calls.log[-1], 'tearDownClass')
+
+    # (MicroPython's WebAssembly build collects later)
+    @unittest.skipIf(not hasattr(gc, 'mem_alloc') or not hasattr(
+        asyncio, 'run'), 'no gc.mem_alloc(), or not at once')
+    def test_what_a_test_holds_is_let_go_before_the_next(self):
+        Holder.used = []
+        self.assertEqual(outcome(Holder, *['check'] * 6), ['passed'] * 6)
+        # (a collector may take what it finds for another reference)
+        self.assertTrue(Holder.used[-1] < Holder.used[0] + 12000,
+                        Holder.used)
 
     def test_failing_test_is_still_torn_down(self):
         self.assertEqual(outcome(Calls, 'check_failing'),
