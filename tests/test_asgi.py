@@ -1025,6 +1025,53 @@ def test_a_client_that_does_not_read_is_given_up(app):
     assert app.connections == set()
 
 
+def test_a_client_of_http_2_that_takes_nothing_is_given_up(app):
+    app.stall_timeout = 0.02
+    app.sweep_interval = 0.01
+    done = []
+
+    @app.get('/')
+    async def index(request):
+        request.after_response(done.append, True)
+        return 'short'
+
+    async def main():
+        server = Server(app, body(b''), http_version='2')
+
+        async def send(message):
+            if message['type'] == 'http.response.body':
+                await asyncio.sleep(60)
+
+        server.send = send
+        await server.run()
+        await app.finish_background()
+
+    asyncio.run(main())
+    assert done == [True]
+    assert app.logged == []
+
+
+def test_a_client_that_is_known_to_have_left_is_sent_nothing(app):
+    done = []
+
+    @app.get('/')
+    async def index(request):
+        request.after_response(done.append, True)
+        while not await request.is_disconnected():
+            await asyncio.sleep(0)
+        return 'to nobody'
+
+    async def main():
+        server = Server(app)
+        server.left.set()
+        await server.run()
+        await app.finish_background()
+        assert server.sent == []
+
+    asyncio.run(main())
+    assert done == [True]
+
+
 # ------------------------------------------------------------------ lifespan
 
 class Lifespan:

@@ -445,7 +445,10 @@ class Microdot(_Microdot):
         try:
             if pieces:
                 await exchange.send_pieces(res, start, pieces, left)
-            elif len(body) <= _QUICK:
+            elif exchange.gone:
+                raise Disconnected
+            elif len(body) <= _QUICK and exchange.version < '2':
+                # (HTTP/2 lets clients refuse to take even one byte)
                 await exchange._send(start)
                 await exchange._send({'type': exchange.prefix + '.body',
                                       'body': b'' if bare else body})
