@@ -2,8 +2,9 @@
 
 ``app``, ``asgi_app`` and ``wsgi_app`` differ only in who can call them. Each
 appends a line to the file that ``$EVERYWHERE_LOG`` names when it starts and
-when it stops. Run with a port, it is served by the built-in server; with
-``wsgiref`` and a port, by that of the standard library.
+when it stops. With ``$EVERYWHERE_FAILS`` it cannot start. Run with a port, it
+is served by the built-in server; with ``wsgiref`` and a port, by that of the
+standard library.
 """
 
 import asyncio
@@ -48,6 +49,11 @@ def make_app(kind):
     @app.on_startup
     def start_too():
         log('started too')
+
+    @child.on_startup
+    async def start_child():
+        if 'EVERYWHERE_FAILS' in os.environ:
+            raise RuntimeError('no sensor')
 
     @app.on_shutdown
     def stop():

@@ -71,10 +71,11 @@ class Gateway(servers.Child):
 
 
 @contextlib.contextmanager
-def serve(kind, *options):
+def serve(kind, *options, fails=False):
     """Run a server for the time of a ``with`` statement.
 
     :param options: more words for its command line.
+    :param fails: whether the application cannot start: waits for its end.
     :return: a :class:`Gateway`; it is killed in the end if it still runs.
     """
     port = servers.free_port()
@@ -83,6 +84,8 @@ def serve(kind, *options):
         log.touch()
         env = dict(os.environ, EVERYWHERE_LOG=str(log), PYTHONPATH=str(
             servers.TOP / 'src'), PYTHONDONTWRITEBYTECODE='1', HOME=folder)
+        if fails:
+            env['EVERYWHERE_FAILS'] = 'yes'
         command = [sys.executable] + [
             word.replace('PORT', str(port)) for word in COMMANDS[kind]]
         with open(pathlib.Path(folder) / 'output', 'w+') as output:
@@ -93,6 +96,10 @@ def serve(kind, *options):
                 stderr=subprocess.STDOUT, start_new_session=True)
             gateway = Gateway(kind, process, port, output, log)
             try:
+                if fails:
+                    gateway.wait()
+                    yield gateway
+                    return
                 servers.wait_until(
                     lambda: process.poll() is not None
                     or servers.is_listening(port), kind + ' to listen')

@@ -604,6 +604,17 @@ def test_the_life_cycle_is_that_of_the_server(kind, how):
             assert server.log()[2:] == ['stopped']
 
 
+@pytest.mark.parametrize('kind', [
+    'built-in', 'uvicorn', 'uvicorn-h11', 'hypercorn', 'granian'])
+def test_a_start_up_handler_of_a_child_that_fails_ends_the_server(kind):
+    with gateways.serve(kind, fails=True) as server:
+        assert server.log() == ['started', 'started too', 'stopped']
+        # (what the server says of it differs)
+        assert server.output.count('\nRuntimeError: no sensor\n') == 1
+        if kind != 'hypercorn':
+            assert server.process.returncode
+
+
 @pytest.mark.parametrize('kind', list(KILLED))
 def test_a_server_that_does_not_handle_sigterm_stops_at_sigint(kind):
     with gateways.serve(kind) as server:
