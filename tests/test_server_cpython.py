@@ -3,15 +3,17 @@
 import asyncio
 import contextvars
 import gc
+import io
 import logging
 import socket
+import struct
 import threading
 import time
 
 import pytest
 
 from helpers import run
-from microdot import Microdot, Response, microdot
+from microdot import Microdot, Response, microdot, send_file
 from microdot._cpython import Cache
 from serving import GET, Server, soon, until
 
@@ -468,6 +470,146 @@ def test_connections_are_freed_without_the_collector():
                 assert seen() is None
             finally:
                 gc.enable()
+
+    run(main())
+
+
+def file_app(path, data):
+    path.write_bytes(data)
+    app = make_app()
+
+    @app.get('/file')
+    async def file(request):
+        return send_file(path, content_type='application/octet-stream')
+
+    return app
+
+
+FILE = b'GET /file HTTP/1.1\r\nHost: a\r\n\r\n'
+LARGE = bytes(range(256)) * 4096
+
+
+@pytest.mark.parametrize('size', [
+    0, 1, 65536, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 1024 * 1024])
+def test_file_of_any_size_is_sent_and_the_connection_goes_on(tmp_path, size):
+    app = file_app(tmp_path / 'file', LARGE[:size])
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(FILE + FILE + GET)
+            assert await client.bodies(3) == [
+                LARGE[:size], LARGE[:size], b'hello']
+
+    run(main())
+
+
+def test_file_is_sent_where_the_loop_cannot_do_it(tmp_path):
+    app = file_app(tmp_path / 'file', LARGE)
+    asked = []
+
+    async def sendfile(*args, **kwargs):
+        asked.append(args)
+        raise NotImplementedError
+
+    async def main():
+        asyncio.get_running_loop().sendfile = sendfile
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(FILE + GET)
+            assert await client.bodies(2) == [LARGE, b'hello']
+
+    run(main())
+    assert asked
+
+
+def test_file_that_has_shrunk_ends_the_connection(tmp_path):
+    path = tmp_path / 'file'
+    app = file_app(path, LARGE)
+
+    @app.after_request
+    async def shrink(request, response):
+        path.write_bytes(LARGE[:300 * 1024])
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(FILE)
+            answer = await client.answer()
+            assert not answer.whole
+            assert answer.body == LARGE[:300 * 1024]
+            await server.idle()
+            assert [type(exc) for exc in server.logged] == [ValueError]
+            server.logged.clear()
+
+    run(main())
+
+
+def test_file_that_has_grown_is_sent_as_long_as_it_was(tmp_path):
+    path = tmp_path / 'file'
+    app = file_app(path, LARGE[:300 * 1024])
+
+    @app.after_request
+    async def grow(request, response):
+        path.write_bytes(LARGE)
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(FILE)
+            assert (await client.answer()).body == LARGE[:300 * 1024]
+
+    run(main())
+
+
+def open_files(path):
+    return [each for each in gc.get_objects()
+            if isinstance(each, io.BufferedReader) and not each.closed
+            and each.name == str(path)]
+
+
+@pytest.mark.parametrize('leave', ['stall', 'reset'])
+def test_client_that_does_not_take_a_file_is_left(tmp_path, leave):
+    path = tmp_path / 'file'
+    app = file_app(path, LARGE * 16)
+    app.stall_timeout = 0.2 if leave == 'stall' else 30
+
+    async def main():
+        async with Server(app) as server:
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(sock, ('127.0.0.1', server.port))
+            await loop.sock_sendall(sock, FILE)
+            await until(lambda: open_files(path))
+            if leave == 'reset':
+                await loop.sock_recv(sock, 10)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                struct.pack('ii', 1, 0))
+                sock.close()
+            await server.idle()
+            await until(lambda: not open_files(path))
+            sock.close()
+            assert app.counters['timed_out'] == (leave == 'stall')
+            # and it serves on
+            assert (await server.ask()).body == b'hello'
+
+    run(main())
+
+
+def test_file_under_way_is_cut_when_the_time_for_shutdown_is_over(tmp_path):
+    path = tmp_path / 'file'
+    app = file_app(path, LARGE * 16)
+    app.shutdown_timeout = 0.1
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(FILE)
+            await until(lambda: open_files(path))
+            await server.stop()
+            assert not open_files(path)
 
     run(main())
 

@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import functools
 import inspect
+import io
 import json
 import logging
 import signal
@@ -482,6 +483,40 @@ class ProtocolConnection(asyncio.Protocol):
         if self._lost:
             raise self.app.Disconnected
 
+    async def send_file(self, file, size):
+        """Send *size* bytes of a file that the system reads by itself.
+
+        :return: how many of them have been sent: fewer where the file ends or
+                 the event loop cannot do it.
+        """
+        start = file.tell()
+        sent = 0
+        self._answered = self.count
+        while sent < size:
+            self.wait(self.app.stall_timeout)
+            try:
+                n = await self._loop.sendfile(
+                    self.transport, file, start + sent,
+                    min(size - sent, _WRITE), fallback=False)
+            except asyncio.CancelledError:
+                if not self.expired:
+                    raise
+                self.transport.abort()
+                raise self.app.Disconnected from None
+            except OSError:
+                raise self.app.Disconnected from None
+            except (RuntimeError, NotImplementedError):
+                if self.transport.is_closing():
+                    raise self.app.Disconnected from None
+                break  # uvloop has none
+            finally:
+                self.deadline = 0
+            if not n:
+                break
+            sent += n
+        file.seek(start + sent)
+        return sent
+
     def end(self):
         if not self._lost and self.transport.can_write_eof():
             try:
@@ -886,6 +921,26 @@ def fast_find(core_find):
     return find_route
 
 
+def with_sendfile(respond, close):
+    """Make a ``_respond`` that leaves files to the system. What that has not
+    sent is for the core's, which also looks after the end."""
+    async def _respond(self, conn, req, res, body, pieces, head, left, keep,
+                       chunked):
+        if type(res.body) is io.BufferedReader and res.size == left and \
+                chunked is False and not self.ssl and \
+                isinstance(conn, ProtocolConnection):
+            try:
+                await conn.send(head)
+                head = b''
+                left -= await conn.send_file(res.body, left)
+            except BaseException:
+                await close(pieces)
+                raise
+        return await respond(self, conn, req, res, body, pieces, head, left,
+                             keep, chunked)
+    return _respond
+
+
 def run_loop(app, main):
     """Run a coroutine to its end. SIGINT and SIGTERM shut the application
     down; a second one cancels the coroutine."""
@@ -1010,6 +1065,7 @@ def install(core):
     core['_parse_int'] = fast_int(core['_parse_int'])
     core['URLPattern'].segment_parsers['int'] = core['_parse_int']
     fast_pattern(core['URLPattern'])
+    app._respond = with_sendfile(app._respond, core['_close'])
     app.start_server = starting(app.start_server)
     # for the Protocol, which must not import the core
     app.HTTPException = core['HTTPException']
