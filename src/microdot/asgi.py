@@ -58,7 +58,8 @@ _QUICK = 64 * 1024
 
 # --- Wire -------------------------------------------------------------------
 
-_names = Cache(lambda name: parse_token(name.decode()))
+# (the method of a dict's subclass is faster than its subscript)
+_name = Cache(lambda name: parse_token(name.decode())).__getitem__
 _lower = Cache(bytes.lower)
 _schemes = {'ws': 'http', 'wss': 'https'}
 _title = Cache(lambda name: name.title() + ':').__getitem__
@@ -74,14 +75,14 @@ def parse_fields(headers):
     :raises ValueError: one is malformed, or ambiguous.
     """
     try:
-        fields = {_names[name]: value.decode() for name, value in headers}
+        fields = {_name(name): value.decode() for name, value in headers}
         if len(fields) == len(headers):
             return fields
     except UnicodeDecodeError:
         pass
     fields = {}
     for name, value in headers:
-        add_field(fields, _names[name], _decode(value))
+        add_field(fields, _name(name), _decode(value))
     return fields
 
 
@@ -363,14 +364,14 @@ class Microdot(_Microdot):
         :raises ValueError: it is of a type that is not known here.
         """
         kind = scope['type']
-        if kind == 'lifespan':
-            return await self.handle_lifespan(scope, receive, send)
-        if kind == 'websocket':
+        if kind != 'http':
+            if kind == 'lifespan':
+                return await self.handle_lifespan(scope, receive, send)
+            if kind != 'websocket':
+                raise ValueError('unknown type of scope: %s' % kind)
             message = await receive()
             if message is None or message['type'] != 'websocket.connect':
                 return
-        elif kind != 'http':
-            raise ValueError('unknown type of scope: %s' % kind)
         if not self._started:
             await self._start_late()
         exchange = _Exchange(self, receive, send)
@@ -415,8 +416,10 @@ class Microdot(_Microdot):
         if type(body) is bytes and req and not error and not exchange.expired:
             try:
                 key = (res.status_code, len(body), res.is_head, res.reason,
-                       res.default_content_type, *res.headers.items(),
-                       *map(type, res.headers.values()))  # 1 equals True
+                       res.default_content_type)
+                if res.headers:
+                    key += (*res.headers.items(),
+                            *map(type, res.headers.values()))  # 1 equals True
                 found = _heads.get(key)
             except TypeError:
                 key = None  # some value is a list
@@ -440,7 +443,8 @@ class Microdot(_Microdot):
                 if len(_heads) >= Cache.max_entries:
                     _heads.clear()
                 _heads[key] = status, pairs, bare
-        start = {'type': exchange.prefix + '.start', 'status': status,
+        prefix = exchange.prefix
+        start = {'type': prefix + '.start', 'status': status,
                  'headers': pairs.copy()}
         try:
             if pieces:
@@ -450,11 +454,11 @@ class Microdot(_Microdot):
             elif len(body) <= _QUICK and exchange.version < '2':
                 # (HTTP/2 lets clients refuse to take even one byte)
                 await exchange._send(start)
-                await exchange._send({'type': exchange.prefix + '.body',
+                await exchange._send({'type': prefix + '.body',
                                       'body': b'' if bare else body})
             else:
                 await exchange.send(start)
-                await exchange.send({'type': exchange.prefix + '.body',
+                await exchange.send({'type': prefix + '.body',
                                      'body': b'' if bare else body})
         except OSError as exc:
             if pieces:
@@ -470,13 +474,15 @@ class Microdot(_Microdot):
         fields = parse_fields(get('headers') or ())
         if 'host' in fields:
             parse_host(fields['host'])
-        exchange.version = version = get('http_version', '1.1')
+        version = get('http_version', '1.1')
         length = 0
+        if version != '1.1':
+            exchange.version = version
+            if version[0] != '1' and scope['type'] == 'http':
+                # a body need not be announced
+                length = -1
         if 'content-length' in fields or 'transfer-encoding' in fields:
             length = parse_framing(version, fields)[0]
-        elif version[0] != '1' and scope['type'] == 'http':
-            # a body need not be announced
-            length = -1
         if length:
             exchange.length = exchange.left = length
             exchange.limit = Request.max_content_length
@@ -489,11 +495,12 @@ class Microdot(_Microdot):
         if query:
             query = _decode(query)
         client = get('client')
+        if client:
+            client = tuple(client)
         headers = fields, map(_title, fields)
         stream = exchange if length else None
         sock = exchange, exchange._send
         version = 'HTTP/' + version
-        client = client and tuple(client)
         root = get('root_path')
         if root:
             req = self.make_request(
@@ -503,7 +510,7 @@ class Microdot(_Microdot):
             req = Request(
                 self, client, get('method', 'GET'),
                 path + '?' + query if query else path, version, headers,
-                None, stream, sock, '', None, get('scheme'))
+                None, stream, sock, '', None, get('scheme'), None)
         req.asgi_scope = scope
         if 'upgrade' in fields or scope['type'] == 'websocket':
             if websocket:
