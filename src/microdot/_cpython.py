@@ -59,8 +59,8 @@ class LineCache(Cache):
     """The same for header lines, those that clients repeat with each request.
     What may tell who somebody is, under whatever name, does not stay."""
     max_length = 192
-    kept = ('host:', 'user-', 'accep', 'conne', 'conte', 'cache', 'upgra',
-            'sec-f', 'sec-c')
+    kept = (b'host:', b'user-', b'accep', b'conne', b'conte', b'cache',
+            b'upgra', b'sec-f', b'sec-c')
 
     def __missing__(self, line):
         if line[:5].lower() in self.kept:
@@ -459,6 +459,8 @@ class ProtocolConnection(asyncio.Protocol):
             if self._burst <= 64 and not self._full:
                 return self._sent
         return self._send(data)
+
+    answer = send
 
     async def _send(self, data):
         if len(data) > _WRITE:

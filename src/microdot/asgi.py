@@ -28,6 +28,7 @@ from microdot.microdot import (
     URLPattern,
     _decode,
     abort,
+    encode_field,
     encode_lines,
     invoke_handler,
     iscoroutine,
@@ -62,7 +63,8 @@ _QUICK = 64 * 1024
 _name = Cache(lambda name: parse_token(name.decode())).__getitem__
 _lower = Cache(bytes.lower)
 _schemes = {'ws': 'http', 'wss': 'https'}
-_title = Cache(lambda name: name.title() + ':').__getitem__
+_title = Cache(
+    lambda name: (name.title() + ':').encode()).__getitem__
 # Heads of responses, by what they were made of.
 _heads = {}
 _SHORT = 512  # bytes of one that is kept
@@ -266,8 +268,7 @@ if websocket:
             lines = []
             for name, value in headers:
                 parse_token(name)
-                for item in value if isinstance(value, list) else (value,):
-                    lines.append('%s: %s' % (name.lower(), item))
+                encode_field(lines, name.lower(), value)
             head = encode_lines(lines)[:-4] if lines else b''
             exchange, send = self.request.sock
             await send({

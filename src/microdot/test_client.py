@@ -738,7 +738,7 @@ class TestClient:
         for name, value in _pairs(headers):
             # such as what b2a_base64() leaves
             lines.append('%s: %s' % (name, str(value).strip()))
-        return encode_lines(lines)
+        return encode_lines([line.encode() for line in lines])
 
     async def _exchange(self, conn, path, is_head):
         handled = False

@@ -465,7 +465,8 @@ class WebSocket:
             for item in value if isinstance(value, list) else (value,):
                 lines.append('%s: %s' % (name, item))
         self._parser = FrameParser(0, self._inflate)
-        await self.request.sock[1].awrite(encode_lines(lines))
+        await self.request.sock[1].awrite(
+            encode_lines([line.encode() for line in lines]))
 
     def _enter(self):
         # A WebSocket counts as a stream does.

@@ -67,7 +67,8 @@ _HOP_BY_HOP = frozenset((
 
 _names = Cache(lambda name: parse_token(
     name[5:] if name[:5] == 'HTTP_' else name).replace('_', '-'))
-_title = Cache(lambda name: name.title() + ':').__getitem__
+_title = Cache(
+    lambda name: (name.title() + ':').encode()).__getitem__
 
 
 def _text(text):

@@ -2,7 +2,8 @@
 
 :func:`install` has the server use them. What is to fail is for
 :data:`fault` to say, which is asked by ``at(place)``: ``'read'``,
-``'write'``, ``'drain'`` (some of it has been sent), ``'close'``.
+``'write'``, ``'drain'`` (some of it has been sent), ``'close'``. A socket
+that is ``'half'`` or wholly ``'full'`` is no error: the rest has to wait.
 """
 
 import asyncio
@@ -64,13 +65,41 @@ if BOARD:
             fault.at('close')
             await super().wait_closed()
 
+    class Taker:
+        """A socket that fails when it is given an answer."""
+
+        def __init__(self, sock):
+            self.sock = sock
+
+        def write(self, data):
+            fault.at('write')
+            if fault.place in ('drain', 'half'):
+                # the rest has to wait
+                data = data[:len(data) // 2]
+            elif fault.place == 'full':
+                return None
+            return self.sock.write(data)
+
+    class FaultyConnection(core.Connection):
+        """A connection with such a socket beside its stream."""
+
+        @property
+        def out(self):
+            return self.taker
+
+        @out.setter
+        def out(self, sock):
+            self.taker = Taker(sock)
+
     def install():
         """Have connections fail; return what undoes that."""
         reader = asyncio.StreamReader
         asyncio.StreamReader = Faulty
+        core.connection_class = FaultyConnection
 
         def undo():
             asyncio.StreamReader = reader
+            core.connection_class = core.Connection
 
         return undo
 

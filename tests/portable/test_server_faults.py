@@ -110,6 +110,21 @@ class TestSockets(FaultTestCase):
     def test_errors_while_writing_are_quiet(self):
         self.check(('write', 'drain'))
 
+    @unittest.skipIf(not BOARD, 'asyncio writes to the sockets itself')
+    def test_answer_that_is_not_taken_at_once_arrives_whole(self):
+        self.addCleanup(install())
+        self.addCleanup(fault.set, None, None)
+
+        async def main():
+            async with Server(make_app()) as server:
+                for place in ('half', 'full'):
+                    fault.set(place, None)
+                    answer = await server.ask()
+                    self.assertEqual(answer.status, 200)
+                    self.assertEqual(answer.body, b'hello')
+
+        run(main())
+
     @unittest.skipIf(not BOARD, 'asyncio closes the sockets itself')
     def test_errors_while_closing_are_quiet(self):
         self.check(('close',))

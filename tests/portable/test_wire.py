@@ -74,7 +74,7 @@ class TestHeads(unittest.TestCase):
 
     def test_header_lines_are_kept_as_received(self):
         lines = parse_head(b'GET / HTTP/1.0\r\nX-a:  b \r\nY: c')[4]
-        self.assertEqual(lines, ['X-a:  b ', 'Y: c'])
+        self.assertEqual(lines, [b'X-a:  b ', b'Y: c'])
 
     def test_bad_heads_are_refused(self):
         """S7: many were taken, such as folded lines and any version."""
