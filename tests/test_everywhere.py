@@ -463,6 +463,29 @@ def test_bad_paths_are_refused(server):
         assert b' 400 ' in answer.partition(b'\r\n')[0], (path, answer)
 
 
+#: How each is told of a prefix, and which paths it may be asked for then.
+PREFIXES = {
+    'uvicorn': (['--root-path', '/root'], ['']),
+    'hypercorn': (['--root-path', '/root'], ['', '/root']),
+    'granian': (['--url-path-prefix', '/root'], ['', '/root']),
+    'daphne': (['--root-path', '/root'], ['', '/root']),
+    'gunicorn-threads': (['--env', 'SCRIPT_NAME=/root'], ['/root']),
+}
+
+
+@pytest.mark.parametrize('kind', list(PREFIXES))
+def test_urls_have_the_prefix_of_the_application(kind):
+    options, prefixes = PREFIXES[kind]
+    with gateways.serve(kind, *options) as server:
+        for prefix in prefixes:
+            assert server.get(prefix + '/url') == \
+                b'["http://a/root/path/a%2Fb%20%C3%BC", "/"]'
+            assert server.get(prefix + '/path/a%2Fb') == \
+                b'["a/b", "/path/a/b", "/root/path/a%2Fb"]'
+            assert server.get(prefix + '/child/') == \
+                b'["child", "/child", "/child/"]'
+
+
 # ----------------------------------------------------------------- WebSocket
 
 def open_websocket(server, path, **options):
