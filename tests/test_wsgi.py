@@ -124,6 +124,18 @@ def test_what_an_environment_may_lack_has_a_default(app):
     assert answer.body == b'[null, 0, null]'
     answer = Answer(app, REMOTE_ADDR='', REMOTE_PORT='')
     assert answer.body == b'[null, 0, null]'
+    answer = Answer(app, REMOTE_PORT='')
+    assert answer.body == b'[["192.0.2.1", 0], 0, null]'
+
+
+def test_the_peer_of_a_unix_socket_has_no_address(app):
+    @app.get('/')
+    async def index(request):
+        return [request.client_addr]
+
+    for host, port in (('', ''), ('localhost', 'None')):  # gunicorn, waitress
+        answer = Answer(app, REMOTE_ADDR=host, REMOTE_PORT=port)
+        assert answer.body == b'[null]'
 
 
 @pytest.mark.parametrize('path, raw, url, decoded', [

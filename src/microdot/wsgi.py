@@ -526,8 +526,10 @@ class Microdot(_Microdot):
             if '://' in raw and raw[0] != '/':
                 raw = raw[raw.find('/', raw.find('://') + 3):]
         host = environ.get('REMOTE_ADDR')
+        port = environ.get('REMOTE_PORT') or '0'
         req = self.make_request(
-            (host, int(environ.get('REMOTE_PORT') or 0)) if host else None,
+            # (waitress has a name and 'None' for the peer of a Unix socket)
+            (host, int(port)) if host and port.isdigit() else None,
             environ['REQUEST_METHOD'], parse_path(root + path, raw), root,
             _text(environ.get('QUERY_STRING', '')), version,
             (fields, map(_title, fields)), stream, (None, None),
