@@ -973,6 +973,28 @@ def test_a_websocket_that_does_not_read_is_given_up(app, in_a_task):
     assert app.logged == []
 
 
+@pytest.mark.parametrize('headers', [
+    [], [(b'sec-websocket-protocol', b'a,  b')]])
+def test_sub_protocols_are_known_also_where_the_header_is_not(app, headers):
+    seen = []
+
+    @app.before_request
+    async def before(request):
+        seen.append(sorted(request.headers))
+
+    @app.get('/')
+    @with_websocket(protocols=['b'])
+    async def index(request, ws):
+        seen.append(ws.protocol)
+
+    server = Server(app, {'type': 'websocket.connect'}, type='websocket',
+                    subprotocols=['a', 'b'],
+                    headers=[(b'host', b'a')] + headers)
+    asyncio.run(server.run())
+    assert seen == [['Host', 'Sec-Websocket-Protocol'], 'b']
+    assert server.sent[0]['subprotocol'] == 'b'
+
+
 def test_a_websocket_is_accepted_once(app):
     @app.get('/')
     @with_websocket

@@ -521,6 +521,7 @@ class Microdot(_Microdot):
                 # not every server leaves the header there
                 fields.setdefault('sec-websocket-protocol',
                                   ', '.join(scope['subprotocols']))
+                req._lines = map(_title, fields)  # has one more
         state = get('state')
         if state:
             for name in state:
