@@ -14,6 +14,7 @@ import sys
 from binascii import crc32
 
 from microdot import Microdot, Request, Response, abort, asgi, redirect, wsgi
+from microdot.proxies import TrustedProxies
 from microdot.sse import with_sse
 from microdot.websocket import websocket_upgrade, with_websocket
 
@@ -58,6 +59,8 @@ def make_app(kind):
     @app.on_shutdown
     def stop():
         log('stopped')
+
+    app.middleware(TrustedProxies('127.0.0.1', host=True))
 
     @app.middleware
     async def count(request, call_next):

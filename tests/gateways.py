@@ -86,12 +86,14 @@ def serve(kind, *options, fails=False):
             servers.TOP / 'src'), PYTHONDONTWRITEBYTECODE='1', HOME=folder)
         if fails:
             env['EVERYWHERE_FAILS'] = 'yes'
+        words = COMMANDS[kind]
         command = [sys.executable] + [
-            word.replace('PORT', str(port)) for word in COMMANDS[kind]]
+            word.replace('PORT', str(port))
+            for word in (*words[:2], *options, *words[2:])]
         with open(pathlib.Path(folder) / 'output', 'w+') as output:
             # a group of its own, whose leader shutdown() will end
             process = subprocess.Popen(
-                command + list(options), cwd=HERE, env=env,
+                command, cwd=HERE, env=env,
                 stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True)
             gateway = Gateway(kind, process, port, output, log)

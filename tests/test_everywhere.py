@@ -463,6 +463,25 @@ def test_bad_paths_are_refused(server):
         assert b' 400 ' in answer.partition(b'\r\n')[0], (path, answer)
 
 
+#: What some need, so that they leave the headers of proxies alone.
+PROXIED = {'uvicorn': ['--no-proxy-headers'],
+           'waitress': ['--no-clear-untrusted-proxy-headers']}
+
+
+@pytest.mark.parametrize('kind', [
+    'built-in', 'uvicorn', 'hypercorn', 'granian', 'daphne',
+    'gunicorn-threads', 'waitress'])
+def test_what_a_proxy_tells_of_the_client_is_heeded(kind):
+    with gateways.serve(kind, *PROXIED.get(kind, ())) as server:
+        answer = server.request(
+            b'GET /echo HTTP/1.1\r\nHost: inner\r\nConnection: close\r\n'
+            b'X-Forwarded-For: 192.0.2.1, 203.0.113.5\r\n'
+            b'X-Forwarded-Host: site.example\r\n'
+            b'X-Forwarded-Proto: https\r\n\r\n')
+        assert b'"scheme": "https", "host": "site.example", ' \
+            b'"client": "203.0.113.5"' in answer
+
+
 #: How each is told of a prefix, and which paths it may be asked for then.
 PREFIXES = {
     'uvicorn': (['--root-path', '/root'], ['']),
@@ -470,6 +489,7 @@ PREFIXES = {
     'granian': (['--url-path-prefix', '/root'], ['', '/root']),
     'daphne': (['--root-path', '/root'], ['', '/root']),
     'gunicorn-threads': (['--env', 'SCRIPT_NAME=/root'], ['/root']),
+    'waitress': (['--url-prefix', '/root'], ['/root']),
 }
 
 
