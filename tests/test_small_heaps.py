@@ -109,7 +109,7 @@ def test_helpers_are_taken_in_parts_too(tmp_path):
         'from helper import f\nclass TestX(TestCase):\n'
         '    def test_1(self):\n        f()\n')
     (tmp_path / 'helper.py').write_text(
-        'import last\ndef f():\n    g()\ndef g():\n    pass\n'
+        'def f():\n    from last import i\n\n    g()\ndef g():\n    pass\n'
         'def h():\n    pass\n')
     (tmp_path / 'last.py').write_text('def i():\n    pass\n')
     parts = small_heaps.parts_of(tmp_path / 'test_it.py', ['TestX.test_1'])

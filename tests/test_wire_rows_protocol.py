@@ -86,8 +86,8 @@ def ids(rows):
     return ['%s-%d' % (rows[i][0], i) for i in range(len(rows))]
 
 
-GOOD = accepted()
-BAD = refused()
+GOOD = list(accepted())
+BAD = list(refused())
 
 
 @pytest.mark.parametrize('row', GOOD, ids=ids(GOOD))

@@ -230,6 +230,14 @@ def part_of(source, names, chosen=()):
                 lines[node.lineno - 1] = ast.unparse(node)
             else:
                 del imports[node.module]
+    for node in set(tree.body).difference(rest):
+        for each in ast.walk(node):
+            # in a function, or under try
+            if isinstance(each, ast.ImportFrom) and \
+                    imports.get(each.module, '') is not None and \
+                    each is not node:
+                imports.setdefault(each.module, set()).update(
+                    alias.name for alias in each.names)
     for node in rest + removed:
         blank(lines, node)
     for name, number in empty.items():

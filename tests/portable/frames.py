@@ -10,7 +10,10 @@ HANDSHAKE = (b'GET %s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n'
 
 def masked(payload, mask=MASK):
     """Return a payload as a client sends it."""
-    return bytes([payload[i] ^ mask[i & 3] for i in range(len(payload))])
+    data = bytearray(payload)
+    for i in range(len(data)):
+        data[i] ^= mask[i & 3]
+    return bytes(data)
 
 
 def frame(opcode, payload=b'', fin=True, rsv=0, mask=MASK, size=None):

@@ -107,13 +107,23 @@ def answers(data, expected):
     return found
 
 
+def single_bytes(wire):
+    """Return a list of bytes, each of which is one object wherever it is."""
+    pieces = []
+    known = {}
+    for i in range(len(wire)):
+        piece = wire[i:i + 1]
+        pieces.append(known.setdefault(piece, piece))
+    return pieces
+
+
 def ways_to_cut(wire):
-    """Return the ways in which bytes may arrive: whole, byte by byte, and in
+    """Yield the ways in which bytes may arrive: whole, byte by byte, and in
     two at every place. Each is a list of pieces."""
-    ways = [[wire], [wire[i:i + 1] for i in range(len(wire))]]
+    yield [wire]
+    yield single_bytes(wire)
     for i in range(1, len(wire)):
-        ways.append([wire[:i], wire[i:]])
-    return ways
+        yield [wire[:i], wire[i:]]
 
 
 class Stream:

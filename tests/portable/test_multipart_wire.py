@@ -8,7 +8,7 @@ from microdot.multipart import (
     parse_options,
     parse_part_head,
 )
-from peers import ways_to_cut
+from peers import single_bytes, ways_to_cut
 
 NEEDS_EVENT_LOOP = False
 
@@ -157,7 +157,7 @@ class TestBodies(unittest.TestCase):
     def test_refused_in_any_pieces(self):
         for name, body, status in REFUSED:
             ways = ways_to_cut(body) if len(body) < 200 else [
-                [body], [body[i:i + 1] for i in range(len(body))],
+                [body], single_bytes(body),
                 [body[:100], body[100:]]]
             for pieces in ways:
                 with self.subTest(name=name, cut=len(pieces and pieces[0])):

@@ -5,7 +5,19 @@ import unittest
 
 from helpers import run
 from serving import Server, soon
-from wire_rows import RESPONSES, B, Echo, accepted, refused
+from wire_rows import (
+    BAD_REQUESTS,
+    CONVERSATIONS,
+    RESPONSES,
+    B,
+    Echo,
+    accepted_chunks,
+    accepted_framings,
+    accepted_heads,
+    refused_chunks,
+    refused_framings,
+    refused_heads,
+)
 
 SMUGGLED = b'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n'
 
@@ -70,11 +82,11 @@ def serve(check):
 
 
 class TestRequests(unittest.TestCase):
-    def accept(self, send):
+    def accept(self, send, rows):
         async def check(app, server):
             client = await connect(server)
             count = 0
-            for name, wire, expected in accepted():
+            for name, wire, expected in rows:
                 found = await ask(client, send, wire, expected)
                 self.assertEqual((name, found), (name, expected))
                 # whole answers, and no more
@@ -90,16 +102,35 @@ class TestRequests(unittest.TestCase):
 
         serve(check)
 
-    def test_rows_are_answered(self):
-        self.accept(send_whole)
+    def test_heads_are_answered(self):
+        self.accept(send_whole, accepted_heads())
 
-    def test_rows_are_answered_one_byte_at_a_time(self):
-        self.accept(send_bytes)
+    def test_heads_are_answered_one_byte_at_a_time(self):
+        self.accept(send_bytes, accepted_heads())
 
-    def refuse(self, send):
+    def test_framings_are_answered(self):
+        self.accept(send_whole, accepted_framings())
+
+    def test_framings_are_answered_one_byte_at_a_time(self):
+        self.accept(send_bytes, accepted_framings())
+
+    def test_chunks_are_answered(self):
+        self.accept(send_whole, accepted_chunks())
+
+    def test_chunks_are_answered_one_byte_at_a_time(self):
+        self.accept(send_bytes, accepted_chunks())
+
+    def test_conversations_are_answered(self):
+        self.accept(send_whole, CONVERSATIONS)
+
+    def test_conversations_are_answered_one_byte_at_a_time(self):
+        self.accept(send_bytes, CONVERSATIONS)
+
+    def refuse(self, send, rows):
         async def check(app, server):
-            rows = refused()
+            count = 0
             for name, wire, status in rows:
+                count += 1
                 client = await connect(server)
                 found = await ask(client, send, wire + SMUGGLED,
                                   [(status, b'', False)])
@@ -109,16 +140,34 @@ class TestRequests(unittest.TestCase):
                 self.assertEqual((name, client.data), (name, b''))
                 await client.close()
             await server.idle()
-            self.assertEqual(app.counters['requests'], len(rows))
+            self.assertEqual(app.counters['requests'], count)
             self.assertFalse('/smuggled' in app.seen)
 
         serve(check)
 
-    def test_rows_are_refused(self):
-        self.refuse(send_whole)
+    def test_heads_are_refused(self):
+        self.refuse(send_whole, refused_heads())
 
-    def test_rows_are_refused_one_byte_at_a_time(self):
-        self.refuse(send_bytes)
+    def test_heads_are_refused_one_byte_at_a_time(self):
+        self.refuse(send_bytes, refused_heads())
+
+    def test_framings_are_refused(self):
+        self.refuse(send_whole, refused_framings())
+
+    def test_framings_are_refused_one_byte_at_a_time(self):
+        self.refuse(send_bytes, refused_framings())
+
+    def test_chunks_are_refused(self):
+        self.refuse(send_whole, refused_chunks())
+
+    def test_chunks_are_refused_one_byte_at_a_time(self):
+        self.refuse(send_bytes, refused_chunks())
+
+    def test_requests_are_refused(self):
+        self.refuse(send_whole, BAD_REQUESTS)
+
+    def test_requests_are_refused_one_byte_at_a_time(self):
+        self.refuse(send_bytes, BAD_REQUESTS)
 
 
 class TestResponses(unittest.TestCase):

@@ -12,6 +12,7 @@ from frames import (
     frame,
     masked,
 )
+from helpers import needs_heap
 from microdot.websocket import (
     FrameParser,
     Utf8,
@@ -134,6 +135,13 @@ def read(pieces, max_length=200):
     return events
 
 
+def long_frame(opcode, size):
+    """Yield a frame of that many x, in pieces."""
+    yield frame(opcode, size=size)
+    for i in range(0, size, 500):
+        yield masked(b'x' * min(500, size - i))
+
+
 def refusal(pieces):
     """Return the code with which pieces are refused, or ``None``."""
     try:
@@ -204,13 +212,16 @@ class TestParser(unittest.TestCase):
             read([frame(BINARY, b'x' * 150, fin=False),
                   frame(0, b'x' * 50)]), [(BINARY, b'x' * 200)])
 
+    @needs_heap(200)
     def test_length_in_64_bits(self):
-        wire = frame(BINARY, b'x' * 65536)
-        self.assertEqual(read([wire], 0), [(BINARY, b'x' * 65536)])
+        events = read(long_frame(BINARY, 65536), 0)
+        self.assertEqual(len(events), 1)
+        self.assertEqual(events[0][0], BINARY)
+        self.assertEqual(len(events[0][1]), 65536)
+        self.assertEqual(events[0][1].count(b'x'), 65536)
 
     def test_no_limit(self):
-        self.assertEqual(len(read([frame(TEXT, b'x' * 30000)], 0)[0][1]),
-                         30000)
+        self.assertEqual(len(read(long_frame(TEXT, 9000), 0)[0][1]), 9000)
 
     def test_what_is_held_is_bounded(self):
         # far over the limit, bit by bit: one fragment after the other
@@ -286,11 +297,23 @@ class TestOwnFrames(unittest.TestCase):
     def test_lengths(self):
         for size, head in (
                 (0, b'\x82\x00'), (125, b'\x82\x7d'),
-                (126, b'\x82\x7e\x00\x7e'), (65535, b'\x82\x7e\xff\xff'),
-                (65536, b'\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00')):
+                (126, b'\x82\x7e\x00\x7e'), (5000, b'\x82\x7e\x13\x88')):
             self.assertEqual(
                 WebSocket._encode_websocket_frame(BINARY, bytes(size)),
                 head + bytes(size))
+
+    def test_heads_of_long_frames(self):
+        class Long(bytes):
+            """Nothing, of which it is said how long it is."""
+
+            def __len__(self):
+                return size
+
+        for size, head in (
+                (65535, b'\x82\x7e\xff\xff'),
+                (65536, b'\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00')):
+            self.assertEqual(
+                WebSocket._encode_websocket_frame(BINARY, Long()), head)
 
     def test_text(self):
         for payload in ('\xe4', b'\xc3\xa4'):

@@ -24,18 +24,19 @@ from wire_rows import (
 SMUGGLED = b'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n'
 
 
-async def deliver(app, wire, more=b''):
-    """Deliver bytes in every way; return each way with what was answered.
+async def deliver(app, wire, check, more=b''):
+    """Deliver bytes in every way, and ``check(cut, sent)`` each answer.
 
     :param more: bytes that come with the last of them.
     """
-    results = []
     app.seen = []  # long lists are more than a board has room for
     for pieces in ways_to_cut(wire):
-        conn = Peer(app, pieces[:-1] + [pieces[-1] + more])
+        pieces[-1] += more
+        conn = Peer(app, pieces)
+        cut = len(pieces), len(pieces[0])
+        del pieces
         await conn.serve()
-        results.append(([len(piece) for piece in pieces], conn.sent))
-    return results
+        check(cut, conn.sent)
 
 
 async def respond(app, number):
@@ -90,40 +91,38 @@ class TestDelivery(unittest.TestCase):
         app = Echo()
         for name, wire, expected in accepted():
             with self.subTest(name=name):
-                for sizes, sent in run(deliver(app, wire)):
-                    self.assertEqual((sizes, answers(sent, expected)),
-                                     (sizes, expected))
+                run(deliver(app, wire, lambda cut, sent: self.assertEqual(
+                    (cut, answers(sent, expected)), (cut, expected))))
         self.assertEqual(app.logged, [])
 
     def test_rows_are_refused_however_they_are_cut(self):
+        def check(cut, sent):
+            found = answers(sent, ())
+            self.assertEqual((cut, len(found)), (cut, 1))
+            self.assertEqual((cut, found[0][0], found[0][2]),
+                             (cut, status, False))
+
         for name, wire, status in refused():
             app = Echo()
             with self.subTest(name=name):
-                for sizes, sent in run(deliver(app, wire, SMUGGLED)):
-                    found = answers(sent, ())
-                    self.assertEqual((sizes, len(found)), (sizes, 1))
-                    self.assertEqual((sizes, found[0][0], found[0][2]),
-                                     (sizes, status, False))
+                run(deliver(app, wire, check, SMUGGLED))
                 self.assertFalse('/smuggled' in app.seen)
                 self.assertEqual(app.logged, [])
 
     def test_rows_that_end_early_get_no_wrong_answer(self):
         app = Echo()
 
-        async def truncate(wire):
-            sent = []
+        async def truncate(wire, expected):
             app.seen = []
             for cut in range(len(wire)):
                 conn = Peer(app, [wire[:cut]])
                 await conn.serve()
-                sent.append(conn.sent)
-            return sent
+                found = answers(conn.sent, expected)
+                self.assertEqual((cut, found), (cut, expected[:len(found)]))
 
         for name, wire, expected in accepted():
             with self.subTest(name=name):
-                for sent in run(truncate(wire)):
-                    found = answers(sent, expected)
-                    self.assertEqual(found, expected[:len(found)])
+                run(truncate(wire, expected))
         self.assertEqual(app.logged, [])
 
     def test_rows_of_responses_are_sent_as_they_should_be(self):

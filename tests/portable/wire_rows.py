@@ -577,36 +577,59 @@ class Echo(Microdot):
 
 
 def accepted():
-    """Return all rows that are answered, as ``(name, bytes, answers)``."""
-    rows = []
+    """Yield all rows that are answered, as ``(name, bytes, answers)``."""
+    for rows in (accepted_heads(), accepted_framings(), accepted_chunks(),
+                 CONVERSATIONS):
+        for row in rows:
+            yield row
+
+
+def accepted_heads():
     for name, head, method, target, version, fields in HEADS:
         status = 200
         body = echo(method, target, fields.get('x', '-'))
         if method == 'OPTIONS':
             body = b''
-        rows.append((name, head + b'\r\n\r\n',
-                     [(status, body, version != '1.0')]))
+        yield (name, head + b'\r\n\r\n',
+               [(status, body, version != '1.0')])
+
+
+def accepted_framings():
     for name, version, fields, length, keep in FRAMINGS:
         if not 0 <= length < 100:
             continue  # chunks follow; the other one is too large
-        rows.append((name, framed(version, fields) + b'x' * length,
-                     [(200, echo('POST', '/f', body=b'x' * length), keep)]))
+        yield (name, framed(version, fields) + b'x' * length,
+               [(200, echo('POST', '/f', body=b'x' * length), keep)])
+
+
+def accepted_chunks():
     for name, chunks, body in CHUNKS:
-        rows.append((name, CHUNKED + chunks,
-                     [(200, echo('POST', '/p', body=body), True)]))
-    return rows + CONVERSATIONS
+        yield (name, CHUNKED + chunks,
+               [(200, echo('POST', '/p', body=body), True)])
 
 
 def refused():
-    """Return all rows that are refused, as ``(name, bytes, status)``. More
+    """Yield all rows that are refused, as ``(name, bytes, status)``. More
     bytes may follow: they are not to be taken for a request."""
-    rows = [(name, head + b'\r\n\r\n', status)
-            for name, head, status in BAD_HEADS]
+    for rows in (refused_heads(), refused_framings(), refused_chunks(),
+                 BAD_REQUESTS):
+        for row in rows:
+            yield row
+
+
+def refused_heads():
+    for name, head, status in BAD_HEADS:
+        yield name, head + b'\r\n\r\n', status
+
+
+def refused_framings():
     for name, version, fields, status in BAD_FRAMINGS:
-        rows.append((name, framed(version, fields), status))
+        yield name, framed(version, fields), status
+
+
+def refused_chunks():
     for name, chunks, status in BAD_CHUNKS:
-        rows.append((name, CHUNKED + chunks, status))
-    return rows + BAD_REQUESTS
+        yield name, CHUNKED + chunks, status
 
 
 def framed(version, fields):
