@@ -13,6 +13,14 @@ pytestmark = pytest.mark.skipif(
     reason='no 32-bit MicroPython')
 
 
+@pytest.mark.parametrize('name', [
+    # a few of each kind; tools/small_heaps.py runs all
+    'test_response', 'test_dispatch', 'test_multipart_wire',
+    'test_server_faults', 'test_static'])
+def test_there_is_room_in_the_heaps_of_boards(name, capsys):
+    assert small_heaps.main([name]) == 0, capsys.readouterr().out
+
+
 def test_a_file_runs_in_each_heap_that_is_named(capsys):
     assert small_heaps.main(['100', '30', 'test_server_upgrade']) == 1
     lines = capsys.readouterr().out.split('\n')

@@ -3,12 +3,17 @@
 import asyncio
 import time
 
+from helpers import heap_kb
+
 #: The longest any single wait may take, in seconds.
 PATIENCE_S = 5
 
 #: Below the range that Linux takes the ports of outgoing connections from.
 _FIRST_PORT, _LAST_PORT = 20000, 32000
 _port = _FIRST_PORT + time.time_ns() // 1000 % (_LAST_PORT - _FIRST_PORT)
+
+#: Bytes that a client reads at once. A board takes as much before it reads.
+_READ = 4096 if heap_kb() > 500 else 512
 
 GET = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
@@ -176,7 +181,7 @@ class Client:
 
     async def fill(self):
         """Read some more; tell whether there was more."""
-        data = await soon(self.reader.read(4096))
+        data = await soon(self.reader.read(_READ))
         self.data += data
         return len(data) > 0
 

@@ -19,7 +19,7 @@ from peers import Recorder
 NEEDS_EVENT_LOOP = False
 HAS_FILES = hasattr(os, 'urandom')
 TYPE = 'multipart/form-data; boundary=b'
-LARGE = b'0123456789' * 150
+LARGE = b'0123456789' * 110
 
 
 def part(name, value, *more):
@@ -76,7 +76,7 @@ class LimitsTestCase(unittest.TestCase):
 
     def setUp(self):
         # One LARGE file is kept in memory, two of them stay on the stream.
-        self.change(Request, 'max_body_length', 2500)
+        self.change(Request, 'max_body_length', 2000)
 
     def change(self, cls, name, value):
         change(self, cls, name, value)
@@ -377,7 +377,7 @@ class TestLimits(LimitsTestCase):
         app = Recorder()
         app.post('/')(whole)
         self.change(Request, 'max_content_length', 2000)
-        for size, status in ((2000, 200), (2001, 413), (5000, 413)):
+        for size, status in ((2000, 200), (2001, 413), (3500, 413)):
             data = body(part('f', b'', 'f'))
             data = body(part('f', b'x' * (size - len(data)), 'f'))
             res = run(TestClient(app).post('/', {'Content-Type': TYPE}, data))
@@ -476,7 +476,7 @@ class TestFileUpload(LimitsTestCase):
         self.folder()
 
         async def main():
-            for size in (11, 12, 1500):
+            for size in (11, 12, 1100):
                 content = LARGE
                 upload = self.upload(content[:size])
                 self.assertIs(await upload.copy(10), upload)

@@ -1,6 +1,8 @@
 """What other small servers get wrong, one test for each."""
 
 import asyncio
+import os
+import time
 import unittest
 
 from frames import BINARY, PING, TEXT, Frames, close, frame
@@ -233,7 +235,12 @@ class TestResponses(unittest.TestCase):
 
         @app.get('/file')
         async def file(request):
-            return static.serve_file(request, __file__)
+            return static.serve_file(request, name)
+
+        name = '/tmp/microdot-promises-%d' % time.time_ns()
+        self.addCleanup(os.remove, name)
+        with open(name, 'wb') as f:
+            f.write(b'0123456789' * 100)
 
         async def check(server, client):
             await client.send(ask(b'/file'))

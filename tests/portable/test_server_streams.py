@@ -3,8 +3,9 @@
 import asyncio
 import unittest
 
-from helpers import run
+from helpers import change, run
 from microdot import Microdot, Request, Response
+from peers import ways_to_cut
 
 
 class Reader:
@@ -172,12 +173,11 @@ class TestHandleRequest(unittest.TestCase):
                 b'Transfer-Encoding: chunked\r\n\r\n'
                 b'2;x\r\nde\r\n1\r\nf\r\n0\r\nA: b\r\n\r\n' + GET)
         app = make_app()
-        pieces = [(wire[:cut], wire[cut:]) for cut in range(len(wire))]
-        pieces.append([wire[i:i + 1] for i in range(len(wire))])
         bodies = (b'\r\n\r\nabcHTTP', b'\r\n\r\ndefHTTP', b'\r\n\r\nhello')
-        for number in range(len(pieces)):
-            data = handle(app, *pieces[number]).data
-            self.assertEqual((number, data.count(HEAD_200)), (number, 3))
+        for pieces in ways_to_cut(wire):
+            cut = len(pieces[0])
+            data = handle(app, *pieces).data
+            self.assertEqual((cut, data.count(HEAD_200)), (cut, 3))
             for body in bodies:
                 self.assertIn(body, data)
         self.assertEqual(app.logged, [])
@@ -344,7 +344,8 @@ class TestRequestCreate(unittest.TestCase):
         self.assertEqual(stream.data, b'def')
 
     def test_large_body_is_left_on_the_stream(self):
-        size = Request.max_body_length + 1
+        change(self, Request, 'max_body_length', 3000)
+        size = 3001
         stream = Lines(b'POST / HTTP/1.1\r\nHost: a\r\n'
                        b'Content-Length: %d\r\n\r\n' % size + b'x' * size)
         request = run(Request.create('app', stream, 'writer', 'addr'))
@@ -358,7 +359,8 @@ class TestRequestCreate(unittest.TestCase):
     def test_malformed_request_is_a_value_error(self):
         for data in (b'GET\r\n\r\n', b'GET / HTTP/1.1\r\nX : y\r\n\r\n',
                      b'GET / HTTP/1.1\r\n\r\n',
-                     b'GET /' + b'x' * 10000 + b' HTTP/1.1\r\n\r\n'):
+                     b'GET /' + b'x' * Request.max_readline +
+                     b' HTTP/1.1\r\n\r\n'):
             with self.assertRaises(ValueError):
                 self.create(data)
 

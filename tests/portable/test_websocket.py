@@ -80,7 +80,7 @@ HOSTILE = (
     ('not UTF-8 in fragments', frame(TEXT, b'\xe2', fin=False) +
      frame(0, b'\x28'), 1007),
     ('message too long', frame(TEXT, size=1001), 1009),
-    ('message far too long, all of it', frame(TEXT, b'x' * 5000), 1009),
+    ('message far too long, all of it', frame(TEXT, b'x' * 2000), 1009),
     ('fragments too long', frame(TEXT, b'x' * 600, fin=False) +
      frame(0, b'x' * 600), 1009),
     ('close with a bad code', close(1005), 1002),
@@ -212,7 +212,7 @@ class TestInMemory(unittest.TestCase):
         self.assertEqual(res.close_code, 1009)
 
     def test_limit_is_that_of_bodies(self):
-        size = 3000
+        size = 1000
         limit(self, 'max_body_length', size, Request)
         got = []
 
@@ -226,14 +226,14 @@ class TestInMemory(unittest.TestCase):
 
     def test_no_limit(self):
         limit(self, 'max_message_length', 0)
-        limit(self, 'max_body_length', 1000, Request)
+        limit(self, 'max_body_length', 500, Request)
         got = []
 
         def client():
-            got.append(len((yield b'x' * 5000)))
+            got.append(len((yield b'x' * 1500)))
 
         talk(make_app(echo), client)
-        self.assertEqual(got, [5000])
+        self.assertEqual(got, [1500])
 
     def test_bad_handshakes(self):
         app = make_app(None)
