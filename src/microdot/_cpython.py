@@ -1070,6 +1070,9 @@ def install(core):
     app._respond = with_sendfile(app._respond, core['_close'])
     app.start_server = starting(app.start_server)
     # for the Protocol, which must not import the core
+    request = core['Request']
+    for name in ('stream', 'json', 'form'):
+        setattr(request, name, property(getattr(request, '_get_' + name)))
     app.HTTPException = core['HTTPException']
     app.Request = core['Request']
     app.Response = core['Response']

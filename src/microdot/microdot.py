@@ -22,12 +22,11 @@ _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 #: error of a connection's own socket means that the client is gone.
 MUTED_SOCKET_ERRORS = [32, 54, 104, 128]
 
-# What a token may hold, its 62 letters and digits first. strip() of these
-# leaves nothing of one. Boards: in a quarter of a regular expression's time.
-_TOKEN = b'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ' \
-    b"-!#$%&'*+.^_`|~"
-# And what a host may hold beside those.
-_MARKS = b"-.!$&'()*+,;=%:_~"
+# All of ASCII that a header may hold; the first 77 are for tokens, 73 of them
+# for names of hosts, of which 62 are letters and digits. strip() of these
+# leaves nothing of a text, in a third of a regular expression's time.
+_TEXT = b'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ' \
+    b"-!$%&'*+._~#^`|" b' /:;=,()"<>?@[]\\{}\t'
 
 _CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
 # Bytes read or joined at once. Boards: a full heap has few larger pieces.
@@ -92,10 +91,8 @@ def _step(gen):
             error = exc
 
 
-def is_async(handler):
-    """Tell whether a handler may be called as it is: on CPython it is known
-    to return a coroutine."""
-    return _BOARD
+# Tells whether a handler is known to return a coroutine: none is, here.
+is_async = iscoroutine
 
 
 async def invoke_handler(_f, *args, **kwargs):
@@ -171,15 +168,14 @@ def urldecode(s, plus=True):
     return b''.join(parts).decode()
 
 
-def _quote(s, marks):
-    safe = _TOKEN[:62] + marks
+def _quote(s, safe):
     return ''.join([chr(byte) if byte in safe else '%%%02X' % byte
                     for byte in s.encode()])
 
 
 def urlencode(s):
     """Percent-encode text for use in a path or as a value in a query."""
-    return _quote(s, b'-/!$()*,:;@._~')
+    return _quote(s, _TEXT[:62] + b'-/!$()*,:;@._~')
 
 
 def http_date(when):
@@ -223,10 +219,12 @@ def parse_cookies(text):
 def _bad_text(data, breaks):
     # Whether data has bytes that no header may have (RFC 9110, section 5.5),
     # or CR or LF other than in so many line ends.
-    # (boards: a quarter of a regular expression's time)
-    rest = data.replace(b'\r\n', b'')
-    return len(data) - len(rest) != 2 * breaks or b'\x7f' in rest or \
-        min(rest.replace(b'\t', b'') or b' ') < 32
+    rest = data.replace(b'\r\n', b'') if breaks else data
+    if len(data) - len(rest) != 2 * breaks:
+        return True
+    rest = rest.strip(_TEXT)
+    return rest and (b'\x7f' in rest or
+                     min(rest.replace(b'\t', b'') or b' ') < 32)
 
 
 def _parse_number(text):
@@ -239,7 +237,7 @@ def _parse_number(text):
 # --- Wire: requests ---------------------------------------------------------
 
 def _check_token(data):
-    if not data or data.strip(_TOKEN):
+    if not data or data.strip(_TEXT[:77]):
         raise ValueError('not a token')
 
 
@@ -274,7 +272,7 @@ def parse_host(host):
         name = name[1:-1]
     elif ':' in name:
         raise ValueError('host')
-    if name.encode().strip(_TOKEN[:62] + _MARKS):
+    if name.encode().strip(_TEXT[:73] + b'(),;=:'):
         raise ValueError('host')
     if len(host) < 64:
         _host = host
@@ -294,12 +292,15 @@ def join_field(key, value, more):
 def parse_line(line):
     """Return name, in lower case, and value of a header line.
 
-    :raises ValueError: it has no colon, or space before it, or no name.
+    :raises ValueError: it has no colon, or space before it, or no name, or a
+                        control character.
     """
     # Boards: for each new str all that are interned are searched, a
     # microsecond of the 25 that a request takes; for bytes they are not.
     name, value = line.split(b':', 1)
     _check_token(name)
+    if _bad_text(value, 0):
+        raise ValueError('control character')
     return name.lower().decode(), _decode(value.strip(b' \t'))
 
 
@@ -342,10 +343,10 @@ def parse_head(head):
     :raises HTTPException: 431, 501 or 505.
     """
     lines = head.split(b'\r\n')
-    if _bad_text(head, len(lines) - 1):
-        raise ValueError('control character')
     method, target, version = lines.pop(0).split(b' ')
     _check_token(method)
+    if _bad_text(target, 0):
+        raise ValueError('control character')
     method = method.decode()
     target = _decode(target)
     if version == b'HTTP/1.1':
@@ -960,6 +961,10 @@ class Connection(Stream):
             return None
         self.pos = end + 4
         self.partial = False
+        if self.pos == len(data):
+            # nothing of it is kept while it is handled
+            self.data = b''
+            self.pos = 0
         return data[pos:end]
 
     def wait(self, seconds):
@@ -1113,7 +1118,9 @@ class Request:
     error = None          # the exception that is answered
     exception = None      # that nobody handled
     passing = False       # such a one is raised rather than answered
-    _json = _form = _files = _g = _jobs = None
+    _json = _form = _g = _jobs = None
+    #: The uploaded files of a multipart form, as a dict, or ``None``.
+    files = None
 
     def __init__(self, app, client_addr, method, url, http_version, headers,
                  body=None, stream=None, sock=None, url_prefix='',
@@ -1134,8 +1141,12 @@ class Request:
         self.route = route
         self._entry = None  # in the table of routes
         self._chain = ()    # applications whose local handlers apply
-        path, _, query = url.partition('?')
-        self.query_string = query or None
+        self.query_string = None
+        path = url
+        mark = url.find('?')
+        if mark >= 0:
+            path = url[:mark]
+            self.query_string = url[mark + 1:] or None
         self._path = path
         if '%' in path:
             # An encoded slash is not a separator: to routes it is a NUL.
@@ -1173,6 +1184,10 @@ class Request:
                 if 'cookie' in self._fields else {}
         elif name == 'g':
             value = self._g = Request.G()
+        elif name in ('stream', 'json', 'form'):
+            # On CPython these are properties. Boards: a class that has any
+            # is searched whenever an attribute is set, a tenth of a request.
+            return getattr(self, '_get_' + name)()
         else:
             raise AttributeError(name)
         setattr(self, name, value)
@@ -1244,8 +1259,7 @@ class Request:
             elif length <= self.max_body_length:
                 self.body = await stream.readexactly(length)
 
-    @property
-    def stream(self):
+    def _get_stream(self):
         """The body as an asynchronous stream: ``read(n)``, ``readexactly``,
         ``readline``, ``async for``. Bounded by the body's length."""
         if self.body and not isinstance(self._stream, AsyncBytesIO) or \
@@ -1253,8 +1267,7 @@ class Request:
             self._stream = AsyncBytesIO(self.body)
         return self._stream
 
-    @property
-    def json(self):
+    def _get_json(self):
         """The body parsed as JSON, or ``None`` when it is of another type.
 
         :raises HTTPException: 400: not JSON. 413: left on the stream.
@@ -1269,8 +1282,7 @@ class Request:
                     raise HTTPException(400)
         return self._json
 
-    @property
-    def form(self):
+    def _get_form(self):
         """The fields of an URL-encoded form as a :class:`MultiDict`, or
         ``None`` when the body is of another type.
 
@@ -1282,11 +1294,6 @@ class Request:
             if text is not None:
                 self._form = self._parse_pairs(text)
         return self._form
-
-    @property
-    def files(self):
-        """The uploaded files of a multipart form, as a dict, or ``None``."""
-        return self._files
 
     def after_request(self, f):
         """Decorator: call ``f(request, response)`` once this request has been
@@ -1480,8 +1487,8 @@ class Response:
         """
         if _bad_text(location.encode(), 0):
             raise ValueError('control character in a redirect')
-        return cls(b'', status_code,
-                   {'Location': _quote(location, _MARKS + b'/?#@[]')})
+        return cls(b'', status_code, {
+            'Location': _quote(location, _TEXT[:73] + b'(),;=:/?#@[]')})
 
     @classmethod
     def send_file(cls, filename, status_code=200, content_type=None,
@@ -2055,7 +2062,7 @@ class Microdot:
                             break
                 if not res:
                     # (without a coroutine for invoke_handler())
-                    if is_async(target):
+                    if _BOARD or is_async(target):
                         res = target(req, **req.url_args)
                     else:
                         res = invoke_handler(target, req, **req.url_args)
@@ -2141,6 +2148,7 @@ class Microdot:
                 if error:
                     raise error
                 method, target, version, fields, lines = conn.parse_head(head)
+                head = None  # nor of this
                 length, keep = parse_framing(version, fields)
                 expect = version != '1.0' and fields.get('expect')
                 conn.length = length

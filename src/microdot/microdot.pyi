@@ -208,6 +208,7 @@ class Request:
     scheme: str
     content_length: int
     content_type: str | None
+    files: dict[str, Any] | None
     url_args: dict[str, Any]
     url_prefix: str
     root_path: str
@@ -246,8 +247,6 @@ class Request:
     def json(self) -> Any: ...
     @property
     def form(self) -> MultiDict[str] | None: ...
-    @property
-    def files(self) -> dict[str, Any] | None: ...
     def after_request(self, f: _F) -> _F: ...
     # of microdot.urls and background
     def url_for(self, name: str, /, **args: Any) -> str: ...

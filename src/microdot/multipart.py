@@ -545,7 +545,7 @@ def with_form_data(f):
                 pairs.append((name, value))
             if pairs:
                 request._form = form
-                request._files = files
+                request.files = files
                 request._pairs = pairs
             return await invoke_handler(f, request, *args, **kwargs)
         finally:
