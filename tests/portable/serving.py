@@ -82,6 +82,7 @@ class Server:
             except OSError as exc:
                 if exc.errno != 98:  # EADDRINUSE
                     raise
+                self.unnoticed.clear()  # boards: the loop saw it first
 
     def _log(self, req, exc):
         self.logged.append(exc)
@@ -94,6 +95,8 @@ class Server:
         """Return a :class:`Client` that has connected."""
         client = Client(*await soon(
             asyncio.open_connection(self.host, self.port)))
+        # (those that were closed are not to be held)
+        self._clients = [each for each in self._clients if each.writer]
         self._clients.append(client)
         return client
 
@@ -107,7 +110,7 @@ class Server:
 
     def forget(self):
         """Hold on to no client any more."""
-        self._clients.clear()
+        self._clients = []
 
     async def idle(self):
         """Wait until no connection is open."""

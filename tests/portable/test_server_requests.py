@@ -573,7 +573,7 @@ class TestResponseBody(unittest.TestCase):
 
     def test_large_body_arrives_whole(self):
         app = Microdot()
-        body = bytes(range(251)) * (400 if heap_kb() > 500 else 30)
+        body = bytes(range(251)) * (400 if heap_kb() > 500 else 12)
 
         @app.get('/')
         async def large(request):

@@ -86,7 +86,7 @@ MATCHES = [
     ('/foo/<path:path>/<int:id>/bar/<name>', '/foo/abc/def/123/bar/test',
      {'path': 'abc/def', 'id': 123, 'name': 'test'}),
     ('/foo/<path:path>/<int:id>/bar/<name>', '/foo/123/bar/test', None),
-    ('/<path:path>', '/' + 'a/' * 5000, {'path': 'a/' * 5000}),
+    ('/<path:path>', '/' + 'a/' * 1000, {'path': 'a/' * 1000}),
 
     ('/<re:[ab]+:x>', '/abba', {'x': 'abba'}),
     ('/<re:[ab]+:x>', '/abc', None), ('/<re:[ab]+:x>', '/cab', None),

@@ -869,7 +869,7 @@ class TestOverSockets(unittest.TestCase):
         async def handler(request, ws):
             try:
                 while True:
-                    await asyncio.wait_for(ws.send(b'x' * 10000), 0.1)
+                    await asyncio.wait_for(ws.send(b'x' * 3000), 0.1)
             except asyncio.TimeoutError:
                 pass
             for _ in range(2):
@@ -954,10 +954,12 @@ class TestOverSockets(unittest.TestCase):
         self.serve(check, handler)
 
     def test_several_tasks_send_whole_frames(self):
+        size = 3000 if heap_kb() > 150 else 700
+
         async def handler(request, ws):
             async def send(text):
                 for _ in range(20):
-                    await ws.send(text * 3000)
+                    await ws.send(text * size)
 
             tasks = [asyncio.create_task(send(text)) for text in 'abc']
             for task in tasks:
@@ -967,8 +969,8 @@ class TestOverSockets(unittest.TestCase):
             seen = []
             for _ in range(60):
                 opcode, payload = await ws.next()
-                self.assertEqual((opcode, len(payload)), (TEXT, 3000))
-                self.assertEqual(payload, payload[:1] * 3000)
+                self.assertEqual((opcode, len(payload)), (TEXT, size))
+                self.assertEqual(payload, payload[:1] * size)
                 seen.append(payload[:1])
             self.assertEqual(
                 [seen.count(text) for text in (b'a', b'b', b'c')], [20] * 3)
@@ -1048,8 +1050,11 @@ class TestOverSockets(unittest.TestCase):
             await ws.send('all')
 
         async def check(app, server, ws):
-            task = asyncio.create_task(ws.client.send(b''.join(
-                [frame(TEXT, b'%0100d' % i) for i in range(200)])))
+            async def send():
+                for i in range(200):
+                    await ws.send(TEXT, b'%0100d' % i)
+
+            task = asyncio.create_task(send())
             await until(lambda: held and held[0]._queued >= 500)
             for _ in range(50):
                 await asyncio.sleep(0.001)
@@ -1120,7 +1125,7 @@ class TestOverSockets(unittest.TestCase):
         async def handler(request, ws):
             try:
                 while True:
-                    await ws.send(b'x' * 10000)
+                    await ws.send(b'x' * 3000)
             except WebSocketError as exc:
                 codes.append(exc.code)
 
