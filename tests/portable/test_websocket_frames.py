@@ -212,7 +212,7 @@ class TestParser(unittest.TestCase):
             read([frame(BINARY, b'x' * 150, fin=False),
                   frame(0, b'x' * 50)]), [(BINARY, b'x' * 200)])
 
-    @needs_heap(200)
+    @needs_heap(300)
     def test_length_in_64_bits(self):
         events = read(long_frame(BINARY, 65536), 0)
         self.assertEqual(len(events), 1)
