@@ -40,7 +40,9 @@ def enter():
     if pathlib.Path(sys.prefix).resolve() == folder.resolve():
         return
     stamp = folder / 'microdot-bench'
-    wanted = hashlib.sha256(PEERS.read_bytes()).hexdigest()
+    # (of one version there are several builds, of different speed)
+    wanted = hashlib.sha256(PEERS.read_bytes() + os.fsencode(
+        sys.base_prefix)).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
         print('setting up the peers in %s' % folder.relative_to(TOP),
               file=sys.stderr)
@@ -85,6 +87,30 @@ def cores():
     return usable[0], usable[-1]
 
 
+_latency = None
+
+
+def stay_awake():
+    """Keep the processor's cores from sleeping, until this process ends.
+
+    While a server works the load generator waits. Where its core sleeps
+    meanwhile, the server is charged for waking it with each answer, and on a
+    virtual machine that is several microseconds: with a fast server more of
+    the figure than the server itself. The kernel's interface for this is for
+    root only.
+
+    :return: whether it could be done.
+    """
+    global _latency
+    if _latency is None:
+        try:
+            _latency = open('/dev/cpu_dma_latency', 'wb', 0)
+            _latency.write(bytes(4))  # microseconds, as 32 bits
+        except OSError:
+            _latency = False
+    return bool(_latency)
+
+
 def machine():
     """Return what figures depend on, as a dict."""
     text = pathlib.Path('/proc/cpuinfo').read_text()
@@ -93,6 +119,7 @@ def machine():
             'python': sys.version.split()[0],
             'optimised': '--enable-optimizations' in (
                 sysconfig.get_config_var('CONFIG_ARGS') or ''),
+            'awake': stay_awake(),
             'load': round(os.getloadavg()[0], 1)}
 
 
@@ -216,6 +243,8 @@ class Case(typing.NamedTuple):
     static: int = 0
     param: int = 0
     connections: int = 32
+    #: Whether one header has another value with each request.
+    changing: bool = False
 
     @property
     def closes(self):
@@ -283,6 +312,13 @@ def write_script(case):
         for name, value in case.headers]
     if case.body:
         lines.append('wrk.body = "%s"' % quoted)
+    if case.changing:
+        lines.append("""local count = 0
+request = function()
+  count = count + 1
+  wrk.headers["X-Request-Id"] = "f81d4fae-7dec-11d0-" .. count
+  return wrk.format()
+end""")
     path.write_text('\n'.join(lines) + '\n')
     return path
 
@@ -292,6 +328,7 @@ class Wrk:
 
     def __init__(self):
         self.command = wrk_command()
+        stay_awake()
 
     def run(self, port, case, seconds):
         """Return ``(requests, seconds, errors)``."""

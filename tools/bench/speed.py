@@ -39,6 +39,8 @@ CASES = {case.name: case for case in (
          begins=b'1234', param=100),
     Case('headers', 'ten browser headers', headers=BROWSER,
          begins=b'Hello, world!'),
+    Case('changing', 'ten browser headers and a new one each time',
+         headers=BROWSER, begins=b'Hello, world!', changing=True),
     Case('post', 'POST of 1 KB of JSON, echoed', '/echo', 'POST', JSON_TYPE,
          KILOBYTE, begins=b'{'),
     Case('file', 'file of 1 MB', '/file', begins=bytes(range(256))),

@@ -21,8 +21,8 @@ FOLDER = TOP / 'docs' / 'benchmarks'
 TOOLS = ('speed', 'instructions', 'board_speed', 'memory', 'growth',
          'imports')
 #: The cases shown of all servers, in this order.
-SHOWN = ('text', 'headers', 'json', 'param', 'post', 'file', 'stream',
-         'close')
+SHOWN = ('text', 'headers', 'changing', 'json', 'param', 'post', 'file',
+         'stream', 'close')
 ROUTES = ('static-1', 'static-last', 'param-1', 'param-last', 'unknown')
 
 
@@ -76,6 +76,8 @@ def speed_tables(data):
         ('Python', '%s, built %s profile-guided optimisation' % (
             machine['python'], 'with' if machine['optimised']
             else 'without')),
+        ('cores that wait', 'are kept awake' if machine['awake']
+         else "may sleep, and waking them counts as the server's time"),
         ('processes waiting for a core at the end', machine['load'])]
 
 
