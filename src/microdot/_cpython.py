@@ -1080,6 +1080,7 @@ def install(core):
     core['connection_class'] = fast_connection(core['Connection'])
     core['server_class'] = Server
     core['accept'] = accept
+    core['_check_token'] = Cache(core['_check_token']).__getitem__
     core['parse_token'] = Cache(core['parse_token']).__getitem__
     core['parse_line'] = LineCache(core['parse_line']).__getitem__
     core['parse_host'] = Cache(core['parse_host']).__getitem__
