@@ -224,6 +224,17 @@ def test_the_tables_of_the_docs_are_those_of_the_figures(tool):
         assert 'include:: benchmarks/%s.inc' % name in page
 
 
+def test_the_claims_of_readme_are_those_of_the_figures():
+    data = json.loads((tables.FOLDER / 'speed.json').read_text())
+    lines = tables.claims(data)
+    readme = (TOP / 'README.rst').read_text()
+    page = (TOP / 'docs' / 'benchmarks.rst').read_text()
+    assert 'include:: benchmarks/claims.inc' in page
+    assert (tables.FOLDER / 'claims.inc').read_text().split('\n')[:-1] == lines
+    for line in lines:
+        assert line in readme
+
+
 # ---------------------------------------------------------------- tiny rounds
 
 def test_a_round_against_our_own_server(store):

@@ -4,16 +4,18 @@ import asyncio
 import contextvars
 import gc
 import io
+import json
 import logging
 import socket
 import struct
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from helpers import run
-from microdot import Microdot, Response, microdot, send_file
+from microdot import Microdot, Request, Response, microdot, send_file
 from microdot._cpython import Cache
 from serving import GET, Server, soon, until
 
@@ -432,6 +434,8 @@ def test_caches_keep_nothing_that_tells_who_somebody_is():
     encoded({'Set-Cookie': 'a=secret', 'Location': '/?token=secret',
              'X-CSRF-Token': 'secret', 'WWW-Authenticate': 'Digest secret',
              'X-Frame-Options': 'DENY'})
+    encoded({'Set-Cookie': 'b=secret'})
+    encoded({'Location': '/' + 'secret' * 1000})
     assert 'secret' not in kept()
     # but these are
     assert 'Host: example.test' in kept()
@@ -616,6 +620,144 @@ def test_file_under_way_is_cut_when_the_time_for_shutdown_is_over(tmp_path):
             assert not open_files(path)
 
     run(main())
+
+
+@pytest.mark.parametrize('first', [b'', b'GET /large HTTP/1.1\r\nHost: a\r\n'
+                                        b'\r\n'], ids=['alone', 'behind'])
+def test_stalled_file_is_cut_without_an_error_in_the_loop(tmp_path, first):
+    path = tmp_path / 'file'
+    app = file_app(path, LARGE)
+    app.stall_timeout = 0.2
+
+    @app.get('/large')
+    async def large(request):
+        return LARGE[:60000] * 10
+
+    async def main():
+        # (the server looks for errors of the loop at the end)
+        async with Server(app) as server:
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(sock, ('127.0.0.1', server.port))
+            await loop.sock_sendall(sock, first + FILE * 20)
+            await until(lambda: app.counters['open'])
+            await server.idle()
+            sock.close()
+            assert app.counters['timed_out'] == 1
+            await until(lambda: not open_files(path))
+
+    run(main())
+
+
+def test_peer_that_is_slow_but_steady_gets_a_file(tmp_path):
+    app = file_app(tmp_path / 'file', LARGE)
+    app.stall_timeout = 1
+
+    async def main():
+        async with Server(app) as server:
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(sock, ('127.0.0.1', server.port))
+            await loop.sock_sendall(sock, FILE)
+            size = 0
+            while size < len(LARGE):
+                data = await loop.sock_recv(sock, 8192)
+                assert data
+                size += len(data)
+                await asyncio.sleep(0.01)
+            sock.close()
+
+    run(main())
+
+
+def test_head_of_a_cancelled_handler_has_no_body():
+    app = make_app()
+
+    @app.get('/cancelled')
+    async def cancelled(request):
+        raise asyncio.CancelledError
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(b'HEAD /cancelled HTTP/1.1\r\nHost: a\r\n\r\n')
+            data = await soon(client.reader.read())
+            head, _, body = data.partition(b'\r\n\r\n')
+            assert head.startswith(b'HTTP/1.1 500')
+            assert body == b''
+            server.logged.clear()
+
+    run(main())
+
+
+@pytest.mark.parametrize('name, most', [('max_headers', 5),
+                                        ('max_readline', 100)])
+def test_limit_that_is_lowered_holds_for_header_lines_that_are_kept(
+        name, most, monkeypatch):
+    app = make_app()
+    lines = b''.join(b'A-%d: 1\r\n' % i for i in range(20))
+    request = b'GET / HTTP/1.1\r\nHost: a\r\nB: %b\r\n%b\r\n' % (
+        b'x' * 200, lines)
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            for _ in range(2):
+                await client.send(request)
+                assert (await client.answer()).status == 200
+            monkeypatch.setattr(Request, name, most)
+            await client.send(request)
+            assert (await client.answer()).status == 431
+
+    run(main())
+
+
+def test_json_is_that_of_the_library():
+    class Number(int):
+        pass
+
+    class Text(str):
+        pass
+
+    for value in ({'a': [1, 2.5, None, True, '\xe9\u20ac\U0001f600']}, {},
+                  [], {1: 2, None: 3, True: 4, 1.5: 5}, [float('inf')],
+                  {'a': (1, 2)}, [Number(3), Text('x')], ['\udc80']):
+        assert microdot.dump_json(value) == json.dumps(value).encode()
+    circular = {}
+    circular['self'] = circular
+    for value in circular, [b''], [{1}], [object()]:
+        with pytest.raises((TypeError, ValueError)):
+            microdot.dump_json(value)
+
+
+def test_circular_json_in_a_small_stack_is_an_error():
+    found = []
+
+    def encode():
+        value = {'text': 'x' * 1000}
+        value['self'] = value
+        try:
+            microdot.dump_json(value)
+        except ValueError as exc:
+            found.append(exc)
+
+    size = threading.stack_size(256 * 1024)
+    try:
+        thread = threading.Thread(target=encode)
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(size)
+    assert len(found) == 1
+
+
+def test_replaced_default_of_the_json_encoder_is_heeded(monkeypatch):
+    monkeypatch.setattr(json.JSONEncoder, 'default', lambda self, o: str(o))
+    assert microdot.dump_json([Path('a')]) == b'["a"]'
 
 
 @pytest.mark.skipif(not uvloop, reason='uvloop is missing')

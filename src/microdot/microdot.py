@@ -851,8 +851,9 @@ class Connection(Stream):
     def answer(self, data):
         """Send an answer; to be awaited, as :meth:`send` is."""
         # Boards: what the network takes at once does without a turn of the
-        # event loop, which there is when more is read.
-        if self.out and self.pos >= len(self.data):
+        # event loop, which there is when more is read. (TLS wants a piece
+        # that it has not taken again as it was)
+        if self.out and self.pos >= len(self.data) and len(data) <= 2048:
             try:
                 taken = self.out.write(data)
             except (OSError, EOFError):
@@ -1923,9 +1924,9 @@ class Microdot:
                  dict of headers for an OPTIONS request without a handler of
                  its own, or 404 or 405.
         """
-        route, allow = self._match(req)
+        req._entry, allow = self._match(req)
+        route = req._entry
         if route:
-            req._entry = route
             req._chain = route[5]
             return route[2:5]
         if not allow and req._path != '*':
@@ -2292,7 +2293,7 @@ class Microdot:
                             break
                     end = b''
                     if chunked and piece:
-                        head += ('%x\r\n' % len(piece)).encode()
+                        head += b'%x\r\n' % len(piece)
                         end = b'\r\n'
                     if len(piece) > _PIECE:
                         # no copy of what is large; its end follows later

@@ -8,7 +8,13 @@ import io
 import unittest
 
 from helpers import run
-from microdot.microdot import Disconnected, Microdot, Response, abort
+from microdot.microdot import (
+    Disconnected,
+    Microdot,
+    Request,
+    Response,
+    abort,
+)
 from microdot.test_client import TestClient, _Connection
 
 DATE = b'Date: *\r\n'
@@ -248,7 +254,7 @@ BYTES = [
     ('two lengths', get(b'/echo', more=b'Content-Length: 1\r\n'
                         b'Content-Length: 2\r\n', method=b'POST') + b'ab',
      BAD),
-    ('long line', get(b'/' + b'x' * 9000),
+    ('long line', get(b'/' + b'x' * Request.max_readline),
      b'HTTP/1.1 414 ' + b'*\r\n' + PLAIN + b'Content-Length: 9\r\n' + DATE +
      CLOSE + b'\r\n414 error'),
     ('too large', get(b'/echo', more=b'Content-Length: 99999\r\n',

@@ -817,6 +817,18 @@ class TestDispatchRequest(unittest.TestCase):
             Request(app, None, 'HEAD', '/', '1.1', {})))
         self.assertTrue(res.is_head)
 
+    def test_request_that_is_handled_again_is_judged_anew(self):
+        app = Microdot()
+        app.get('/')(lambda request: 'hello')
+        req = Request(app, None, 'GET', '/', '1.1', {})
+        for method, status in (('GET', 200), ('DELETE', 405), ('GET', 200),
+                               ('OPTIONS', 200), ('DELETE', 405)):
+            req.method = method
+            res = run(app.dispatch_request(req))
+            self.assertEqual(res.status_code, status)
+            if status == 405:
+                self.assertTrue('GET' in res.headers['Allow'])
+
     def test_large_body_is_413(self):
         app = Microdot()
         res = run(app.dispatch_request(Request(
