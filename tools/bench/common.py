@@ -11,7 +11,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import sysconfig
 import time
 import typing
 
@@ -116,9 +115,7 @@ def machine():
     text = pathlib.Path('/proc/cpuinfo').read_text()
     names = re.findall(r'model name\s*:\s*(.*)', text) or ['unknown']
     return {'processor': names[0], 'cores': len(os.sched_getaffinity(0)),
-            'python': sys.version.split()[0],
-            'optimised': '--enable-optimizations' in (
-                sysconfig.get_config_var('CONFIG_ARGS') or ''),
+            'python': sys.version.split()[0], 'build': sys.version,
             'awake': stay_awake(),
             'load': round(os.getloadavg()[0], 1)}
 

@@ -54,6 +54,22 @@ def server_rows(cases, shown):
     return rows
 
 
+def claims(data):
+    """Return what README says of the speed, as a list of lines."""
+    def over(peer, *cases):
+        return '; '.join('%s: %.2f' % (
+            speed.CASES[case].label,
+            data['cases'][case][peer]['ours_over_it']['median'])
+            for case in cases)
+
+    return [
+        'Processor time per request on CPython %s, over that of Starlette on '
+        'uvicorn with uvloop and httptools: %s.' % (
+            data['machine']['python'], over(
+                'starlette', 'text', 'json', 'param', 'headers', 'changing')),
+        'Over that of Microdot 2.7: %s.' % over('microdot27', 'text', 'close')]
+
+
 def target_rows(targets):
     """Return rows of targets of ratios."""
     return [('Processor time per request', 'median', 'best', 'target', '')] + [
@@ -73,9 +89,7 @@ def speed_tables(data):
     yield 'speed-machine', [('Measured with', '')] + [
         ('processor', machine['processor']),
         ('cores', machine['cores']),
-        ('Python', '%s, built %s profile-guided optimisation' % (
-            machine['python'], 'with' if machine['optimised']
-            else 'without')),
+        ('CPython', machine['build']),
         ('cores that wait', 'are kept awake' if machine['awake']
          else "may sleep, and waking them counts as the server's time"),
         ('processes waiting for a core at the end', machine['load'])]
@@ -183,6 +197,9 @@ def main(argv=None):
         data = json.loads(path.read_text())
         for table, rows in globals()[name + '_tables'](data):
             (FOLDER / (table + '.inc')).write_text(list_table(rows))
+        if name == 'speed':
+            (FOLDER / 'claims.inc').write_text(
+                ''.join(line + '\n' for line in claims(data)))
         if name == 'growth':
             growth.plot(data, FOLDER)
     return 0
