@@ -724,7 +724,7 @@ def test_json_is_that_of_the_library():
         pass
 
     for value in ({'a': [1, 2.5, None, True, '\xe9\u20ac\U0001f600']}, {},
-                  [], {1: 2, None: 3, True: 4, 1.5: 5}, [float('inf')],
+                  [], {2: 2, None: 3, True: 4, 1.5: 5}, [float('inf')],
                   {'a': (1, 2)}, [Number(3), Text('x')], ['\udc80']):
         assert microdot.dump_json(value) == json.dumps(value).encode()
     circular = {}
