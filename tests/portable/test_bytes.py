@@ -7,7 +7,7 @@ import asyncio
 import io
 import unittest
 
-from helpers import run
+from helpers import needs_heap, run
 from microdot.microdot import (
     Disconnected,
     Microdot,
@@ -327,6 +327,7 @@ def masked(data):
     return b'\r\nDate: '.join(parts)
 
 
+@needs_heap(150)  # all rows, and what makes them, at once
 class TestInMemory(unittest.TestCase):
     def test_every_byte_is_as_it_should_be(self):
         async def main(request):
@@ -343,6 +344,7 @@ class TestInMemory(unittest.TestCase):
                 self.assertEqual(masked(run(main(request))), expected)
 
 
+@needs_heap(150)  # all rows, and what makes them, at once
 class TestOverConnections(unittest.TestCase):
     def check(self, cut):
         from serving import Server
