@@ -125,7 +125,7 @@ def check_types(step):
     stubs = sorted((TOP / 'src' / 'microdot').glob('*.pyi'))
     step.run(venv_python(VENV), '-m', 'mypy', '--strict',
              *[stub.relative_to(TOP) for stub in stubs],
-             'tests/typed_usage.py')
+             'tests/support/typed_usage.py')
     step.run(venv_python(VENV), '-m', 'mypy.stubtest', 'microdot',
              '--mypy-config-file', 'pyproject.toml',
              '--allowlist', 'tools/stubtest.allow', MYPYPATH='src')
@@ -158,8 +158,8 @@ def check_package(step):
 
 def check_size(step):
     """Measure what the core costs a board."""
-    if (TOP / 'tools' / 'size.py').exists():
-        step.run(venv_python(VENV), 'tools/size.py')
+    if (TOP / 'tools' / 'boards' / 'size.py').exists():
+        step.run(venv_python(VENV), 'tools/boards/size.py')
 
 
 CHECKS = {

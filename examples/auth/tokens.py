@@ -26,7 +26,8 @@ from microdot import Microdot, password
 from microdot.auth import BasicAuth, TokenAuth
 from microdot.session import encode_jwt, now, parse_jwt
 
-# Few, for boards: see docs/auth.rst. A server should not change the default.
+# Few, for boards: see docs/guide/auth.rst. A server should not change the
+# default.
 password.default_iterations = 1000
 # Made by hash_password(). The passwords are lovelace and hopper.
 USERS = {

@@ -60,7 +60,8 @@ class User:
         self.password = password
 
 
-# Few, for boards: see docs/auth.rst. A server should not change the default.
+# Few, for boards: see docs/guide/auth.rst. A server should not change the
+# default.
 password.default_iterations = 1000
 # Made by hash_password().
 USERS = {

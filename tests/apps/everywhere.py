@@ -19,7 +19,7 @@ from microdot.sse import with_sse
 from microdot.websocket import websocket_upgrade, with_websocket
 
 LOG = os.environ.get('EVERYWHERE_LOG')
-FILE = pathlib.Path(__file__).parent / 'files' / 'cert.pem'
+FILE = pathlib.Path(__file__).parents[1] / 'files' / 'cert.pem'
 
 
 def log(text):

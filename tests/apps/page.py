@@ -8,7 +8,7 @@ import sys
 from microdot import Microdot, send_file
 
 #: A large one.
-FILE = __file__.rsplit('/', 2)[0] + '/src/microdot/microdot.py'
+FILE = __file__.rsplit('/', 3)[0] + '/src/microdot/microdot.py'
 
 app = Microdot()
 app.max_connections = 4

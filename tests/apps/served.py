@@ -128,7 +128,7 @@ def tls_context(certificate, key):
 
 def main(port, *options):
     if hasattr(gc, 'threshold'):
-        # what docs/board.rst advises where the heap is small
+        # what docs/start/board.rst advises where the heap is small
         gc.collect()
         gc.threshold(4096)
     context = None

@@ -65,7 +65,7 @@ async def form(request):
 def main(port, folder='', small=False):
     FileUpload.temp_dir = folder
     if small:
-        # as docs/board.rst says
+        # as docs/start/board.rst says
         gc.collect()
         gc.threshold(4096)
         # forms need not be in memory before they are parsed

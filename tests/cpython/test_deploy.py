@@ -15,7 +15,7 @@ import servers
 import simboard
 from microdot import deploy
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[2]
 HELLO = TOP / 'examples' / 'hello' / 'hello.py'
 
 pytest.importorskip('mpremote')
@@ -227,7 +227,7 @@ def test_the_documentation_has_every_option(capsys):
     with pytest.raises(SystemExit):
         deploy.main(['--help'])
     shown = set(re.findall(r'--[a-z-]+', capsys.readouterr().out))
-    text = (TOP / 'docs' / 'deploying.rst').read_text()
+    text = (TOP / 'docs' / 'boards' / 'deploying.rst').read_text()
     section = text.partition('Options\n-------')[2].partition('With mip')[0]
     assert set(re.findall(r'--[a-z-]+', section)) == shown - {'--help'}
 

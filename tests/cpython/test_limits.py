@@ -1,4 +1,4 @@
-"""docs/limits.rst tells the limits as they are, and what exceeding them does.
+"""docs/reference/limits.rst tells the limits, and what exceeding them does.
 
 The values are compared with those of CPython and of each MicroPython here.
 Then each limit is exceeded, over a socket, to see what a client receives.
@@ -21,7 +21,7 @@ from microdot.session import Session
 from microdot.sse import SSE
 from microdot.websocket import WebSocket
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[2]
 CLASSES = {cls.__name__: cls
            for cls in (Request, URLPattern, Microdot, FormDataIter,
                        FileUpload, WebSocket, SSE, Session, Login)}
@@ -39,7 +39,8 @@ PATIENCE = 10
 def read_table():
     """Return the rows of the tables of limits, as lists of cells."""
     rows = []
-    for line in (TOP / 'docs' / 'limits.rst').read_text().split('\n'):
+    page = TOP / 'docs' / 'reference' / 'limits.rst'
+    for line in page.read_text().split('\n'):
         if line.startswith('   * - '):
             rows.append([line[7:].strip('`')])
         elif line.startswith('     - '):

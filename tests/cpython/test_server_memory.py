@@ -12,7 +12,7 @@ import servers
 from servers import GET, TOP
 from test_server_processes import every, every_board
 
-SCRIPT = TOP / 'tests' / 'starved.py'
+SCRIPT = TOP / 'tests' / 'apps' / 'starved.py'
 REQUESTS = (
     GET,
     GET,

@@ -15,7 +15,7 @@ import page
 import servers
 from test_server_processes import every
 
-SCRIPT = servers.TOP / 'tests' / 'page.py'
+SCRIPT = servers.TOP / 'tests' / 'apps' / 'page.py'
 LOADS = 20
 
 

@@ -22,7 +22,7 @@ from microdot import Microdot, Request, Response, URLPattern, abort
 from microdot.microdot import MultiDict, NoCaseDict, urlencode
 from microdot.test_client import TestClient
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[2]
 FILES = TOP / 'tests' / 'files'
 #: A program whose handler waits for a signal, and then ends or does not.
 SLOW_PROGRAM = """\

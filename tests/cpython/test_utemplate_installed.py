@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = """
 import sys
 from microdot.utemplate import Template

@@ -21,10 +21,10 @@ from websockets.exceptions import (  # noqa: E402
     InvalidStatus,
 )
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / 'portable'))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / 'portable'))
 import frames  # noqa: E402
 
-APP = servers.TOP / 'tests' / 'served_websocket.py'
+APP = servers.TOP / 'tests' / 'apps' / 'served_websocket.py'
 PATIENCE = 10
 
 

@@ -28,11 +28,11 @@ from microdot.websocket import (
     with_websocket,
 )
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / 'portable'))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / 'portable'))
 import frames  # noqa: E402
 import serving  # noqa: E402
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[2]
 TAIL = b'\0\0\xff\xff'
 
 
@@ -336,7 +336,7 @@ def test_who_breaks_the_rules_need_not_wait_for_the_end(monkeypatch):
 
 def table(page, name):
     """Return the rows of a table, as lists of cells."""
-    lines = (TOP / 'docs' / page).read_text().split('\n')
+    lines = (TOP / 'docs' / 'guide' / page).read_text().split('\n')
     rows = []
     for line in lines[lines.index('   :name: ' + name):]:
         if line.startswith('   * - '):

@@ -16,7 +16,7 @@ import pytest
 import check
 import interpreters
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = TOP / 'examples' / 'templates'
 #: Seconds to start, to answer, and to stop.
 PATIENCE = 30

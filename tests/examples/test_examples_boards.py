@@ -399,7 +399,7 @@ def test_it_fits_into_the_flash_and_heap_that_it_names(name, tmp_path):
                                tmp_path / (module + '.mpy'))
     shutil.copytree(EXAMPLES / 'static' / 'public', tmp_path / 'public')
     script = tmp_path / 'driver.py'
-    # as docs/memory.rst advises
+    # as docs/boards/memory.rst advises
     script.write_text(
         'import gc, os, sys\nos.chdir(%r)\nimport %s as example\n'
         'gc.collect()\ngc.threshold(4096)\n'

@@ -11,7 +11,7 @@ import pytest
 import check
 import interpreters
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[2]
 HELLO = TOP / 'examples' / 'hello' / 'hello.py'
 BOARDS = [each for each in interpreters.find()
           if each.is_micropython and each.has_event_loop]

@@ -23,7 +23,7 @@ from microdot.multipart import FileUpload, FormDataIter, with_form_data
 from microdot.test_client import TestClient
 from servers import TOP
 
-SCRIPT = TOP / 'tests' / 'served_uploads.py'
+SCRIPT = TOP / 'tests' / 'apps' / 'served_uploads.py'
 CURL = shutil.which('curl')
 #: Of a 32-bit board: less than half of what a Pico W has.
 HEAP = '96k'

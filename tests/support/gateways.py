@@ -9,7 +9,7 @@ import tempfile
 
 import servers
 
-HERE = pathlib.Path(__file__).resolve().parent
+APPS = pathlib.Path(__file__).resolve().parents[1] / 'apps'
 
 #: The command lines, after the interpreter; ``PORT`` is put in.
 COMMANDS = {
@@ -93,7 +93,7 @@ def serve(kind, *options, fails=False):
         with open(pathlib.Path(folder) / 'output', 'w+') as output:
             # a group of its own, whose leader shutdown() will end
             process = subprocess.Popen(
-                command, cwd=HERE, env=env,
+                command, cwd=APPS, env=env,
                 stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True)
             gateway = Gateway(kind, process, port, output, log)

@@ -36,8 +36,9 @@ import pytest
 
 import interpreters
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[2]
 PORTABLE = TOP / 'tests' / 'portable'
+SUPPORT = TOP / 'tests' / 'support'
 # The name that --interpreter knows the running Python by.
 RUNNING = 'running'
 # What a run that died has printed last, in characters.
@@ -484,8 +485,7 @@ def _fail_last(results, last, ending, output):
 def _command(config, interpreter):
     """Return the command that the runner's arguments follow, and its env."""
     env = dict(os.environ)
-    folders = [TOP / 'src', TOP / 'libs' / 'micropython', TOP / 'tests',
-               PORTABLE]
+    folders = [TOP / 'src', TOP / 'libs' / 'micropython', SUPPORT, PORTABLE]
     if not interpreter.is_micropython:
         folders.pop(1)
         env['PYTHONPATH'] = os.pathsep.join(map(str, folders))
@@ -495,7 +495,7 @@ def _command(config, interpreter):
         env.pop('VIRTUAL_ENV', None)
         env.pop('PYTHONHOME', None)
         return interpreter.command + [
-            '-u', str(TOP / 'tests' / 'run_portable.py')], env
+            '-u', str(SUPPORT / 'run_portable.py')], env
     options = []
     if config.getoption('heapsize'):
         options = ['-X', 'heapsize=' + config.getoption('heapsize')]
@@ -520,7 +520,7 @@ def _compiled(config):
         # Assertions of ours and the line numbers go, as on a board.
         _compile_tree('src', '**/*.py', folder, '-O3')
         _compile_tree('libs/micropython', '**/*.py', folder, '-O0')
-        _compile_tree('tests', 'run_portable.py', folder, '-O0')
+        _compile_tree('tests/support', 'run_portable.py', folder, '-O0')
         _compile_tree('tests/portable', '*.py', folder, '-O0')
         config.stash[_mpy_key] = folder
     return config.stash[_mpy_key]

@@ -13,8 +13,8 @@ import time
 
 import interpreters
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-APP = TOP / 'tests' / 'served.py'
+TOP = pathlib.Path(__file__).resolve().parents[2]
+APP = TOP / 'tests' / 'apps' / 'served.py'
 #: The longest any wait for a server may take, in seconds.
 PATIENCE_S = 20
 #: What the oldest supported MicroPython reads.

@@ -1,6 +1,6 @@
 """What a server holds while it is attacked stays within what its limits allow.
 
-The attacks are those of ``tools/attacks.py``, from fewer connections.
+The attacks are those of ``tools/hostile/attacks.py``, from fewer connections.
 """
 
 import asyncio

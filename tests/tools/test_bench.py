@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[2]
 BENCH = TOP / 'tools' / 'bench'
 sys.path.insert(0, str(BENCH))
 
@@ -216,7 +216,7 @@ def test_tables_for_the_docs_are_aligned_lists():
 @pytest.mark.parametrize('tool', tables.TOOLS)
 def test_the_tables_of_the_docs_are_those_of_the_figures(tool):
     data = json.loads((tables.FOLDER / (tool + '.json')).read_text())
-    page = (TOP / 'docs' / 'benchmarks.rst').read_text()
+    page = (TOP / 'docs' / 'project' / 'benchmarks.rst').read_text()
     for name, rows in getattr(tables, tool + '_tables')(data):
         assert len(rows) > 1
         assert (tables.FOLDER / (name + '.inc')).read_text() == \
@@ -228,7 +228,7 @@ def test_the_claims_of_readme_are_those_of_the_figures():
     data = json.loads((tables.FOLDER / 'speed.json').read_text())
     lines = tables.claims(data)
     readme = (TOP / 'README.rst').read_text()
-    page = (TOP / 'docs' / 'benchmarks.rst').read_text()
+    page = (TOP / 'docs' / 'project' / 'benchmarks.rst').read_text()
     assert 'include:: benchmarks/claims.inc' in page
     assert (tables.FOLDER / 'claims.inc').read_text().split('\n')[:-1] == lines
     for line in lines:

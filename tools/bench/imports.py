@@ -2,7 +2,8 @@
 
 ``python3 tools/bench/imports.py`` imports the core and each extension in a
 new process, many times in turn, and prints the processor time beyond that of
-asyncio, or of the core, which were imported before. See docs/benchmarks.rst.
+asyncio, or of the core, which were imported before. See
+docs/project/benchmarks.rst.
 """
 import argparse
 import json

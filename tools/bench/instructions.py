@@ -3,7 +3,7 @@
 ``python3 tools/bench/instructions.py`` runs this project and its peers, on
 CPython and on MicroPython, under valgrind, which counts what the processor
 executes outside of the kernel. That is not time, but other programs that run
-on the machine do not disturb it. See docs/benchmarks.rst.
+on the machine do not disturb it. See docs/project/benchmarks.rst.
 """
 import argparse
 import json

@@ -2,8 +2,8 @@
 
 ``python3 tools/bench/memory.py`` measures on the 32-bit MicroPython that
 ``tools/interpreters.py`` has fetched, whose figures are within 5% of a
-board's. See docs/benchmarks.rst; ``tools/size.py`` has the sizes of the files
-and what else it takes to follow them from change to change.
+board's. See docs/project/benchmarks.rst; ``tools/boards/size.py`` has the
+sizes of the files and what else it takes to follow them from change to change.
 """
 import argparse
 import json

@@ -2,7 +2,8 @@
 
 ``python3 tools/bench/speed.py`` starts this project and its peers, sends each
 the same requests from another core, and prints the processor time that the
-server spends on one, and the requests per second. See docs/benchmarks.rst.
+server spends on one, and the requests per second. See
+docs/project/benchmarks.rst.
 
 The peers are installed into ``.bench`` first (tools/bench/peers.txt).
 """

@@ -1,9 +1,9 @@
-"""Write the tables and charts of docs/benchmarks.rst.
+"""Write the tables and charts of docs/project/benchmarks.rst.
 
 ``python3 tools/bench/tables.py`` reads what the other tools print with
-``--json``, from the files of ``docs/benchmarks`` named after them, and writes
-the tables beside them, as ``.inc``, and the charts. ``--run`` runs the tools
-first, which takes an hour.
+``--json``, from the files of ``docs/project/benchmarks`` named after them, and
+writes the tables beside them, as ``.inc``, and the charts. ``--run`` runs the
+tools first, which takes an hour.
 """
 import argparse
 import json
@@ -17,7 +17,7 @@ import memory
 import speed
 from common import HERE, TOP
 
-FOLDER = TOP / 'docs' / 'benchmarks'
+FOLDER = TOP / 'docs' / 'project' / 'benchmarks'
 TOOLS = ('speed', 'instructions', 'board_speed', 'memory', 'growth',
          'imports')
 #: The cases shown of all servers, in this order.
@@ -176,7 +176,7 @@ def imports_tables(data):
 def main(argv=None):
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(
-        description='Write the tables and charts of docs/benchmarks.rst.')
+        description=__doc__.partition('\n')[0])
     parser.add_argument('--run', action='store_true',
                         help='run the tools first')
     parser.add_argument('tools', nargs='*', metavar='tool',

@@ -1,15 +1,16 @@
 """Tell what each module costs a board, in each form it can have there.
 
-``python3 tools/budgets.py`` prints a table: bytes of ``.mpy``, and bytes of
-heap that stay in use after an import from ``.mpy``, from ``.py`` and from a
-ROMFS that is mapped into memory, as the flash of a board is. Extensions are
-imported after the core, the core after asyncio. Measured on the 32-bit
+``python3 tools/boards/budgets.py`` prints a table: bytes of ``.mpy``, and
+bytes of heap that stay in use after an import from ``.mpy``, from ``.py`` and
+from a ROMFS that is mapped into memory, as the flash of a board is. Extensions
+are imported after the core, the core after asyncio. Measured on the 32-bit
 MicroPython that ``tools/interpreters.py`` has fetched.
 
 ``--serving`` looks for the smallest heaps in which a small application
 answers 200 requests, and in which the core can be imported. ``--write``
-writes both into ``docs/budgets.inc``, which is part of the documentation.
-``tools/size.py`` compares the core with that of Microdot 2.7.
+writes both into ``docs/boards/budgets.inc``, which is part of the
+documentation. ``tools/boards/size.py`` compares the core with that of Microdot
+2.7.
 """
 
 import argparse
@@ -22,8 +23,8 @@ import tempfile
 import size
 from size import Failure
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-TABLE = TOP / 'docs' / 'budgets.inc'
+TOP = pathlib.Path(__file__).resolve().parents[2]
+TABLE = TOP / 'docs' / 'boards' / 'budgets.inc'
 FORMS = ('mpy', 'romfs', 'py')
 #: .mpy bytes of Microdot 2.7.0's modules, compiled in the same way: at -O3,
 #: for the same format. Its core is counted with its ``__init__``, too.
@@ -151,7 +152,7 @@ def columns(figures):
 
 def as_rst(figures, serving):
     """Return the tables for the documentation."""
-    lines = ['.. Written by tools/budgets.py --write', '',
+    lines = ['.. Written by tools/boards/budgets.py --write', '',
              '.. list-table::', '   :header-rows: 1', '']
     for row in columns(figures):
         for number, cell in enumerate(row):

@@ -1,6 +1,6 @@
 """See whether the heap of a board fills up, in a heap with little to spare.
 
-``python3 tools/creep.py`` looks for the smallest heap in which a server
+``python3 tools/boards/creep.py`` looks for the smallest heap in which a server
 answers one request of each kind, gives it a quarter more, and sends it 10,000
 requests of mixed kinds: pages, streams, files, bodies small, large and
 chunked, errors, and heads that are nonsense, over connections that stay open
@@ -21,8 +21,8 @@ import socket
 import sys
 import tempfile
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TOP / 'tests'), str(TOP / 'tools')]
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / 'tests' / 'support'), str(TOP / 'tools')]
 
 import servers  # noqa: E402
 import size  # noqa: E402

@@ -1,7 +1,7 @@
 """A board without a board: MicroPython behind a simulated serial line.
 
-``python3 tools/simboard.py FOLDER`` makes FOLDER the flash of a simulated
-board and prints where it can be reached, such as
+``python3 tools/boards/simboard.py FOLDER`` makes FOLDER the flash of a
+simulated board and prints where it can be reached, such as
 ``socket://127.0.0.1:4567``. What talks to boards talks to it::
 
     $ mpremote connect socket://127.0.0.1:4567 fs ls
@@ -38,9 +38,11 @@ import tempfile
 import threading
 import time
 
-import interpreters
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / 'tools'))
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+import interpreters  # noqa: E402
+
 #: The modules that stand for those of a board.
 EMULATION = TOP / 'examples' / 'laptop'
 #: Bytes that a sender in raw-paste mode may be ahead, twice.

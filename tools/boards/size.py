@@ -1,10 +1,11 @@
 """Tell what the modules cost a board: bytes of .mpy, and of heap.
 
-``python3 tools/size.py`` compiles the modules with mpy-cross and imports them
-on the 32-bit MicroPython that ``tools/interpreters.py`` has fetched, whose
-figures are within 5% of a board's. Then it looks for the smallest heap in
-which a small application answers 200 requests, each on a connection of its
-own, as the core of Microdot 2.7 did when its figures were taken.
+``python3 tools/boards/size.py`` compiles the modules with mpy-cross and
+imports them on the 32-bit MicroPython that ``tools/interpreters.py`` has
+fetched, whose figures are within 5% of a board's. Then it looks for the
+smallest heap in which a small application answers 200 requests, each on a
+connection of its own, as the core of Microdot 2.7 did when its figures were
+taken.
 
 ``--json`` prints the same for programs, ``--no-serving`` leaves out the
 search, ``--check`` makes the exit status 1 when the core is over the target.
@@ -22,9 +23,11 @@ import sys
 import tempfile
 import time
 
-import interpreters
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / 'tools'))
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+import interpreters  # noqa: E402
+
 PACKAGE = TOP / 'src' / 'microdot'
 LIBRARIES = TOP / 'libs' / 'micropython'
 #: Modules of the package that no board loads, beside those with a

@@ -1,6 +1,6 @@
 """Run the portable tests in heaps of the size of a board's.
 
-``python3 tools/small_heaps.py`` runs every test file on the 32-bit
+``python3 tools/boards/small_heaps.py`` runs every test file on the 32-bit
 MicroPython that ``tools/interpreters.py`` has fetched, with a heap of 200 KB,
 which is a Pico W's, and of 100 KB, that of an ESP32 without PSRAM. The
 framework is imported from ``.mpy`` files, as on a board. The tests and what
@@ -28,8 +28,8 @@ import subprocess
 import sys
 import tempfile
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TOP / 'tests'), str(TOP / 'tools')]
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / 'tests' / 'support'), str(TOP / 'tools')]
 
 import budgets  # noqa: E402
 import portable_plugin as plugin  # noqa: E402
@@ -39,7 +39,7 @@ CLASSES = (200, 100)
 #: Seconds for all tests of a class.
 PATIENCE_S = 120
 #: What is executed. Without the threshold MicroPython collects only when its
-#: heap is full, and then it is in pieces; see docs/memory.rst.
+#: heap is full, and then it is in pieces; see docs/boards/memory.rst.
 RUN = budgets.MOUNT.replace(
     "sys.path[:] = ['/rom', '.frozen']", "sys.path.insert(1, '/rom')") + """
 import gc
@@ -70,7 +70,7 @@ class Machine:
         self.interpreter = size.board_like()
         for base, pattern in (('src', '**/*.py'),
                               ('libs/micropython', '**/*.py'),
-                              ('tests', 'run_portable.py')):
+                              ('tests/support', 'run_portable.py')):
             plugin._compile_tree(base, pattern, folder, '-O3')
         self.heap = folder / 'heap'
         shutil.copytree(folder / 'src', self.heap)
@@ -78,7 +78,7 @@ class Machine:
                         dirs_exist_ok=True)
         (self.heap / 'unittest.mpy').unlink()
         (self.heap / 'microdot' / 'test_client.mpy').unlink()
-        self.runner = [folder / 'tests' / 'run_portable.mpy',
+        self.runner = [folder / 'tests' / 'support' / 'run_portable.mpy',
                        folder / 'libs' / 'micropython' / 'unittest.mpy']
 
     def mount(self, path, tests):

@@ -1,6 +1,6 @@
 """Attack a server, and print how much memory it holds while that goes on.
 
-``python3 tools/attacks.py`` attacks the Python that runs this and each
+``python3 tools/hostile/attacks.py`` attacks the Python that runs this and each
 MicroPython that ``tools/interpreters.py`` has fetched; ``--interpreter NAME``
 and the names of attacks choose. What is printed for each attack:
 
@@ -25,9 +25,11 @@ import sys
 import threading
 import time
 
-import interpreters
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / 'tools'))
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
+import interpreters  # noqa: E402
+
 #: Connections that the server may have.
 BOARD_CONNECTIONS = 8
 CONNECTIONS = 20
@@ -52,7 +54,7 @@ POST = b'POST / HTTP/1.1\r\nHost: a\r\n'
 
 
 class Limits:
-    """The limits of a server, as ``docs/limits.rst`` has them."""
+    """The limits of a server, as ``docs/reference/limits.rst`` has them."""
 
     def __init__(self, is_board):
         self.is_board = is_board
@@ -83,7 +85,7 @@ class Server:
         path = '%s:%s' % (TOP / 'src', TOP / 'libs' / 'micropython')
         self._process = subprocess.Popen(
             self.interpreter.command + [
-                str(TOP / 'tools' / 'attacked.py'), str(self.port),
+                str(TOP / 'tools' / 'hostile' / 'attacked.py'), str(self.port),
                 str(self.limits.connections)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True,

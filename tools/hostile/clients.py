@@ -1,9 +1,9 @@
 """Send requests through programs that others wrote, and count what fails.
 
-``python3 tools/clients.py`` serves on CPython and on each MicroPython, and
-sends 10,000 requests to each server through nginx and through HAProxy, which
-keep their connections to it open; then wrk, which sends 16 requests at a time
-without waiting for an answer. Every answer that comes through a proxy is
+``python3 tools/hostile/clients.py`` serves on CPython and on each MicroPython,
+and sends 10,000 requests to each server through nginx and through HAProxy,
+which keep their connections to it open; then wrk, which sends 16 requests at a
+time without waiting for an answer. Every answer that comes through a proxy is
 checked. It prints a table; the exit status is 0 if nothing failed.
 
 The programs are Debian's, unpacked next to the interpreters of
@@ -26,13 +26,13 @@ import tempfile
 import threading
 import time
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TOP / 'tests'), str(TOP / 'tools')]
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / 'tests' / 'support'), str(TOP / 'tools')]
 
 import interpreters  # noqa: E402
 import servers  # noqa: E402
 
-SCRIPT = TOP / 'tools' / 'soak_server.py'
+SCRIPT = TOP / 'tools' / 'hostile' / 'soak_server.py'
 CLIENTS = 4
 PATIENCE = 30
 PIPELINE = 16

@@ -1,11 +1,11 @@
 """Talk to a server for long, in every way, and see what it has left behind.
 
-``python3 tools/soak.py`` sends 200,000 requests to a server on CPython and to
-one on each MicroPython: over connections that stay open or close, pipelined,
-with bodies, chunked, with streams, by clients that leave in the middle and by
-some that talk nonsense. Meanwhile the server's sockets fail now and then.
-Every answer is checked. Then it prints what the server held before and
-after: sockets, tasks, streams and memory (bytes on MicroPython, blocks on
+``python3 tools/hostile/soak.py`` sends 200,000 requests to a server on CPython
+and to one on each MicroPython: over connections that stay open or close,
+pipelined, with bodies, chunked, with streams, by clients that leave in the
+middle and by some that talk nonsense. Meanwhile the server's sockets fail now
+and then. Every answer is checked. Then it prints what the server held before
+and after: sockets, tasks, streams and memory (bytes on MicroPython, blocks on
 CPython). The exit status is 0 if nothing is left.
 
 ``--requests`` and ``--seed`` choose how many and which; name interpreters,
@@ -24,12 +24,12 @@ import sys
 import threading
 import time
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TOP / 'tests'), str(TOP / 'tools')]
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / 'tests' / 'support'), str(TOP / 'tools')]
 
 import servers  # noqa: E402
 
-SCRIPT = TOP / 'tools' / 'soak_server.py'
+SCRIPT = TOP / 'tools' / 'hostile' / 'soak_server.py'
 CLIENTS = 4
 #: The longest that any answer may take, in seconds.
 PATIENCE = 30

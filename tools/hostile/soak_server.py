@@ -1,5 +1,5 @@
-"""What ``tools/soak.py`` and ``tools/clients.py`` talk to; runs on both
-interpreters.
+"""What ``tools/hostile/soak.py`` and ``tools/hostile/clients.py`` talk to;
+runs on both interpreters.
 
 Run with ``PORT EVERY``: after so many steps of its sockets one of them fails,
 each time in another way, and sometimes accepting or making a task. 0: none.
