@@ -1,7 +1,7 @@
 """A web framework for microcontrollers and servers."""
 import sys
 
-from microdot.microdot import (
+from .microdot import (
     AsyncBytesIO,
     Microdot,
     Request,
@@ -17,15 +17,15 @@ if sys.implementation.name not in ('micropython', 'circuitpython'):
     # What boards import when they need it, as it costs them heap. Each may
     # be left out.
     try:
-        from microdot import background
+        from . import background
     except ImportError:
         pass
     try:
-        from microdot import middleware
+        from . import middleware
     except ImportError:
         pass
     try:
-        from microdot import urls
+        from . import urls
     except ImportError:
         pass
 

@@ -2,7 +2,7 @@
 compressor. Imported by ``websocket.py`` when a handler asks for it."""
 import zlib
 
-from microdot.websocket import WebSocketError
+from .websocket import WebSocketError
 
 # Base-two logarithm of the window that either side is to use, when the client
 # lets us choose, and what zlib calls the memory level: 32 KiB to compress, 4

@@ -11,8 +11,8 @@ import signal
 import threading
 from urllib.parse import quote, unquote
 
-from microdot import microdot as core
-from microdot._cpython import Cache
+from . import microdot as core
+from ._cpython import Cache
 
 # --- Wire -------------------------------------------------------------------
 

@@ -8,17 +8,17 @@ import asyncio
 import functools
 import os  # noqa: F401 (tests of applications replace its kill())
 
-from microdot import microdot as core
-from microdot._cpython import Cache
-from microdot._gateway import Microdot as _Microdot
-from microdot._gateway import (
+from . import microdot as core
+from ._cpython import Cache
+from ._gateway import Microdot as _Microdot
+from ._gateway import (
     Pieces,
     add_field,
     at_exit,
     parse_path,
     split_head,
 )
-from microdot.microdot import (
+from .microdot import (
     AsyncBytesIO,
     Connection,
     Disconnected,
@@ -41,11 +41,11 @@ from microdot.microdot import (
 )
 
 try:
-    from microdot import websocket
+    from . import websocket
 except ImportError:
     websocket = None  # left out
 else:
-    from microdot.websocket import websocket_upgrade, with_websocket
+    from .websocket import websocket_upgrade, with_websocket
 
 __all__ = [
     'AsyncBytesIO', 'Microdot', 'Request', 'Response', 'URLPattern', 'abort',

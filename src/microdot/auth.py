@@ -3,8 +3,8 @@ RFC 7617), or a token (Bearer, RFC 6750, and others like it).
 """
 from binascii import a2b_base64, b2a_base64
 
-from microdot.helpers import add_vary, wraps
-from microdot.microdot import abort, invoke_handler, make_response
+from .helpers import add_vary, wraps
+from .microdot import abort, invoke_handler, make_response
 
 # --- Wire -------------------------------------------------------------------
 

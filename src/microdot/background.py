@@ -6,7 +6,7 @@ package does so itself; on a board an application pays for what it imports.
 """
 import asyncio
 
-from microdot.microdot import (
+from .microdot import (
     Connection,
     Disconnected,
     Microdot,

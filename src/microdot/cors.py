@@ -2,8 +2,8 @@
 responses of an application (https://fetch.spec.whatwg.org, section 3.3)."""
 import re
 
-from microdot.helpers import add_vary
-from microdot.microdot import Response, URLPattern
+from .helpers import add_vary
+from .microdot import Response, URLPattern
 
 
 def _names(value):

@@ -4,8 +4,8 @@ site makes a browser send, with the cookies of its user.
 Browsers say where a request comes from, in ``Sec-Fetch-Site`` or ``Origin``,
 and pages cannot change that. So there is no token to be kept or sent.
 """
-from microdot.helpers import add_vary, fits_host, is_own_origin
-from microdot.microdot import abort
+from .helpers import add_vary, fits_host, is_own_origin
+from .microdot import abort
 
 
 def _is_marked(route, marked):

@@ -5,9 +5,9 @@ user has logged in during this session, rather than been remembered.
 """
 from hmac import digest
 
-from microdot.helpers import wraps
-from microdot.microdot import invoke_handler, redirect, urldecode, urlencode
-from microdot.session import find_session, now
+from .helpers import wraps
+from .microdot import invoke_handler, redirect, urldecode, urlencode
+from .session import find_session, now
 
 
 def is_local(url):

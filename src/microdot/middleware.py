@@ -3,7 +3,7 @@
 Importing this module adds the decorator to :class:`Microdot`. On CPython the
 package does so itself; on a board an application pays for what it imports.
 """
-from microdot.microdot import (
+from .microdot import (
     HTTPException,
     Microdot,
     Response,

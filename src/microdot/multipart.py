@@ -11,8 +11,8 @@ import re
 import sys
 from binascii import hexlify
 
-from microdot.helpers import wraps
-from microdot.microdot import (
+from .helpers import wraps
+from .microdot import (
     HTTPException,
     _decode,
     invoke_handler,

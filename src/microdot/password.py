@@ -8,7 +8,7 @@ import os
 from binascii import b2a_base64
 from hmac import compare_digest
 
-from microdot.microdot import invoke_handler
+from .microdot import invoke_handler
 
 try:
     from hashlib import pbkdf2_hmac

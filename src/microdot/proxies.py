@@ -1,7 +1,7 @@
 """What a reverse proxy says of the client: ``X-Forwarded-For``, ``-Proto``
 and ``-Host``, believed of named proxies only.
 """
-from microdot.microdot import parse_host
+from .microdot import parse_host
 
 
 def _parse_ipv4(text):

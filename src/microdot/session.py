@@ -10,8 +10,8 @@ import time
 from binascii import a2b_base64, b2a_base64
 from hmac import compare_digest, digest
 
-from microdot.helpers import add_vary, wraps
-from microdot.microdot import Response, invoke_handler
+from .helpers import add_vary, wraps
+from .microdot import Response, invoke_handler
 
 _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 

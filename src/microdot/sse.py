@@ -2,8 +2,8 @@
 (WHATWG HTML, section 9.2)."""
 import asyncio
 
-from microdot.helpers import wraps
-from microdot.microdot import dump_json
+from .helpers import wraps
+from .microdot import dump_json
 
 # --- Wire -------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ sections 8.8, 13 and 14).
 """
 import os
 
-from microdot.helpers import add_vary
-from microdot.microdot import HTTPException, Response, http_date
+from .helpers import add_vary
+from .microdot import HTTPException, Response, http_date
 
 _MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
 # ENOENT, ENOTDIR, EINVAL, ENAMETOOLONG

@@ -8,7 +8,7 @@ import asyncio
 import time
 from json import dumps, loads
 
-from microdot.microdot import (
+from .microdot import (
     AsyncBytesIO,
     Connection,
     Disconnected,

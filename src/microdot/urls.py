@@ -6,7 +6,7 @@ Importing this module adds ``url_for`` to :class:`Microdot` and
 CPython the package does so itself; on a board an application pays for what it
 imports.
 """
-from microdot.microdot import (
+from .microdot import (
     HTTPException,
     Microdot,
     Request,

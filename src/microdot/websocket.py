@@ -10,8 +10,8 @@ import hashlib
 import json
 from binascii import a2b_base64, b2a_base64
 
-from microdot.helpers import is_own_origin, wraps
-from microdot.microdot import (
+from .helpers import is_own_origin, wraps
+from .microdot import (
     Disconnected,
     HTTPException,
     Request,
@@ -443,7 +443,7 @@ class WebSocket:
     def _negotiate(self, headers):
         # RFC 7692; needs what boards do not have
         try:
-            from microdot._deflate import negotiate
+            from ._deflate import negotiate
         except ImportError:
             return
         found = negotiate(self.request._fields.get(

@@ -13,17 +13,17 @@ import ssl
 import threading
 from queue import Empty, SimpleQueue
 
-from microdot import microdot as core
-from microdot._cpython import Cache, is_async, start_task
-from microdot._gateway import Microdot as _Microdot
-from microdot._gateway import (
+from . import microdot as core
+from ._cpython import Cache, is_async, start_task
+from ._gateway import Microdot as _Microdot
+from ._gateway import (
     Pieces,
     add_field,
     at_exit,
     parse_path,
     split_head,
 )
-from microdot.microdot import (
+from .microdot import (
     AsyncBytesIO,
     Connection,
     Disconnected,
@@ -44,11 +44,11 @@ from microdot.microdot import (
 )
 
 try:
-    from microdot import websocket
+    from . import websocket
 except ImportError:
     websocket = None  # left out
 else:
-    from microdot.websocket import WebSocket, websocket_upgrade, with_websocket
+    from .websocket import WebSocket, websocket_upgrade, with_websocket
 
 __all__ = [
     'AsyncBytesIO', 'Microdot', 'Request', 'Response', 'URLPattern', 'abort',

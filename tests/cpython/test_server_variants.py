@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 import servers
+from microdot import deploy
 from servers import GET, TOP
 from test_server_processes import (
     check_download,
@@ -185,6 +186,32 @@ def test_core_copied_alone(interpreter, tmp_path):
         assert child.get('/shutdown') == b'bye'
         assert child.wait(3) == 0
         assert child.output == 'ended\n'
+
+
+@every
+def test_the_package_works_under_another_name(interpreter, tmp_path):
+    shutil.copytree(CORE.parent, tmp_path / 'lib' / 'microdot',
+                    ignore=shutil.ignore_patterns('__pycache__'))
+    (tmp_path / 'lib' / '__init__.py').touch()
+    if interpreter.is_micropython:
+        shutil.copy(TOP / 'libs' / 'micropython' / 'hmac.py', tmp_path)
+    names = sorted(path.stem for path in CORE.parent.glob('*.py')
+                   if path.stem not in ('__init__', 'jinja', 'utemplate')
+                   and (deploy.for_boards(path.stem)
+                        or not interpreter.is_micropython))
+    app = tmp_path / 'served.py'
+    app.write_text(
+        servers.APP.read_text().replace('from microdot', 'from lib.microdot')
+        .replace('    main(', ''.join(
+            '    import lib.microdot.%s\n' % name for name in names) +
+            '    print([name for name in sys.modules\n'
+            '           if name.split(".")[0] == "microdot"])\n'
+            '    main('))
+    with servers.serve(interpreter, script=app, path=tmp_path) as child:
+        check_hello(child)
+        assert child.get('/shutdown') == b'bye'
+        assert child.wait(3) == 0
+        assert child.output == '[]\nended\n'
 
 
 @every_cpython
