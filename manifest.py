@@ -19,7 +19,8 @@ _libraries = []
 for _name in _names:  # which grows
     with open('src/microdot/%s.py' % _name) as _file:
         _text = _file.read()
-    for _found in re.findall(r'^from \.(\w+) import', _text, re.M):
+    for _found in re.findall(
+            r'^(?: *from \.(?=[a-z])|from \.)(\w+) import', _text, re.M):
         if _found not in _names:
             _names.append(_found)
     # what a board lacks

@@ -128,7 +128,8 @@ def check_types(step):
              'tests/support/typed_usage.py')
     step.run(venv_python(VENV), '-m', 'mypy.stubtest', 'microdot',
              '--mypy-config-file', 'pyproject.toml',
-             '--allowlist', 'tools/stubtest.allow', MYPYPATH='src')
+             '--allowlist', 'tools/stubtest.allow', MYPYPATH='src',
+             PYTHONPATH='src')
 
 
 def check_docs(step):

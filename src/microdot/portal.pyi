@@ -1,0 +1,13 @@
+from .wifi import WiFi as WiFi
+from .wifi import network as network
+
+def escape(text: str) -> str: ...
+def encode_answer(query: bytes, address: bytes) -> bytes | None: ...
+async def open(
+    name: str,
+    password: str | None = None,
+    path: str = 'wifi.json',
+    port: int = 80,
+    dns_port: int = 53,
+    linger: float = 10,
+) -> WiFi: ...

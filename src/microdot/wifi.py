@@ -1,0 +1,183 @@
+"""A Wi-Fi network: connect, and stay connected.
+
+Where there is no module ``network``, on a computer, the system's own network
+counts as connected.
+"""
+import asyncio
+import json
+
+try:
+    import network
+except ImportError:
+    network = None
+
+
+class WiFi:
+    """Connects to the first of some networks that is in reach, and again
+    whenever it is lost.
+
+    :param networks: a list of pairs of name and password.
+    :param hostname: of the board: ``http://HOSTNAME.local/`` leads to it.
+
+    ::
+
+        wifi = WiFi.load()
+        await wifi.connect()
+        print('http://%s/' % wifi.address)
+    """
+    #: Seconds that one network gets to let the board in.
+    patience = 20
+    #: Seconds between two looks at the connection, and before the first new
+    #: attempt. That time doubles up to ``longest_wait``.
+    interval = 2
+    longest_wait = 60
+    #: Where the time comes from; ``None``: the clock is left alone.
+    time_server = 'pool.ntp.org'
+    #: ``'idle'``, ``'connecting'``, ``'connected'``, ``'no such network'``,
+    #: ``'wrong password'`` or ``'failed'``.
+    status = 'idle'
+    #: How often a connection has been made.
+    connections = 0
+
+    def __init__(self, networks=(), hostname=None):
+        self.networks = list(networks)
+        self.hostname = hostname
+        self.wlan = network and network.WLAN(0)  # STA_IF, on all ports
+        self._task = self._event = None
+
+    @classmethod
+    def load(cls, path='wifi.json'):
+        """Read the networks from a file: ``{"ssid": ..., "password": ...}``,
+        as the deploy command writes it, and perhaps ``"hostname"``, and
+        ``"more"``: a list of further such objects. Without the file there are
+        none.
+
+        :raises ValueError: the file is broken.
+        """
+        try:
+            with open(path) as file:
+                found = json.load(file)
+            pairs = []
+            for each in [found] + found.get('more', []):
+                if 'ssid' in each:
+                    pairs.append((each['ssid'] + '',
+                                  each.get('password', '') + ''))
+            return cls(pairs, found.get('hostname'))
+        except OSError:
+            return cls()
+        except (ValueError, TypeError, AttributeError):
+            raise ValueError('%s is not {"ssid": "...", "password": "..."}'
+                             % path)
+
+    def save(self, path='wifi.json'):
+        """Write the networks to a file, for :meth:`load`."""
+        found = [{'ssid': ssid, 'password': password}
+                 for ssid, password in self.networks] or [{}]
+        found[0]['more'] = found[1:]
+        if self.hostname:
+            found[0]['hostname'] = self.hostname
+        with open(path, 'w') as file:
+            json.dump(found[0], file)
+
+    @property
+    def address(self):
+        """The board's address as text, or ``None`` while there is none."""
+        if self.wlan is None:
+            return '127.0.0.1'
+        return self.wlan.ifconfig()[0] if self.wlan.isconnected() else None
+
+    async def connect(self, timeout=None):
+        """Connect, and stay connected from then on, in the background.
+
+        :param timeout: seconds to wait for the first connection; ``None``:
+                        any time. Attempts go on after it.
+        :return: the board's address.
+        :raises ValueError: no network is known.
+        :raises OSError: there is no connection after *timeout* seconds; the
+                         text is :attr:`status`.
+        """
+        if self.wlan is None:
+            self.status = 'connected'
+            return self.address
+        if not self.networks:
+            raise ValueError('no network is known: WiFi.load() reads '
+                             'wifi.json, which microdot.deploy --wifi writes')
+        if not self._task:
+            self._event = asyncio.Event()
+            self._task = asyncio.create_task(self._keep())
+        try:
+            await asyncio.wait_for(self._event.wait(), timeout)
+        except asyncio.TimeoutError:
+            raise OSError(110, self.status)
+        return self.address
+
+    async def disconnect(self):
+        """Leave the network, and do not come back."""
+        if self._task:
+            self._task.cancel()
+            self._task = None
+        if self.wlan:
+            self.wlan.disconnect()
+            self.wlan.active(False)
+        self.status = 'idle'
+
+    async def _keep(self):
+        wait = self.interval
+        while True:
+            for pair in self.networks:
+                # (join() may have been called before)
+                if self.status == 'connected' or await self.join(*pair):
+                    wait = self.interval
+                    self.connections += 1
+                    self._event.set()
+                    await self._tell_time()
+                    while self.wlan.isconnected():
+                        await asyncio.sleep(self.interval)
+                    self._event.clear()
+                    self.status = 'connecting'
+                    break
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, self.longest_wait)
+
+    async def join(self, ssid, password):
+        """Try one network once.
+
+        :return: whether it has let the board in; :attr:`status` says more.
+        """
+        wlan = self.wlan
+        self.status = 'connecting'
+        try:
+            # off and on: some boards do not come back otherwise
+            wlan.active(False)
+            if self.hostname:
+                network.hostname(self.hostname)
+            wlan.active(True)
+            wlan.connect(ssid, password)
+            for _ in range(int(self.patience * 5)):
+                if wlan.isconnected():
+                    self.status = 'connected'
+                    return True
+                reason = wlan.status()
+                # rp2: -3 and -2; esp32: 202 and 201
+                if reason in (-3, 202):
+                    self.status = 'wrong password'
+                    return False
+                if reason in (-2, 201):
+                    self.status = 'no such network'
+                    return False
+                await asyncio.sleep(0.2)
+        except Exception as exc:
+            # (ports raise different classes, and attempts must go on)
+            print('Wi-Fi: %s: %s' % (ssid, exc))
+        self.status = 'failed'
+        return False
+
+    async def _tell_time(self):
+        if self.time_server:
+            try:
+                # here, as not every program wants the time
+                from .udp import look_up, network_time, set_clock
+                set_clock(await network_time(await look_up(
+                    self.time_server, self.wlan.ifconfig()[3])))
+            except (OSError, ImportError) as exc:
+                print('the clock is not set:', exc)
