@@ -33,6 +33,8 @@ _READ_AHEAD = 64 * 1024
 # A file begins with fewer, and goes on with these where the peer is fast.
 _WRITE = 256 * 1024
 _FILE = 64 * 1024
+# Seconds that a new connection has to send its request when the server ends.
+_LATE_S = 0.2
 
 
 # --- Wire -------------------------------------------------------------------
@@ -233,6 +235,7 @@ class ProtocolConnection(asyncio.Protocol):
     _full = False      # the transport has enough to write
     _paused = False    # the transport does not read
     _closing = False
+    _late = False      # the server ends before the first request has come
     _begun = False     # the task has
     _burst = 0         # writes since the peer was last heard
     _answered = 0      # the number of the request that was last written to
@@ -557,7 +560,14 @@ class ProtocolConnection(asyncio.Protocol):
         return self._ended
 
     def stop(self, now=False):
-        if self.transport is None:
+        if self.app.closing and not (
+                self.count or self._late or self.expired or now):
+            # It was accepted a moment ago, and its request is on the way:
+            # somebody else may go on listening on the same socket, and has
+            # promised that none is lost.
+            self._late = True
+            self._loop.call_later(_LATE_S, self._stop_late)
+        elif self.transport is None:
             if self._opening:
                 self._opening.cancel()
             self.discard()
@@ -581,6 +591,10 @@ class ProtocolConnection(asyncio.Protocol):
                 self.app.HTTPException(408, 'Request timeout')))
         else:
             self._close()
+
+    def _stop_late(self):
+        if not self.count:
+            self.stop()
 
     def _close(self):
         if not self._closing:
