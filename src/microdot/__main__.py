@@ -1,0 +1,7 @@
+"""``python -m microdot``: the command, as the script ``microdot`` has it."""
+import sys
+
+from .cli import main
+
+if __name__ == '__main__':
+    sys.exit(main())

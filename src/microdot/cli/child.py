@@ -1,0 +1,116 @@
+"""A process that the supervisor has started: it imports the application and
+serves it on the sockets that it inherits."""
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ..microdot import Microdot
+from . import CommandError, engine, serving
+from .find import import_app
+from .options import Settings
+from .run import CHILD, failed, name_of
+from .screens import explain
+from .terminal import Terminal
+
+
+class Control:
+    """The way to the supervisor: a socket on which lines of JSON go up. It
+    is closed at the other end to ask for an orderly end, or since the
+    supervisor is no more."""
+
+    def __init__(self, fd: int) -> None:
+        os.set_inheritable(fd, False)
+        self.sock = socket.socket(fileno=fd)
+        self.sock.setblocking(False)
+
+    def send(self, **message: Any) -> None:
+        try:
+            self.sock.sendall(json.dumps(message).encode() + b'\n')
+        except OSError:
+            pass  # the supervisor has gone, and wants to know nothing
+
+    def watch(self, ended: Callable[[], None]) -> None:
+        """Call *ended* when the other end is closed."""
+        loop = asyncio.get_running_loop()
+
+        def readable() -> None:
+            try:
+                data = self.sock.recv(4096)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b''
+            if not data:
+                loop.remove_reader(self.sock)
+                ended()
+
+        loop.add_reader(self.sock, readable)
+
+
+def read_settings(values: dict[str, Any]) -> Settings:
+    """Return the settings from what JSON has made of them."""
+    values = dict(values)
+    if 'limit' in values:
+        values['limit'] = tuple(map(tuple, values['limit']))
+    if 'proxy' in values:
+        values['proxy'] = tuple(values['proxy'])
+    return Settings(values)
+
+
+def announce(app: Microdot, control: Control) -> None:
+    """Let the supervisor know when the application serves, and end it when
+    that wants."""
+    async def ready() -> None:
+        control.watch(app.shutdown)
+        control.send(ready=True, grace=app.shutdown_timeout)
+
+    # (the last of them: all others have done their work)
+    app.on_startup(ready)
+
+
+def run() -> int:
+    """Be the child; return the exit status."""
+    part = json.loads(os.environ.pop(CHILD))
+    settings = read_settings(part['settings'])
+    control = Control(part['control']) if part['control'] is not None \
+        else None
+    tls = tuple(part['tls']) if part['tls'] else None
+    try:
+        sockets = open_again(part['sockets'], settings)
+        if settings.env:
+            from .envfile import load
+            load(settings.env)
+        app = import_app(settings.app, part['quiet'])
+        serving.prepare(app, settings)
+        if control:
+            announce(app, control)
+        engine.serve(app, sockets, tls, settings.debug)
+    except KeyboardInterrupt:
+        pass
+    except (Exception, SystemExit) as exc:
+        if control is None:
+            return failed(exc, settings)
+        control.send(failed=explain(exc, name_of(settings),
+                                    Terminal(sys.stderr)))
+        return exc.status if isinstance(exc, CommandError) else 1
+    return 0
+
+
+def open_again(fds: list[int], settings: Settings) -> list[socket.socket]:
+    """Return the sockets that were inherited; on Windows a new one."""
+    if not fds:
+        from .sockets import open_port
+        return open_port(settings.host, settings.port)
+    sockets = []
+    for fd in fds:
+        os.set_inheritable(fd, False)
+        sock = socket.socket(fileno=fd)
+        sock.setblocking(False)
+        sockets.append(sock)
+    return sockets

@@ -1,0 +1,102 @@
+"""``microdot run``: serve an application."""
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from . import CommandError, banner
+from .find import default_app, import_app
+from .options import HELP, Settings, describe, gather
+from .screens import explain
+from .sockets import open_sockets
+from .terminal import Terminal
+
+#: What hands a process that the supervisor starts its part.
+CHILD = '_MICRODOT_CHILD'
+
+
+def warn(text: str) -> None:
+    terminal = Terminal(sys.stderr)
+    terminal.print(terminal.yellow('microdot: ') + text)
+
+
+def notes(settings: Settings) -> list[str]:
+    """Return what the banner says of these settings."""
+    found = []
+    if settings.workers > 1:
+        found.append('%d workers' % settings.workers)
+    if settings.reload:
+        found.append('starts again when a file is saved')
+    if settings.debug:
+        found.append('debug: errors show the program to whoever opens it '
+                     'on this computer')
+    return found
+
+
+def stop_at_signals() -> None:
+    """Let SIGTERM do what SIGINT does, until the server has its own way:
+    also a program that is still being imported ends without a traceback."""
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+
+
+def command(words: list[str]) -> int:
+    """Serve what the words name until SIGINT or SIGTERM; return the exit
+    status."""
+    if '-h' in words or '--help' in words:
+        print(HELP % describe())
+        return 0
+    stop_at_signals()
+    if CHILD in os.environ:
+        from .child import run
+        return run()
+    settings = gather(words, os.environ, warn)
+    if settings.reload or settings.workers > 1:
+        from .supervisor import supervise
+        return supervise(settings)
+    return serve_here(settings)
+
+
+def serve_here(settings: Settings) -> int:
+    """Import an application and serve it in this process."""
+    from . import engine, serving
+    tls = serving.tls_files(settings)
+    listening = open_sockets(settings, os.environ)
+    try:
+        if settings.env:
+            from .envfile import load
+            load(settings.env)
+        app = import_app(settings.app)
+        serving.prepare(app, settings)
+        banner.show(listening.sockets, bool(tls), settings.root_path,
+                    notes(settings))
+        engine.serve(app, listening.sockets, tls, settings.debug)
+    except KeyboardInterrupt:
+        pass
+    except (Exception, SystemExit) as exc:
+        return failed(exc, settings)
+    finally:
+        listening.close()
+    return 0
+
+
+def failed(exc: BaseException, settings: Settings) -> int:
+    """Show what kept an application from starting; return the exit
+    status."""
+    terminal = Terminal(sys.stderr)
+    terminal.print(explain(exc, name_of(settings), terminal))
+    return exc.status if isinstance(exc, CommandError) else 1
+
+
+def name_of(settings: Settings) -> str:
+    try:
+        return settings.app or default_app()
+    except CommandError:
+        return 'the application'
+
+
+

@@ -1,0 +1,62 @@
+"""Colours where somebody looks at them, plain text elsewhere."""
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Tell whether *stream* is a terminal that shows colours, and whether
+    nobody asked for none (https://no-color.org)."""
+    if os.environ.get('NO_COLOR') or os.environ.get('TERM') == 'dumb':
+        return False
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def printable(text: str) -> str:
+    """Return *text* without what a terminal would obey: escape sequences and
+    other control characters, as they would be written in Python."""
+    return ''.join(
+        char if char.isprintable() or char in '\n\t'
+        else char.encode('unicode_escape').decode()
+        for char in text)
+
+
+class Terminal:
+    """Writes to a stream, in colours where that has them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.colours = has_colours(stream)
+
+    def paint(self, code: str, text: str) -> str:
+        return '\x1b[%sm%s\x1b[0m' % (code, text) if self.colours else text
+
+    def bold(self, text: str) -> str:
+        return self.paint('1', text)
+
+    def dim(self, text: str) -> str:
+        return self.paint('2', text)
+
+    def red(self, text: str) -> str:
+        return self.paint('1;31', text)
+
+    def yellow(self, text: str) -> str:
+        return self.paint('33', text)
+
+    def cyan(self, text: str) -> str:
+        return self.paint('36', text)
+
+    def print(self, text: str) -> None:
+        """Write a line, at once: also in front of what a process that ends
+        by a signal would keep to itself."""
+        try:
+            self.stream.write(text + '\n')
+        except UnicodeEncodeError:
+            encoding = self.stream.encoding or 'ascii'
+            self.stream.write(text.encode(
+                encoding, 'backslashreplace').decode(encoding) + '\n')
+        self.stream.flush()

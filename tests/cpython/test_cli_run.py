@@ -1,0 +1,270 @@
+"""``microdot run``, in terminals and pipes."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from command import HELLO, TOP, Command, run
+
+pytestmark = pytest.mark.skipif(os.name != 'posix', reason='signals, pty')
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / 'app.py').write_text(HELLO)
+    return tmp_path
+
+
+def write(folder, text, name='app.py'):
+    (folder / name).write_text(text)
+
+
+# --- The banner, and the end -------------------------------------------------
+
+def test_link_is_shown_and_answers(folder):
+    with Command('run', '--port', 0, cwd=folder) as command:
+        assert command.get() == (200, 'hello')
+        assert command.output.startswith('microdot ')
+        assert 'Ctrl-C stops it' in command.output
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_it_with_status_0(folder, number):
+    with Command('run', '--port', 0, cwd=folder) as command:
+        command.address()
+        assert command.stop(number) == 0
+        assert 'Traceback' not in command.output
+
+
+def test_control_c_in_a_terminal_ends_it_with_status_0(folder):
+    with Command('run', '--port', 0, cwd=folder, terminal=True) as command:
+        command.address()
+        command.press('\x03')
+        assert command.wait() == 0
+        assert 'Traceback' not in command.output
+
+
+def test_terminal_gets_colours(folder):
+    with Command('run', '--port', 0, cwd=folder, terminal=True) as command:
+        command.address()
+        assert '\x1b[36mhttp://127.0.0.1:' in command.output
+
+
+def test_no_color_means_none(folder):
+    with Command('run', '--port', 0, cwd=folder, terminal=True,
+                 env={'NO_COLOR': '1'}) as command:
+        command.address()
+        assert '\x1b' not in command.output
+
+
+def test_pipe_gets_no_colours(folder):
+    with Command('run', '--port', 0, cwd=folder) as command:
+        command.address()
+        assert '\x1b' not in command.output
+
+
+def test_all_addresses_have_a_link_for_this_computer(folder):
+    with Command('run', '--port', 0, '--host', '0.0.0.0',
+                 cwd=folder) as command:
+        assert command.get() == (200, 'hello')
+
+
+# --- APP ---------------------------------------------------------------------
+
+@pytest.mark.parametrize('app', [
+    'app.py', 'app', 'app:app', 'app.py:app', './app.py'])
+def test_app_is_found(folder, app):
+    with Command('run', app, '--port', 0, cwd=folder) as command:
+        assert command.get() == (200, 'hello')
+
+
+@pytest.mark.parametrize('app', [
+    'shop.web', 'shop.web:app', 'shop/web.py', 'shop.web:make',
+    'shop/web.py:make'])
+def test_app_in_a_package_is_found(tmp_path, app):
+    (tmp_path / 'shop').mkdir()
+    write(tmp_path, '', 'shop/__init__.py')
+    write(tmp_path, 'TEXT = "in a package"', 'shop/text.py')
+    write(tmp_path, """\
+from microdot import Microdot
+from .text import TEXT
+
+app = Microdot()
+app.get('/')(lambda request: TEXT)
+
+def make():
+    return app
+""", 'shop/web.py')
+    with Command('run', app, '--port', 0, cwd=tmp_path) as command:
+        assert command.get() == (200, 'in a package')
+
+
+@pytest.mark.parametrize('name', ['app.py', 'main.py', 'wsgi.py', 'asgi.py'])
+def test_file_is_found_without_a_word(tmp_path, name):
+    write(tmp_path, HELLO, name)
+    with Command('run', '--port', 0, cwd=tmp_path) as command:
+        assert command.get() == (200, 'hello')
+
+
+def test_run_of_the_program_says_once_that_it_does_nothing(folder):
+    write(folder, HELLO + '\napp.run()\napp.run(port=1)\n')
+    with Command('run', '--port', 0, cwd=folder) as command:
+        assert command.get() == (200, 'hello')
+        assert command.output.count('app.run() in the program') == 1
+
+
+@pytest.mark.parametrize('app, text, said', [
+    ('shop.py', '', 'there is no file shop.py'),
+    ('ap.py', '', 'did you mean app.py?'),
+    ('app:ap', 'app = Microdot()', 'did you mean app?'),
+    ('app', 'app = 5', 'app is 5 (int)'),
+    ('app', 'x = 1', 'app.py has no application'),
+    ('app:x', 'x = {}', 'app:x is a dict instead of an application'),
+    ('app:f', 'f = lambda: 7', 'app:f returned 7 (int)'),
+    ('app', 'a = Microdot()\nb = Microdot()', 'app:a, app:b'),
+    ('app:', '', 'neither'),
+    ('no.such', '', 'there is no module no'),
+])
+def test_wrong_app_is_told_what_was_found(folder, app, text, said):
+    write(folder, 'from microdot import Microdot\n' + text)
+    status, output = run('run', app, cwd=folder)
+    assert status == 2
+    assert said in output
+    assert 'Traceback' not in output
+
+
+def test_no_app_at_all_is_said(tmp_path):
+    status, output = run('run', cwd=tmp_path)
+    assert status == 2
+    assert 'app.py, main.py, wsgi.py or asgi.py' in output
+
+
+# --- Screens -----------------------------------------------------------------
+
+@pytest.mark.parametrize('text, said', [
+    ('x = 1\ndef f(:\n    pass\n', ['app.py, line 2', '> 2 | def f(:',
+                                    'SyntaxError']),
+    ('import no_such_module\n', ['app.py, line 1', 'no_such_module is not '
+                                 'installed for this Python']),
+    ('from os import nothing_there\n', ['app.py, line 1', 'ImportError']),
+    ('def f():\n    return 1 / 0\nf()\n', [
+        'app.py, line 3, in <module>', 'app.py, line 2, in f',
+        'ZeroDivisionError']),
+    (HELLO + """
+@app.on_startup
+def connect():
+    raise OSError('no database')
+""", ['app.py does not start', 'in connect', 'OSError: no database']),
+    ('raise SystemExit(3)', ['ended itself (status 3)']),
+    ('raise ValueError("\\x1b[2J")', ['ValueError: \\x1b[2J']),
+])
+def test_mistake_is_shown_with_file_and_line(folder, text, said):
+    write(folder, text)
+    status, output = run('run', '--port', 0, cwd=folder)
+    assert status == 1
+    for part in said:
+        assert part in output
+    assert 'Traceback' not in output
+    assert 'importlib' not in output
+
+
+def test_port_in_use_is_said(folder):
+    with socket.create_server(('127.0.0.1', 0)) as taken:
+        port = taken.getsockname()[1]
+        status, output = run('run', '--port', port, cwd=folder)
+    assert status == 1
+    assert 'cannot listen on 127.0.0.1:%d: another program does' % port \
+        in output
+
+
+# --- Where it listens --------------------------------------------------------
+
+def ask(path):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        sock.sendall(b'GET / HTTP/1.0\r\n\r\n')
+        return b''.join(iter(lambda: sock.recv(65536), b''))
+
+
+def test_unix_socket_is_served_and_removed(folder):
+    with Command('run', '--uds', 'sock', cwd=folder) as command:
+        command.wait_for('unix:sock')
+        command.wait_for('Ctrl-C')
+        assert ask(folder / 'sock').endswith(b'hello')
+        assert command.stop() == 0
+    assert not (folder / 'sock').exists()
+
+
+def test_stale_socket_is_replaced(folder):
+    with socket.socket(socket.AF_UNIX) as old:
+        old.bind(str(folder / 'sock'))
+    with Command('run', '--uds', 'sock', cwd=folder) as command:
+        command.wait_for('Ctrl-C')
+        assert ask(folder / 'sock').endswith(b'hello')
+
+
+def test_socket_of_a_live_server_is_refused(folder):
+    with socket.socket(socket.AF_UNIX) as old:
+        old.bind(str(folder / 'sock'))
+        old.listen()
+        status, output = run('run', '--uds', 'sock', cwd=folder)
+    assert status == 1
+    assert 'a server listens there' in output
+    assert stat.S_ISSOCK((folder / 'sock').stat().st_mode)
+
+
+def test_file_is_not_replaced_by_a_socket(folder):
+    status, output = run('run', '--uds', 'app.py', cwd=folder)
+    assert status == 1
+    assert 'not a socket' in output
+    assert (folder / 'app.py').read_text() == HELLO
+
+
+def test_inherited_socket_is_served(folder):
+    with socket.create_server(('127.0.0.1', 0)) as sock:
+        fd = sock.fileno()
+        with Command('run', '--fd', fd, cwd=folder,
+                     pass_fds=(fd,)) as command:
+            assert command.get() == (200, 'hello')
+            assert command.address() == sock.getsockname()
+
+
+def test_what_is_not_a_listening_socket_is_refused(folder):
+    for fd, said in ((0, 'not a socket'), (99, 'not a socket')):
+        status, output = run('run', '--fd', fd, cwd=folder)
+        assert status == 1
+        assert said in output
+    with socket.socket() as sock:
+        status, output = run('run', '--fd', sock.fileno(), cwd=folder,
+                             pass_fds=(sock.fileno(),))
+    assert status == 1
+    assert 'not a socket that listens' in output
+
+
+def test_sockets_of_systemd_are_served(folder):
+    # The variable names the process, which becomes the command.
+    with socket.create_server(('127.0.0.1', 0)) as sock:
+        fd = sock.fileno()
+        start = 'import os, sys; os.dup2(%d, 3); os.environ.update(' \
+            'LISTEN_FDS="1", LISTEN_PID=str(os.getpid())); ' \
+            'os.execv(sys.argv[1], sys.argv[1:])' % fd
+        with Command('run', cwd=folder, pass_fds=(fd,),
+                     before=(sys.executable, '-c', start)) as command:
+            assert command.address() == sock.getsockname()
+            assert command.get() == (200, 'hello')
+
+
+# --- What it costs -----------------------------------------------------------
+
+def test_import_of_microdot_loads_none_of_it():
+    code = 'import microdot, sys; print([name for name in sys.modules ' \
+        'if name.startswith("microdot.cli") or name == "argparse"])'
+    result = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True,
+        env={**os.environ, 'PYTHONPATH': str(TOP / 'src')})
+    assert result.stdout == '[]\n'

@@ -1,0 +1,266 @@
+"""``--reload`` and ``--workers``."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from command import HELLO, PATIENCE, Command, run
+
+pytestmark = pytest.mark.skipif(os.name != 'posix', reason='signals')
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / 'app.py').write_text(HELLO)
+    return tmp_path
+
+
+def save(path, text):
+    """Save as editors do: nobody finds half of it."""
+    part = path.with_name('.part')
+    part.write_text(text)
+    part.replace(path)
+
+
+def pid(command):
+    status, text = command.get('/pid', Connection='close')
+    assert status == 200
+    return int(text)
+
+
+def pids(command, count):
+    """Ask until so many processes have answered; return their ids."""
+    found = set()
+    deadline = time.monotonic() + PATIENCE
+    while len(found) < count:
+        assert time.monotonic() < deadline
+        found.add(pid(command))
+    return found
+
+
+class Load:
+    """Asks again and again, on a new connection each time, and keeps what
+    went wrong."""
+
+    def __init__(self, address):
+        self.address = address
+        self.errors = []
+        self.answers = 0
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.ask)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *args):
+        self.ended.set()
+        self.thread.join(PATIENCE)
+
+    def ask(self):
+        while not self.ended.is_set():
+            try:
+                with socket.create_connection(
+                        self.address, timeout=PATIENCE) as sock:
+                    sock.sendall(b'GET / HTTP/1.1\r\nHost: a\r\n'
+                                 b'Connection: close\r\n\r\n')
+                    answer = b''.join(iter(lambda: sock.recv(65536), b''))
+                if not answer.startswith(b'HTTP/1.1 200'):
+                    self.errors.append(answer)
+                self.answers += 1
+            except OSError as exc:
+                self.errors.append(exc)
+
+
+# --- Reload
+
+def test_save_is_served_without_a_refused_request(folder):
+    with Command('run', '--port', 0, '--reload', cwd=folder) as command:
+        assert command.get() == (200, 'hello')
+        with Load(command.address()) as load:
+            save(folder / 'app.py', HELLO.replace("'hello'", "'changed'"))
+            began = time.monotonic()
+            while command.get() != (200, 'changed'):
+                assert time.monotonic() < began + PATIENCE
+            answers = load.answers
+            while load.answers < answers + 5:
+                assert not load.errors
+        assert load.errors == []
+        command.wait_for('app.py saved, starting again')
+        assert command.stop() == 0
+
+
+@pytest.mark.parametrize('name', ['more.py', 'templates/page.txt', '.env',
+                                  'page.html'])
+def test_save_of_what_matters_starts_again(folder, name):
+    (folder / 'templates').mkdir()
+    (folder / name).write_text('')
+    with Command('run', '--port', 0, '--reload', cwd=folder) as command:
+        first = pid(command)
+        (folder / name).write_text('# changed')
+        command.wait_for('saved, starting again')
+        deadline = time.monotonic() + PATIENCE
+        while pid(command) == first:
+            assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize('text, said', [
+    ('def f(:\n', 'SyntaxError'),
+    ('import no_such_module\n', 'no_such_module is not installed'),
+    ('from os import nothing_there\n', 'ImportError'),
+    ('x = 1\n', 'app.py has no application'),
+    (HELLO + '\n@app.on_startup\ndef f():\n    1 / 0\n',
+     'ZeroDivisionError'),
+    ('import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n', 'SIGKILL'),
+])
+def test_mistake_is_shown_and_the_next_save_goes_on(folder, text, said):
+    save(folder / 'app.py', text)
+    with Command('run', '--port', 0, '--reload', cwd=folder) as command:
+        command.wait_for('Waiting for the next save')
+        assert command.output.count(said) == 1
+        assert 'Traceback' not in command.output
+        save(folder / 'app.py', HELLO)
+        assert command.get() == (200, 'hello')
+        before = len(command.output)
+        save(folder / 'app.py', text)
+        command.wait_for('Waiting for the next save', before)
+        assert command.stop() == 0
+
+
+def test_port_in_use_is_waited_for(folder):
+    with socket.create_server(('127.0.0.1', 0)) as taken:
+        port = taken.getsockname()[1]
+        command = Command('run', '--port', port, '--reload', cwd=folder)
+        try:
+            command.wait_for('another program does')
+            command.wait_for('Waiting for its being free')
+        except BaseException:
+            command.__exit__()
+            raise
+    with command:
+        save(folder / 'app.py', HELLO)
+        assert command.get() == (200, 'hello')
+
+
+def test_control_c_in_a_terminal_ends_all_with_status_0(folder):
+    for words in ('--reload',), ('--workers', 2):
+        with Command('run', '--port', 0, *words, cwd=folder,
+                     terminal=True) as command:
+            found = pids(command, 1)
+            command.press('\x03')
+            assert command.wait() == 0
+            assert 'Traceback' not in command.output
+            assert not alive(found)
+
+
+# --- Workers
+
+def alive(found):
+    living = set()
+    for number in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, 0)
+            living.add(number)
+    return living
+
+
+def until_gone(number):
+    deadline = time.monotonic() + PATIENCE
+    while alive([number]):
+        assert time.monotonic() < deadline
+
+
+def test_workers_answer_on_one_port(folder):
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        found = pids(command, 2)
+        assert command.process.pid not in found
+        assert command.stop() == 0
+    assert not alive(found)
+
+
+def test_dead_worker_is_replaced_within_2_s(folder):
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        first, second = pids(command, 2)
+        os.kill(first, signal.SIGKILL)
+        began = time.monotonic()
+        found = {second}
+        while found <= {first, second}:
+            found.add(pid(command))
+            assert time.monotonic() < began + 2
+        command.wait_for('ended by SIGKILL; another takes its place')
+
+
+def test_three_deaths_at_the_start_end_it(folder):
+    save(folder / 'app.py', 'import no_such_module\n')
+    status, output = run('run', '--port', 0, '--workers', 2, cwd=folder)
+    assert status == 1
+    assert output.count('No module named') == 1
+    assert '3 deaths at the start' in output
+
+
+def test_workers_restart_one_by_one_on_sighup(folder):
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        before = pids(command, 2)
+        with Load(command.address()) as load:
+            save(folder / 'app.py', HELLO.replace("'hello'", "'changed'"))
+            command.process.send_signal(signal.SIGHUP)
+            command.wait_for('all workers have been restarted')
+            answers = load.answers
+            while load.answers < answers + 5:
+                assert not load.errors
+        assert load.errors == []
+        for number in before:
+            until_gone(number)
+        assert not pids(command, 2) & before
+        assert command.get() == (200, 'changed')
+
+
+def test_workers_go_on_when_what_was_saved_does_not_start(folder):
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        before = pids(command, 2)
+        save(folder / 'app.py', 'def f(:\n')
+        command.process.send_signal(signal.SIGHUP)
+        command.wait_for('SyntaxError')
+        command.wait_for('the workers go on as they were')
+        assert pids(command, 2) == before
+
+
+def test_request_under_way_is_finished(folder):
+    save(folder / 'app.py', HELLO + """
+import asyncio
+
+@app.get('/slow')
+async def slow(request):
+    await asyncio.sleep(0.5)
+    return 'finished'
+""")
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        pids(command, 2)
+        with socket.create_connection(command.address()) as sock:
+            sock.sendall(b'GET /slow HTTP/1.0\r\n\r\n')
+            time.sleep(0.1)  # (it has to be under way)
+            command.process.send_signal(signal.SIGTERM)
+            answer = b''.join(iter(lambda: sock.recv(65536), b''))
+        assert answer.endswith(b'finished')
+        assert command.wait() == 0
+
+
+def test_workers_end_when_their_supervisor_is_killed(folder):
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        found = pids(command, 2)
+        command.process.kill()
+        for number in found:
+            until_gone(number)
+
+
+def test_link_is_shown_once(folder):
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        pids(command, 2)
+        assert len(re.findall('http://', command.output)) == 1
+        assert '2 workers' in command.output
