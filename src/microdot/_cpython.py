@@ -1,10 +1,13 @@
 """What only CPython has, and boards should not carry.
 
-The core works without this file. With it, :func:`install` puts the following
-in the place of the core's own: connections over an ``asyncio.Protocol`` rather
-than streams, threads for plain functions, an index of routes, caches for what
-is parsed again and again, logging, signals, and uvloop and orjson where they
-can be imported.
+The core imports this module at its end, and works without it. Here are
+subclasses of the core's classes, and functions that do what the core's do:
+connections over an ``asyncio.Protocol`` rather than streams, threads for plain
+functions, an index of routes, caches for what is parsed again and again,
+logging, signals, and uvloop and orjson where they can be imported.
+
+:func:`install`, at the end of this file, names all of them: there the core's
+global names are set to what is here.
 """
 import asyncio
 import contextvars
@@ -19,6 +22,9 @@ import threading
 import time
 import traceback
 from http import HTTPStatus
+
+from . import microdot as core
+from .microdot import Disconnected, HTTPException
 
 try:
     import orjson
@@ -101,15 +107,11 @@ def reason_phrase(status_code):
     return _phrases.get(status_code, '')
 
 
-def fast_head(core):
+def fast_head(encode_head):
     """Make an ``encode_head`` that keeps what comes before the length: the
     status line and the header lines, by their values. It leaves all but plain
     responses with a body of known length to the core's, and the checks of a
     line are the core's."""
-    encode_head = core['encode_head']
-    parse_token = core['parse_token']
-    bad_text = core['_bad_text']
-    default_type = core['default_type']
     special = ('connection', 'content-length', 'transfer-encoding',
                'keep-alive', 'date')
     private = 'cookie', 'location', 'authenticate', 'token', 'key'
@@ -119,7 +121,7 @@ def fast_head(core):
         # Returns the line, and whether it is the type of the content; None
         # for what the core has to look at.
         name, value = item
-        key = parse_token(name)
+        key = core.parse_token(name)
         line = ('%s: %s\r\n' % item).encode()
         if key in special or bad_text(line, 1):
             return None
@@ -130,7 +132,7 @@ def fast_head(core):
         status, content_type, *items = key
         if status < 200 or status == 204 or status == 304:
             return None
-        start = b'HTTP/1.1 %b\r\n' % core['status_line'](status).encode()
+        start = b'HTTP/1.1 %b\r\n' % core.status_line(status).encode()
         typed = False
         for item in items:
             found = encoded_line(item)
@@ -139,7 +141,8 @@ def fast_head(core):
             start += found[0]
             typed = typed or found[1]
         if not typed:
-            found = encode_line(('Content-Type', default_type(content_type)))
+            found = encode_line(
+                ('Content-Type', core.default_type(content_type)))
             if found is None:
                 return None
             start += found[0]
@@ -180,7 +183,7 @@ def fast_head(core):
             return encode_head(res, version, size, keep_alive)
         now = int(time.time())
         if now != when:
-            date = core['date_line']()
+            date = core.date_line()
             date = date.encode() + b'\r\n\r\n' if date else b'\r\n'
             when = now
         return start + encoded_length(size) + date, size, True, False
@@ -222,27 +225,48 @@ def is_cancelled():
     return not hasattr(task, 'cancelling') or task.cancelling()
 
 
-class ProtocolConnection(asyncio.Protocol):
-    """The methods of the core's ``Connection`` that move bytes, over an
-    ``asyncio.Protocol``. An idle connection has no task: each batch of
-    requests gets one."""
-    transport = None
-    _reading = None    # future that fill() waits for
-    _writing = None    # future that send() waits for
-    _watching = False
-    _ended = False     # the peer sends no more
-    _lost = False      # the socket is closed
-    _full = False      # the transport has enough to write
-    _paused = False    # the transport does not read
-    _closing = False
-    _late = False      # the server ends before the first request has come
-    _begun = False     # the task has
-    _burst = 0         # writes since the peer was last heard
-    _answered = 0      # the number of the request that was last written to
-    _served = 0        # requests before the task
-    _again = False     # what follows is for another task
-    # header lines of the last request: as bytes, and parsed
-    _block = _limits = _fields = _lines = None
+# The state that a connection of the core's begins with.
+_STATE = {name: value for name, value in vars(core.Connection).items()
+          if not name.startswith('__') and not callable(value)
+          and not isinstance(value, staticmethod)}
+
+
+class ProtocolConnection(asyncio.Protocol, core.Connection):
+    """A connection whose bytes are moved by an ``asyncio.Protocol``. While it
+    idles it has no task: each batch of requests gets one."""
+    # All state is in slots, that of the core's class too: an attribute that
+    # hides one of a class is looked up in both each time, which took a tenth
+    # of a request.
+    __slots__ = (
+        *_STATE, 'app', 'addr', 'sock', 'transport', '_loop', '_opening',
+        '_sent', '_context', '_reading', '_writing', '_watching', '_ended',
+        '_lost', '_full', '_paused', '_closing', '_begun', '_burst',
+        '_answered', '_served', '_again', '_block', '_limits', '_fields',
+        '_lines')
+
+    def __init__(self, app, addr, sock=None):
+        for name, value in _STATE.items():
+            setattr(self, name, value)
+        self.transport = None
+        self._opening = None    # task that makes the transport
+        self._reading = None    # future that fill() waits for
+        self._writing = None    # future that send() waits for
+        self._watching = False
+        self._ended = False     # the peer sends no more
+        self._lost = False      # the socket is closed
+        self._full = False      # the transport has enough to write
+        self._paused = False    # the transport does not read
+        self._closing = False
+        # the server ends before the first request has come
+        self._late = False
+        self._begun = False     # the task has
+        self._burst = 0         # writes since the peer was last heard
+        self._answered = 0      # number of the request last written to
+        self._served = 0        # requests before the task
+        self._again = False     # what follows is for another task
+        # header lines of the last request: as bytes, and parsed
+        self._block = self._limits = self._fields = self._lines = None
+        core.Connection.__init__(self, app, addr, sock)
 
     def start(self):
         self._loop = asyncio.get_running_loop()
@@ -351,7 +375,7 @@ class ProtocolConnection(asyncio.Protocol):
         # Takes a tenth off a request with one of them, and a third off one
         # with ten. Anything unusual is for the core to judge.
         start, _, block = head.partition(b'\r\n')
-        request = self.app.Request
+        request = core.Request
         limits = request.max_headers, request.max_readline
         if block == self._block and limits == self._limits and \
                 start.isascii():
@@ -362,7 +386,7 @@ class ProtocolConnection(asyncio.Protocol):
                     version == 'HTTP/1.1' and '#' not in target and \
                     start.isprintable():
                 return method, target, '1.1', self._fields.copy(), self._lines
-        parsed = self._parse_head(head)
+        parsed = core.parse_head(head)
         # (a target with a host would have its say in the fields)
         if len(block) <= _KEPT and b' /' in head[:9] and parsed[2] == '1.1':
             self._block = block
@@ -382,13 +406,13 @@ class ProtocolConnection(asyncio.Protocol):
             self._again = True
             return None
         end = data.find(b'\r\n\r\n')
-        if self.pos == 0 and 0 < end <= self.app.Request.max_readline and \
+        if self.pos == 0 and 0 < end <= core.Request.max_readline and \
                 data[0] > 32:
             # what is over no limit of a line is over none
             self.pos = end + 4
             self.partial = False
             return data[:end]
-        return self._take_head()
+        return core.Connection.take_head(self)
 
     def rest(self):
         app = self.app
@@ -396,7 +420,7 @@ class ProtocolConnection(asyncio.Protocol):
                 and len(app.connections) < app.max_connections:
             self.wait(app.keep_alive_timeout)
         else:
-            self._rest()
+            core.Connection.rest(self)
 
     async def serve(self, error=None):
         keep = False
@@ -405,7 +429,7 @@ class ProtocolConnection(asyncio.Protocol):
         self._served = self.count
         try:
             keep = await app.serve_requests(self, error)
-        except (app.HTTPException, app.Disconnected):
+        except (HTTPException, Disconnected):
             pass
         except asyncio.CancelledError as exc:
             # ours: a client that left, or a shutdown
@@ -418,7 +442,7 @@ class ProtocolConnection(asyncio.Protocol):
             app.log_exception(None, exc)
         except BaseException as exc:
             # a TaskGroup makes a group of what says that the client has left
-            if not hasattr(exc, 'split') or exc.split(app.Disconnected)[1]:
+            if not hasattr(exc, 'split') or exc.split(Disconnected)[1]:
                 raise
         finally:
             self.task = self.request = None
@@ -437,13 +461,13 @@ class ProtocolConnection(asyncio.Protocol):
         # Answer a handler that has been cancelled, or has awaited what was.
         app = self.app
         req = self.request
-        res = app.Response('Internal server error', 500)
+        res = Response('Internal server error', 500)
         res.is_head = req.method == 'HEAD'
         app.log_exception(req, exc)
         try:
             ready = await app.prepare(req, res, req.http_version, False)
             await self.send(ready[2] + ready[0])
-        except app.Disconnected:
+        except Disconnected:
             pass
         finally:
             if req._jobs:
@@ -466,7 +490,7 @@ class ProtocolConnection(asyncio.Protocol):
         if len(data) <= _WRITE:
             # (before Python 3.11 TLS does not tell that it has lost the peer)
             if self._lost or self.transport.is_closing():
-                raise self.app.Disconnected
+                raise Disconnected
             self._answered = self.count
             self.transport.write(data)
             self._burst += 1
@@ -497,7 +521,7 @@ class ProtocolConnection(asyncio.Protocol):
             finally:
                 self.deadline = 0
         if self._lost:
-            raise self.app.Disconnected
+            raise Disconnected
 
     async def send_file(self, file, size):
         """Send *size* bytes of a file that the system reads by itself.
@@ -521,12 +545,12 @@ class ProtocolConnection(asyncio.Protocol):
                 if not self.expired:
                     raise
                 self.transport.abort()
-                raise self.app.Disconnected from None
+                raise Disconnected from None
             except OSError:
-                raise self.app.Disconnected from None
+                raise Disconnected from None
             except (RuntimeError, NotImplementedError):
                 if self.transport.is_closing():
-                    raise self.app.Disconnected from None
+                    raise Disconnected from None
                 break  # uvloop has none
             finally:
                 self.deadline = 0
@@ -578,7 +602,7 @@ class ProtocolConnection(asyncio.Protocol):
         elif self._reading and self.expired:
             if not self._reading.done():
                 self._reading.set_exception(
-                    self.app.HTTPException(408, 'Request timeout'))
+                    HTTPException(408, 'Request timeout'))
         elif self.task:
             if self._begun:
                 self.task.cancel()
@@ -588,7 +612,7 @@ class ProtocolConnection(asyncio.Protocol):
                 self.deadline = 1
         elif self.expired and self.partial:
             self.task = self._loop.create_task(self.serve(
-                self.app.HTTPException(408, 'Request timeout')))
+                HTTPException(408, 'Request timeout')))
         else:
             self._close()
 
@@ -625,28 +649,6 @@ class ProtocolConnection(asyncio.Protocol):
     async def aclose(self):
         if self.transport:
             self._close()
-
-
-def fast_connection(base):
-    """Make the class of connections: a :class:`ProtocolConnection` on the
-    core's, with their state in slots. An attribute that hides one of the
-    class is looked up in both each time, which took a tenth of a request."""
-    state = {name: value for part in (base, ProtocolConnection)
-             for name, value in vars(part).items()
-             if not name.startswith('__') and not callable(value)}
-
-    def __init__(self, app, addr, sock=None):
-        for name, value in state.items():
-            setattr(self, name, value)
-        base.__init__(self, app, addr, sock)
-
-    return type('Connection', (ProtocolConnection, base), {
-        '__slots__': ('app', 'addr', 'sock', '_loop', '_opening', '_sent',
-                      '_context', *state),
-        '__init__': __init__,
-        # faster than super()
-        '_take_head': base.take_head, '_rest': base.rest,
-        '_parse_head': staticmethod(base.parse_head)})
 
 
 async def accept(listener):
@@ -859,48 +861,31 @@ class RouteIndex:
         return [route for _, route in found]
 
 
-def with_index(core_init):
-    """Make an ``__init__`` of applications that gives them an index."""
-    @functools.wraps(core_init)
-    def __init__(self):
-        self._index = RouteIndex(())
-        core_init(self)
-    return __init__
+def parse_int(value):
+    """Return the integer that a segment of a path is, or ``None``."""
+    if value.isdigit() and value.isascii() and len(value) < 40:
+        return int(value)
+    return _core_parse_int(value)
 
 
-def candidates(self, path):
-    """Return the routes that may match a path, in order."""
-    index = self._index
-    if index.count != len(self._routes):
-        index = self._index = RouteIndex(self._routes)
-    return index.find(path)
+_core_parse_int = core._parse_int
 
 
-def fast_int(core_parse):
-    """Make a parser of integers that knows plain ones at a glance."""
-    def parse_int(value):
-        if value.isdigit() and value.isascii() and len(value) < 40:
-            return int(value)
-        return core_parse(value)
-    return parse_int
-
-
-def fast_pattern(pattern):
-    """Give a class of patterns a ``match`` that goes straight to the
-    parameters where these are whole segments."""
-    core_compile = pattern.compile
-    core_match = pattern.match
+class URLPattern(core.URLPattern):
+    # Goes straight to the parameters where these are whole segments.
+    _plan = None  # tuples (index, name, parser), or (index, None, text)
 
     def compile(self):
-        core_compile(self)
-        plan = [] if self.static is None and self._span is None else None
+        super().compile()
+        self._plan = None
+        if self.static is not None or self._span is not None:
+            return
+        plan = []
         for i, segment in enumerate(self.segments, 1):
-            if plan is None:
-                break
             if isinstance(segment, str):
                 plan.append((i, None, segment))
             elif segment[0] or segment[3]:
-                plan = None  # has text around the parameter
+                return  # has text around the parameter
             else:
                 plan.append((i, segment[1], segment[2]))
         self._plan = plan
@@ -908,7 +893,7 @@ def fast_pattern(pattern):
     def match(self, path):
         plan = self._plan
         if not plan:
-            return core_match(self, path)
+            return super().match(path)
         parts = path.split('/')
         if len(parts) != len(plan) + 1 or parts[0]:
             return None
@@ -930,17 +915,51 @@ def fast_pattern(pattern):
             args[name] = value
         return args
 
-    compile.__doc__ = core_compile.__doc__
-    match.__doc__ = core_match.__doc__
-    pattern._plan = None
-    pattern.compile = compile
-    pattern.match = match
+    def __repr__(self):
+        return '<URLPattern %r>' % self.url_pattern
 
 
-def fast_find(core_find):
-    """Make a ``find_route`` that finds static routes by their path alone."""
-    @functools.wraps(core_find)
+class Request(core.Request):
+    # What boards find by __getattr__().
+    stream = property(core.Request._get_stream)
+    json = property(core.Request._get_json)
+    form = property(core.Request._get_form)
+
+    def __repr__(self):
+        return '<Request %s %r>' % (self.method, self.url)
+
+    def __dir__(self):
+        names = {name for name in super().__dir__() if name[:4] != '_get'}
+        return sorted(names | {'args', 'cookies', 'g', 'headers'})
+
+
+class Response(core.Response):
+    def __repr__(self):
+        kind = '%d bytes' % len(self.body) if isinstance(self.body, bytes) \
+            else type(self.body).__name__
+        return '<Response %s, %s>' % (self.status_code, kind)
+
+
+# (that of the core's is an instance of the core's class)
+Response.already_handled = Response()
+
+
+class Microdot(core.Microdot):
+    def __init__(self):
+        self._index = RouteIndex(())
+        super().__init__()
+
+    def __repr__(self):
+        return '<%s, %d routes>' % (type(self).__name__, len(self._routes))
+
+    def candidates(self, path):
+        index = self._index
+        if index.count != len(self._routes):
+            index = self._index = RouteIndex(self._routes)
+        return index.find(path)
+
     def find_route(self, req):
+        # Static routes are found by their path alone.
         index = self._index
         if index.count == len(self._routes):
             route = index.first.get(req._path)
@@ -948,15 +967,12 @@ def fast_find(core_find):
                 req._entry = route
                 req._chain = route[5]
                 return route[2:5]
-        return core_find(self, req)
-    return find_route
+        return super().find_route(req)
 
-
-def with_sendfile(respond, close):
-    """Make a ``_respond`` that leaves files to the system. What that has not
-    sent is for the core's, which also looks after the end."""
     async def _respond(self, conn, req, res, body, pieces, head, left, keep,
                        chunked):
+        # Files are left to the system. What that has not sent is for the
+        # core's method, which also looks after the end.
         if type(res.body) is io.BufferedReader and res.size == left and \
                 chunked is False and not self.ssl and \
                 isinstance(conn, ProtocolConnection):
@@ -965,11 +981,30 @@ def with_sendfile(respond, close):
                 head = b''
                 left -= await conn.send_file(res.body, left)
             except BaseException:
-                await close(pieces)
+                await core._close(pieces)
                 raise
-        return await respond(self, conn, req, res, body, pieces, head, left,
-                             keep, chunked)
-    return _respond
+        return await super()._respond(conn, req, res, body, pieces, head,
+                                      left, keep, chunked)
+
+    async def start_server(self, host='0.0.0.0', port=5000, debug=False,
+                           ssl=None, start_serving=True):
+        # TLS may be a pair of files, and run() is told what keeps a server
+        # from being started.
+        where = 'cannot serve on %s:%s' % (host, port)
+        try:
+            if isinstance(ssl, (tuple, list)):
+                where = 'cannot use the TLS files %s and %s' % tuple(ssl)
+                ssl = tls_context(*ssl)
+                where = 'cannot serve on %s:%s' % (host, port)
+            server = await super().start_server(
+                host, int(port), debug, ssl, False)
+        except (OSError, ValueError) as exc:
+            exc.why_not_started = '%s: %s' % (
+                where, getattr(exc, 'strerror', None) or exc)
+            raise
+        if not start_serving:
+            return server
+        await self._serve()
 
 
 def run_loop(app, main):
@@ -1028,34 +1063,12 @@ def tls_context(certificate, key):
     return context
 
 
-def starting(bind):
-    """Make ``start_server`` of the core's: TLS may be a pair of files, and
-    ``run`` is told what keeps a server from being started."""
-    @functools.wraps(bind)
-    async def start_server(self, host='0.0.0.0', port=5000, debug=False,
-                           ssl=None, start_serving=True):
-        where = 'cannot serve on %s:%s' % (host, port)
-        try:
-            if isinstance(ssl, (tuple, list)):
-                where = 'cannot use the TLS files %s and %s' % tuple(ssl)
-                ssl = tls_context(*ssl)
-                where = 'cannot serve on %s:%s' % (host, port)
-            server = await bind(self, host, int(port), debug, ssl,
-                                False)
-        except (OSError, ValueError) as exc:
-            exc.why_not_started = '%s: %s' % (
-                where, getattr(exc, 'strerror', None) or exc)
-            raise
-        if not start_serving:
-            return server
-        await self._serve()
+def with_orjson(fallback):
+    """Make a ``dump_json`` of orjson, if that can be imported. What orjson
+    refuses, such as keys that are numbers, is for *fallback*."""
+    if not orjson:
+        return fallback
 
-    return start_server
-
-
-def dump_json(fallback):
-    """Make the function that encodes JSON: with orjson, or else with what
-    takes keys and numbers that orjson refuses."""
     def dump(value):
         try:
             return orjson.dumps(value)
@@ -1084,47 +1097,59 @@ def fast_json(fallback):
         return fallback  # it is not documented, and may not be there
 
 
-def install(core):
-    """Put what this module has into the core.
+# --- In place of the core's -------------------------------------------------
 
-    :param core: the globals of the core's module.
-    """
-    app = core['Microdot']
-    app.__init__ = with_index(app.__init__)
-    app.candidates = candidates
-    app.find_route = fast_find(app.find_route)
-    core['_parse_int'] = fast_int(core['_parse_int'])
-    core['URLPattern'].segment_parsers['int'] = core['_parse_int']
-    fast_pattern(core['URLPattern'])
-    app._respond = with_sendfile(app._respond, core['_close'])
-    app.start_server = starting(app.start_server)
-    # for the Protocol, which must not import the core
-    request = core['Request']
-    for name in ('stream', 'json', 'form'):
-        setattr(request, name, property(getattr(request, '_get_' + name)))
-    app.HTTPException = core['HTTPException']
-    app.Request = core['Request']
-    app.Response = core['Response']
-    app.Disconnected = core['Disconnected']
-    core['connection_class'] = fast_connection(core['Connection'])
-    core['server_class'] = Server
-    core['accept'] = accept
-    core['_check_token'] = Cache(core['_check_token']).__getitem__
-    core['parse_token'] = Cache(core['parse_token']).__getitem__
-    core['parse_line'] = LineCache(core['parse_line']).__getitem__
-    core['parse_host'] = Cache(core['parse_host']).__getitem__
-    core['_bad_text'] = bad_text
-    core['reason_phrase'] = reason_phrase
-    core['date_line'] = once_a_second(core['date_line'])
-    core['default_type'] = functools.lru_cache(core['default_type'])
-    core['status_line'] = functools.lru_cache(core['status_line'])
-    core['encode_head'] = fast_head(core)
-    core['is_async'] = is_async
-    core['invoke_handler'] = invoke_handler
-    core['next_piece'] = next_piece
-    core['print_exception'] = print_exception
-    core['format_exception'] = format_exception
-    core['run_loop'] = run_loop
-    core['dump_json'] = fast_json(core['dump_json'])
-    if orjson:
-        core['dump_json'] = dump_json(core['dump_json'])
+# By the name of the core's function, what takes its place. The table is made
+# before any of it is put there: so what calls core._check_token() here, while
+# the table is made, has the core's own, and the order of the lines does not
+# matter. What is called later, such as core.parse_token() in fast_head(), is
+# what is here.
+FUNCTIONS = {
+    # what clients send again and again is parsed once
+    '_check_token': Cache(core._check_token).__getitem__,
+    'parse_token': Cache(core.parse_token).__getitem__,
+    'parse_line': LineCache(core.parse_line).__getitem__,
+    'parse_host': Cache(core.parse_host).__getitem__,
+    '_parse_int': parse_int,
+    '_bad_text': bad_text,
+    # what is sent again and again is encoded once
+    'reason_phrase': reason_phrase,
+    'date_line': once_a_second(core.date_line),
+    'default_type': functools.lru_cache(core.default_type),
+    'status_line': functools.lru_cache(core.status_line),
+    'encode_head': fast_head(core.encode_head),
+    'dump_json': with_orjson(fast_json(core.dump_json)),
+    # plain functions run in threads
+    'is_async': is_async,
+    'invoke_handler': invoke_handler,
+    'next_piece': next_piece,
+    # what the system has
+    'accept': accept,
+    'run_loop': run_loop,
+    'print_exception': print_exception,
+    'format_exception': format_exception,
+    # what is made of a socket, and what start_serving=False returns
+    'connection_class': ProtocolConnection,
+    'server_class': Server,
+    # bound to the class that has them
+    'redirect': Response.redirect,
+    'send_file': Response.send_file,
+}
+CLASSES = (URLPattern, Request, Response, Microdot)
+
+
+def install():
+    """Set the core's global names to what is here, so that all who import
+    them, and the core itself, have that."""
+    for name, function in FUNCTIONS.items():
+        setattr(core, name, function)
+    for cls in CLASSES:
+        base = getattr(core, cls.__name__)
+        cls.__module__ = core.__name__
+        cls.__doc__ = base.__doc__
+        for name, value in vars(cls).items():
+            inherited = getattr(base, name, None)
+            if inspect.isfunction(value) and not value.__doc__:
+                value.__doc__ = getattr(inherited, '__doc__', None)
+        setattr(core, cls.__name__, cls)
+    core.URLPattern.segment_parsers['int'] = parse_int

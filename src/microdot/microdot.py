@@ -2598,8 +2598,8 @@ server_class = None  # what start_serving=False gives, on CPython
 
 if not _BOARD:
     try:
-        from ._cpython import install
+        from . import _cpython
     except ImportError:
         pass  # copied alone, or left out: plain streams, everything inline
     else:
-        install(globals())
+        _cpython.install()
