@@ -1,6 +1,8 @@
 """``--reload`` and ``--workers``."""
 
+import collections
 import contextlib
+import http.client
 import os
 import re
 import signal
@@ -11,6 +13,7 @@ import time
 import pytest
 
 from command import HELLO, PATIENCE, Command, run
+from microdot.cli import sharing
 
 pytestmark = pytest.mark.skipif(os.name != 'posix', reason='signals')
 
@@ -264,3 +267,56 @@ def test_link_is_shown_once(folder):
         pids(command, 2)
         assert len(re.findall('http://', command.output)) == 1
         assert '2 workers' in command.output
+
+
+# --- Shares
+
+def shares(command, keep):
+    """Open 40 connections, one after the other, ask on each, and return how
+    many each process has answered, the least first."""
+    kept = []
+    counts = collections.Counter()
+    for _ in range(40):
+        connection = http.client.HTTPConnection(*command.address(),
+                                                timeout=PATIENCE)
+        connection.request('GET', '/pid')
+        counts[connection.getresponse().read()] += 1
+        if keep:
+            kept.append(connection)
+        else:
+            connection.close()
+    for connection in kept:
+        connection.close()
+    return sorted(counts.values())
+
+
+@pytest.mark.skipif(not sharing.AVAILABLE, reason='no epoll')
+@pytest.mark.parametrize('keep', [True, False])
+def test_connections_are_shared_fairly(folder, keep):
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        pids(command, 2)
+        found = shares(command, keep)
+        assert len(found) == 2
+        assert found[0] >= 14  # 35 %
+
+
+@pytest.mark.skipif(not sharing.AVAILABLE, reason='no epoll')
+def test_worker_that_is_busy_is_not_waited_for(folder):
+    save(folder / 'app.py', HELLO + """
+import time
+
+@app.get('/block')
+async def block(request):
+    print('blocked', flush=True)
+    time.sleep(1)
+    return str(os.getpid())
+""")
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        pids(command, 2)
+        with socket.create_connection(command.address()) as sock:
+            sock.sendall(b'GET /block HTTP/1.0\r\n\r\n')
+            command.wait_for('blocked')
+            began = time.monotonic()
+            found = [pid(command) for _ in range(30)]
+            assert time.monotonic() - began < 0.9
+            assert len(set(found[-10:])) == 1

@@ -90,7 +90,8 @@ def run() -> int:
         serving.prepare(app, settings)
         if control:
             announce(app, control)
-        engine.serve(app, sockets, tls, settings.debug)
+        engine.serve(app, share(app, sockets, part['board'], part['row']),
+                     tls, settings.debug)
     except KeyboardInterrupt:
         pass
     except (Exception, SystemExit) as exc:
@@ -100,6 +101,19 @@ def run() -> int:
                                     Terminal(sys.stderr)))
         return exc.status if isinstance(exc, CommandError) else 1
     return 0
+
+
+def share(app: Microdot, sockets: list[socket.socket], board: list[int],
+          row: int) -> list[Any]:
+    """Return what is to be served on: the sockets, or where other workers
+    accept on them too, what shares fairly."""
+    if not board:
+        return list(sockets)
+    from .sharing import Board, Share, SharedListener
+    for fd in board:
+        os.set_inheritable(fd, False)
+    ours = Share(Board(board), row, lambda: len(app.connections))
+    return [SharedListener(sock, ours) for sock in sockets]
 
 
 def open_again(fds: list[int], settings: Settings) -> list[socket.socket]:

@@ -24,6 +24,7 @@ from .find import module_name, split
 from .options import Settings
 from .run import CHILD, name_of, notes
 from .serving import tls_files
+from .sharing import AVAILABLE, Board
 from .sockets import Listening, open_sockets
 from .terminal import Terminal
 from .watch import Watcher
@@ -40,6 +41,9 @@ RELOAD_GRACE_S = 2
 END_S = 5
 #: Seconds between two tries to get a port that is in use, with ``--reload``.
 PORT_S = 1
+#: Processes that a place may have at a time: one that serves, one that is to
+#: take its place, and those that finish what they do.
+ROWS = 4
 #: Seconds between two looks where nothing tells that a process has ended.
 POLL_S = 0.1
 
@@ -50,9 +54,10 @@ class Child:
     """A process that serves, or will."""
 
     def __init__(self, process: subprocess.Popen[bytes],
-                 control: socket.socket | None) -> None:
+                 control: socket.socket | None, row: int) -> None:
         self.process = process
         self.control = control
+        self.row = row      # of the board
         self.began = time.monotonic()
         self.ready = False
         self.stopping = False
@@ -137,6 +142,8 @@ class Supervisor:
         self.places = [Place(number)
                        for number in range(1, settings.workers + 1)]
         self.leaving: list[Child] = []      # have been replaced
+        self.board = Board.create(ROWS * settings.workers) \
+            if AVAILABLE and settings.workers > 1 else None
         self.listening: Listening | None = None
         self.tls: tuple[str, str] | None = None
         self.deaths = 0         # at the start, one after the other
@@ -215,29 +222,35 @@ class Supervisor:
     def start(self) -> Child:
         """Start a process."""
         assert self.listening
+        row = min(set(range(ROWS * len(self.places))) -
+                  {child.row for child in self.living()}, default=0)
         fds = [sock.fileno() for sock in self.listening.sockets] \
             if POSIX else []
         ours = theirs = None
         if POSIX:
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
+        boards = self.board.fds if self.board else []
         part = {
             'settings': self.settings.values(),
             'sockets': fds,
             'control': theirs.fileno() if theirs else None,
             'tls': self.tls,
             'quiet': self.started,
+            'board': boards,
+            'row': row,
         }
         environ = {**os.environ, CHILD: json.dumps(part)}
         try:
             process = subprocess.Popen(
                 [sys.executable, *sys.orig_argv[1:]], env=environ,
-                pass_fds=(*fds, theirs.fileno()) if theirs else ())
+                pass_fds=(*fds, *boards, theirs.fileno()) if theirs
+                else ())
         finally:
             if theirs:
                 theirs.close()
         self.started = True
-        child = Child(process, ours)
+        child = Child(process, ours, row)
         if ours:
             self.selector.register(ours, selectors.EVENT_READ, child)
         else:
@@ -369,6 +382,8 @@ class Supervisor:
                 continue
             if child.control:
                 self.forget(child)
+            if self.board:
+                self.board.clear(child.row)
             if child in self.leaving:
                 self.leaving.remove(child)
                 continue

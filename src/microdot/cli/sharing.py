@@ -1,0 +1,271 @@
+"""Workers that accept on one socket share the connections fairly.
+
+All wake when a connection comes, and whoever is first takes it. Left alone,
+that gives one of them most connections that stay open, and wakes the others
+for nothing. So each tells the others, in memory that all have, how many it
+has and has had. Who is ahead looks away, and rings for one that does. A worker
+that does not keep up is not waited for.
+"""
+from __future__ import annotations
+
+import asyncio
+import mmap
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
+
+#: How much more a worker may have than another, before it looks away: of the
+#: open connections of both, and connections accepted.
+OPEN_AHEAD = 0.1
+ACCEPTED_AHEAD = 16
+#: Seconds after which it looks again whether the others do take them.
+AWAY_S = 0.02
+#: Seconds for which those that did not are not waited for.
+STUCK_S = 0.2
+#: Seconds between two times at which it tells how many it has, if any.
+NEWS_S = 0.02
+
+#: Of each worker: its state, open connections, all that it has accepted.
+_ROW = struct.Struct('=qqq')
+_ABSENT, _LISTENS, _AWAY = range(3)
+
+#: Whether the system has what this takes: Linux does.
+AVAILABLE = hasattr(select, 'epoll') and hasattr(os, 'eventfd')
+
+
+class Board:
+    """What workers tell one another: a row for each in memory that they
+    share, and a bell.
+
+    :param fds: files that :meth:`create` has made: the memory, and a bell for
+                each row.
+    """
+
+    def __init__(self, fds: list[int]) -> None:
+        self.fds = fds
+        self.memory = mmap.mmap(fds[0], 0)
+        self.bells = fds[1:]
+
+    @classmethod
+    def create(cls, count: int) -> Board:
+        """Make a board of *count* rows."""
+        memory = os.memfd_create('microdot')
+        os.ftruncate(memory, count * _ROW.size)
+        return cls([memory] + [os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+                               for _ in range(count)])
+
+    def write(self, row: int, state: int, opened: int,
+              accepted: int) -> None:
+        _ROW.pack_into(self.memory, row * _ROW.size, state, opened, accepted)
+
+    def clear(self, row: int) -> None:
+        """Forget a worker that is no more."""
+        self.write(row, _ABSENT, 0, 0)
+
+    def others(self, row: int) -> list[tuple[int, int, int, int]]:
+        """Return row, state, open and accepted connections of the others
+        that serve."""
+        return [(other, *found) for other, found in enumerate(
+            _ROW.iter_unpack(self.memory)) if found[0] and other != row]
+
+    def ring(self, row: int) -> None:
+        """Wake a worker that has looked away."""
+        os.eventfd_write(self.bells[row], 1)
+
+    def silence(self, row: int) -> None:
+        """Stop the bell of a worker."""
+        try:
+            os.eventfd_read(self.bells[row])
+        except BlockingIOError:
+            pass  # it did not ring
+
+
+class Share:
+    """What one worker has taken, and whether that is more than its share.
+
+    :param board: what the workers tell one another.
+    :param row: the row of this one.
+    :param count_open: gives the number of open connections.
+    """
+
+    def __init__(self, board: Board, row: int,
+                 count_open: Callable[[], int]) -> None:
+        self.board = board
+        self.row = row
+        self.count_open = count_open
+        self.listeners: list[SharedListener] = []
+        self.state = _LISTENS
+        self.accepted = max(
+            [accepted for *_, accepted in board.others(row)], default=0)
+        # Those that did not take what they might have, and how many they had
+        # accepted by then.
+        self.stuck: dict[int, int] = {}
+        self.stuck_until = 0.0
+        self.seen: dict[int, int] = {}
+        self.away: asyncio.TimerHandle | None = None
+        self.news: asyncio.TimerHandle | None = None
+        board.silence(row)
+        self.publish()
+
+    def publish(self) -> int:
+        """Tell the others how many there are here; return that."""
+        opened = self.count_open()
+        self.board.write(self.row, self.state, opened, self.accepted)
+        if opened and self.news is None:
+            # Nothing tells that a connection has been closed.
+            self.news = asyncio.get_running_loop().call_later(
+                NEWS_S, self.publish_again)
+        return opened
+
+    def publish_again(self) -> None:
+        self.news = None
+        self.publish()
+
+    def took_one(self) -> None:
+        self.accepted += 1
+        self.publish()
+
+    def behind(self) -> list[tuple[int, int]]:
+        """Return row and state of those that are to have the next connection
+        rather than this one."""
+        opened = self.publish()
+        if self.stuck and time.monotonic() > self.stuck_until:
+            self.stuck = {}
+        found = []
+        for row, state, theirs, accepted in self.board.others(self.row):
+            ahead = self.accepted - accepted
+            if -ahead > 4 * ACCEPTED_AHEAD:
+                # This one has been away for long, which is not made up for.
+                self.accepted = accepted - ACCEPTED_AHEAD
+            if self.stuck.get(row) != accepted and (
+                    opened + 1 - theirs > max(1, OPEN_AHEAD *
+                                              (opened + theirs))
+                    or ahead >= ACCEPTED_AHEAD and opened >= theirs):
+                found.append((row, state))
+        return found
+
+    def counts(self) -> dict[int, int]:
+        """Return how many the others have accepted, by row."""
+        return {row: accepted
+                for row, *_, accepted in self.board.others(self.row)}
+
+    def leaves_it(self) -> bool:
+        """Look away if another worker is to have the next connection, and
+        see to it that one listens; return whether that is so."""
+        if self.away is not None:
+            # The bell: another one leaves it to this one.
+            self.listen()
+        behind = self.behind()
+        if not behind:
+            return False
+        if all(state == _AWAY for _, state in behind):
+            self.board.ring(behind[0][0])
+        self.seen = self.counts()
+        for listener in self.listeners:
+            listener.ignore()
+        self.state = _AWAY
+        self.publish()
+        self.wait()
+        return True
+
+    def listen(self) -> None:
+        """Look for connections again."""
+        if self.away:
+            self.away.cancel()
+            self.away = None
+        self.board.silence(self.row)
+        self.state = _LISTENS
+        self.publish()
+        for listener in self.listeners:
+            listener.listen()
+
+    def wait(self) -> None:
+        self.away = asyncio.get_running_loop().call_later(
+            AWAY_S, self.look_again)
+
+    def look_again(self) -> None:
+        """See whether the others have taken what has come."""
+        counts = self.counts()
+        moved = counts != self.seen
+        if moved and self.behind():
+            # They work, and are still behind.
+            self.seen = counts
+            self.wait()
+            return
+        self.listen()
+        if not moved and any(listener.has_some()
+                             for listener in self.listeners):
+            # Nobody has taken it.
+            self.stuck = counts
+            self.stuck_until = time.monotonic() + STUCK_S
+
+    def end(self) -> None:
+        for timer in (self.away, self.news):
+            if timer:
+                timer.cancel()
+        self.board.clear(self.row)
+        # It may have been this one's turn.
+        for row, *_ in self.board.others(self.row):
+            self.board.ring(row)
+
+
+class SharedListener:
+    """A listening socket that others accept on as well.
+
+    It is for the server what the socket would be: ``accept()`` and
+    ``fileno()``, which can be waited for.
+    """
+
+    def __init__(self, sock: socket.socket, share: Share) -> None:
+        self.sock = sock
+        self.share = share
+        # This can be waited for like a socket, and be deaf for a while.
+        self.poll = select.epoll()
+        self.poll.register(sock, select.EPOLLIN)
+        if not share.listeners:
+            self.poll.register(share.board.bells[share.row], select.EPOLLIN)
+        share.listeners.append(self)
+
+    def fileno(self) -> int:
+        return self.poll.fileno()
+
+    def getsockname(self) -> Any:
+        return self.sock.getsockname()
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Return what ``socket.accept()`` does.
+
+        :raises BlockingIOError: there is no connection, or another worker is
+                                 to take it.
+        """
+        if self.share.leaves_it():
+            raise BlockingIOError
+        try:
+            found = self.sock.accept()
+        except BlockingIOError:
+            self.share.board.silence(self.share.row)
+            raise
+        self.share.took_one()
+        return found
+
+    def ignore(self) -> None:
+        self.poll.modify(self.sock, 0)
+
+    def listen(self) -> None:
+        self.poll.modify(self.sock, select.EPOLLIN)
+
+    def has_some(self) -> bool:
+        """Tell whether there is a connection to be accepted."""
+        return bool(self.poll.poll(0))
+
+    def close(self) -> None:
+        """Accept no more, and let the others know."""
+        self.share.listeners.remove(self)
+        if not self.share.listeners:
+            self.share.end()
+        self.poll.close()
+        self.sock.close()
