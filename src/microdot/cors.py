@@ -2,7 +2,7 @@
 responses of an application (https://fetch.spec.whatwg.org, section 3.3)."""
 import re
 
-from .helpers import add_vary
+from .helpers import add_vary, without_port
 from .microdot import Response, URLPattern
 
 
@@ -47,7 +47,9 @@ class CORS:
         self.allowed_origin_regex = allowed_origin_regex
         self.allow_private_network = allow_private_network
         if allowed_origin_regex:
-            re.compile(allowed_origin_regex)  # to know now if it is wrong
+            # as it is used, to know now if it is wrong: an expression that
+            # begins with flags is, inside of another
+            re.compile('(?:' + allowed_origin_regex + ')$')
         if app is not None:
             self.initialize(app, handle_cors)
 
@@ -64,8 +66,11 @@ class CORS:
 
     def is_listed(self, origin):
         """Tell whether an origin is allowed by name or by the expression."""
-        if origin in _names(self.allowed_origins):
-            return origin != '*'
+        for name in _names(self.allowed_origins or ()):
+            scheme, _, host = name.lower().rstrip('/').partition('://')
+            if origin == name != '*' or host and \
+                    origin == scheme + '://' + without_port(scheme, host):
+                return True
         regex = self.allowed_origin_regex
         if not regex or len(origin) > URLPattern.max_regex_length:
             return False

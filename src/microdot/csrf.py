@@ -4,7 +4,7 @@ site makes a browser send, with the cookies of its user.
 Browsers say where a request comes from, in ``Sec-Fetch-Site`` or ``Origin``,
 and pages cannot change that. So there is no token to be kept or sent.
 """
-from .helpers import add_vary, fits_host, is_own_origin
+from .helpers import add_vary, fits_host, is_own_origin, without_port
 from .microdot import abort
 
 
@@ -108,6 +108,7 @@ class CSRF:
             for one in (origins,) if isinstance(origins, str) else origins:
                 listed_scheme, _, listed_host = one.partition('://')
                 if scheme == listed_scheme and \
-                        fits_host(host, listed_host, True):
+                        fits_host(host, without_port(scheme, listed_host),
+                                  True):
                     return True
         return False

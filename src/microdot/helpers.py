@@ -28,6 +28,13 @@ def add_vary(request, name):
     g._vary.add(name)
 
 
+def without_port(scheme, host):
+    """Return a host without the port that its scheme has anyway: browsers
+    leave that out of ``Origin`` (RFC 6454, section 6.2), others may not."""
+    end = ':443' if scheme == 'https' else ':80'
+    return host[:-len(end)] if host.endswith(end) else host
+
+
 def fits_host(host, own, subdomains=False):
     """Tell whether a host, perhaps with a port, is another or, if told so,
     a subdomain of that."""
@@ -46,6 +53,7 @@ def is_own_origin(request, origin, subdomains=False):
     """
     scheme, _, host = origin.partition('://')
     # (the dict of headers would be built, and a WebSocket would keep it)
-    own = request._fields.get('host', '').lower()
-    return own != '' and fits_host(host, own, subdomains) and (
+    own = without_port(scheme, request._fields.get('host', '').lower())
+    return own != '' and fits_host(
+        without_port(scheme, host), own, subdomains) and (
         scheme == 'https' or scheme == 'http' and request.scheme != 'https')

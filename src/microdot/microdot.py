@@ -250,6 +250,14 @@ def parse_token(text):
     return text.lower()
 
 
+def _is_escaped(text):
+    # Whether each "%" begins two hexadecimal digits (RFC 3986, section 2.1).
+    for part in text.split('%')[1:]:
+        if len(part) < 2 or part[:2].strip('0123456789abcdefABCDEF'):
+            return False
+    return True
+
+
 _host = ''  # the last that was good: boards have one name
 
 
@@ -272,7 +280,8 @@ def parse_host(host):
         name = name[1:-1]
     elif ':' in name:
         raise ValueError('host')
-    if name.encode().strip(_TEXT[:73] + b'(),;=:'):
+    if name.encode().strip(_TEXT[:73] + b'(),;=:') or \
+            '%' in name and not _is_escaped(name):
         raise ValueError('host')
     if len(host) < 64:
         _host = host
@@ -378,13 +387,14 @@ def parse_head(head):
         # RFC 9112, section 3.2
         if target != '*' or method != 'OPTIONS':
             scheme, colon, rest = target.partition('://')
-            slash = rest.find('/')
-            host = rest if slash < 0 else rest[:slash]
+            host = rest.split('/', 1)[0].split('?', 1)[0]
             if scheme.lower() not in ('http', 'https') or not host or \
                     '#' in target:
                 raise ValueError('target')
             fields['host'] = parse_host(host)
-            target = rest[len(host):] or '/'
+            target = rest[len(host):]
+            if target[:1] != '/':
+                target = '/' + target  # there may be a query without a path
     return method, target, version, fields, lines
 
 
@@ -422,7 +432,9 @@ def parse_chunk_size(line):
 
     :raises ValueError: it is not one to eight hexadecimal digits.
     """
-    size = _decode(line.split(b';', 1)[0]).rstrip(' \t')
+    size, extension, _ = _decode(line).partition(';')
+    if extension:
+        size = size.rstrip(' \t')
     if not size or len(size) > 8 or _bad_text(line, 0) or \
             size.strip('0123456789abcdefABCDEF'):
         raise ValueError('chunk')
@@ -1039,7 +1051,9 @@ class Connection(Stream):
                 line = await self._line(most)
                 if not line:
                     break
-                if _bad_text(line, 0) or b':' not in line:
+                try:
+                    parse_line(line)
+                except ValueError:
                     raise HTTPException(400)
                 most -= len(line)
             self.done = True

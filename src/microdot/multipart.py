@@ -33,6 +33,31 @@ class MultipartError(HTTPException):
 
 # --- Wire -------------------------------------------------------------------
 
+def _find_quote(text):
+    # Where the quoted text that begins here ends. A backslash escapes a quote
+    # for some clients; for browsers it is a character like others, so that a
+    # name may end in one (WHATWG HTML, section 4.10.21.8). The first is
+    # assumed unless there is no end then.
+    end = 0
+    last = -1  # an escaped quote that could be the end
+    while True:
+        # (boards: no indexing, as characters would be kept forever)
+        end = start = text.find('"', end + 1)
+        if end < 0:
+            if last < 0:
+                raise ValueError('a quote is missing')
+            return last
+        while text[start - 1:start] == '\\':
+            start -= 1
+        ends = text[end + 1:].lstrip(' \t')[:1] in ('', ';')
+        if not end - start & 1:
+            if ends or last < 0:
+                return end
+            return last
+        if ends and last < 0:
+            last = end
+
+
 def parse_options(text):
     """Parse a value with parameters, such as ``form-data; name="a"``.
 
@@ -54,16 +79,7 @@ def parse_options(text):
         if not equals or name in options:
             raise ValueError('parameter')
         if rest[:1] == '"':
-            end = 0
-            while True:
-                # (boards: no indexing, as characters would be kept forever)
-                end = start = rest.find('"', end + 1)
-                if end < 0:
-                    raise ValueError('quotes')
-                while rest[start - 1:start] == '\\':
-                    start -= 1
-                if not end - start & 1:
-                    break
+            end = _find_quote(rest)
             value = rest[1:end]
             rest = rest[end + 1:].lstrip(' \t')
             if rest[:1] not in ('', ';'):
@@ -94,6 +110,8 @@ def _parse_filename(options):
             name = urldecode(extended, False)
         elif name is None:
             raise ValueError('charset')
+    elif name is not None:
+        name = name.replace('%22', '"')  # as browsers encode it
     if name is not None:
         data = name.encode()
         if b'\r' in data or b'\n' in data or _BAD_BYTE.search(data):
@@ -131,7 +149,13 @@ def parse_part_head(head):
             'content-transfer-encoding', '8bit').lower() not in (
                 '7bit', '8bit', 'binary'):
         raise ValueError('disposition')
-    return options['name'], _parse_filename(options), headers
+    name = options['name']
+    if '%' in name:
+        # as browsers encode what would end the name; the same field has the
+        # same name in an URL-encoded form
+        name = name.replace('%22', '"').replace('%0D', '\r').replace(
+            '%0A', '\n')
+    return name, _parse_filename(options), headers
 
 
 class MultipartParser:

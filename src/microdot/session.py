@@ -8,7 +8,22 @@ import json
 import sys
 import time
 from binascii import a2b_base64, b2a_base64
-from hmac import compare_digest, digest
+
+try:
+    from hmac import compare_digest, digest
+except ImportError:
+    # The hmac that some programs for boards bring along has new() alone.
+    from hashlib import sha256
+    from hmac import new
+
+    def digest(key, msg, digest):
+        return new(key, msg, sha256).digest()
+
+    def compare_digest(a, b):
+        different = len(a) ^ len(b)
+        for x, y in zip(a, b):
+            different |= x ^ y
+        return not different
 
 from .helpers import add_vary, wraps
 from .microdot import Response, invoke_handler

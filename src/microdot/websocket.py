@@ -750,8 +750,12 @@ class WebSocket:
 
         :param data: ``str`` for a text, otherwise ``bytes`` or the like.
         :param opcode: to send something else, such as ``WebSocket.PING``.
+                       ``WebSocket.CLOSE`` closes; *data* is a code, or
+                       nothing.
         :raises WebSocketError: it is closed.
         """
+        if opcode == self.CLOSE:
+            return await self._close_by(data)
         if isinstance(data, str):
             data = data.encode()
             if opcode is None:
@@ -772,6 +776,17 @@ class WebSocket:
         except (Disconnected, OSError):
             self._note(1006)
             raise self._error()
+
+    async def _close_by(self, data):
+        # As programs for Microdot 2.7 close: with a code as a number or in
+        # two bytes, and perhaps a reason behind these.
+        reason = ''
+        if not isinstance(data, int):
+            if isinstance(data, str):
+                data = data.encode()
+            reason = bytes(data[2:]).decode()
+            data = int.from_bytes(data[:2], 'big') if data else 1000
+        await self.close(data, reason)
 
     async def send_json(self, value):
         """Send *value* as JSON, in a text.

@@ -1,5 +1,6 @@
 """CORS: who may read a response, and what caches are told."""
 
+import re
 import unittest
 
 from helpers import change, run
@@ -79,12 +80,41 @@ def vary(res):
                    if name])
 
 
+def works_inside(regex):
+    try:
+        re.compile('(?:' + regex + ')$')
+    except Exception:
+        return False
+    return True
+
+
 class TestOrigins(unittest.TestCase):
     def test_listed_origin_is_named(self):
         res = ask(make_app(allowed_origins=[B, A]), origin=A)
         self.assertEqual(cors_headers(res), {'Allow-Origin': A})
         self.assertEqual(vary(res), ['Origin'])
         self.assertEqual(res.text, 'index')
+
+    def test_an_origin_may_be_listed_with_the_port_of_its_scheme(self):
+        for listed, origin, allowed in (
+                ('https://a.example:443', 'https://a.example', True),
+                ('http://A.example:80/', 'http://a.example', True),
+                ('https://a.example', 'https://a.example', True),
+                ('https://a.example:80', 'https://a.example', False),
+                ('http://a.example:443', 'http://a.example', False),
+                ('https://a.example:443', 'https://a.example:444', False),
+                ('*', '*', False), ('', '://', False)):
+            with self.subTest(listed=listed, origin=origin):
+                self.assertIs(
+                    CORS(allowed_origins=[listed]).is_listed(origin), allowed)
+
+    def test_a_regex_that_would_fail_later_fails_at_once(self):
+        # MicroPython's flags are other ones, or none
+        for regex in ('https://(', '[', '(?i)https://a'):
+            if regex[:3] == '(?i' and works_inside(regex):
+                continue
+            with self.assertRaises(Exception):
+                CORS(allowed_origin_regex=regex)
 
     def test_others_get_nothing_but_vary(self):
         """S24: without Vary a cache would give it to the listed ones."""

@@ -577,6 +577,30 @@ class TestInMemory(unittest.TestCase):
             talk(app, leave)
         self.assertEqual(len(Response.already_handled.headers), 0)
 
+    def test_close_as_programs_for_2_7_do(self):
+        for data, code, reason in (
+                (4001, 4001, ''), (b'\x0f\xa1', 4001, ''), (b'', 1000, ''),
+                ('', 1000, ''), (b'\x0f\xa1why', 4001, 'why')):
+            async def handler(request, ws):
+                await ws.send(data, ws.CLOSE)
+                self.assertTrue(ws.closed)
+
+            res = talk(make_app(handler), leave_later)
+            self.assertEqual((res.close_code, res.close_reason or ''),
+                             (code, reason))
+
+    def test_close_by_send_with_no_code_is_an_error(self):
+        async def handler(request, ws):
+            for data in (1, 999, 5000, b'\x01', b'\0\1'):
+                try:
+                    await ws.send(data, ws.CLOSE)
+                except ValueError:
+                    refused.append(data)
+
+        refused = []
+        talk(make_app(handler), leave_later)
+        self.assertEqual(len(refused), 5)
+
     def test_close_with_a_code(self):
         async def handler(request, ws):
             await ws.receive()

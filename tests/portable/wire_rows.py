@@ -44,6 +44,10 @@ HEADS = [
      'GET', '/c?d', '1.1', {'host': 'b:80'}),
     ('an absolute target without a path', b'GET HTTPS://b HTTP/1.1\r\nHost: a',
      'GET', '/', '1.1', {'host': 'b'}),
+    ('an absolute target with a query for a path', b'GET http://b?c HTTP/1.1'
+     b'\r\nHost: a', 'GET', '/?c', '1.1', {'host': 'b'}),
+    ('an absolute target with slashes in its query', b'GET http://b?/c?d '
+     b'HTTP/1.1\r\nHost: a', 'GET', '/?/c?d', '1.1', {'host': 'b'}),
     ('an absolute target of an address', b'GET http://[::1]:80/ HTTP/1.1\r\n'
      b'Host: a', 'GET', '/', '1.1', {'host': '[::1]:80'}),
     ('an absolute target in 1.0', b'GET http://b/c HTTP/1.0',
@@ -236,8 +240,8 @@ BAD_HEADS = [
      b'Host: a', 400),
     ('an absolute target with a bad port', b'GET http://b:99999/ HTTP/1.1\r\n'
      b'Host: a', 400),
-    ('an absolute target with a query for a path', b'GET http://b?c HTTP/1.1'
-     b'\r\nHost: a', 400),
+    ('an absolute target of a query alone', b'GET http://?c HTTP/1.1\r\n'
+     b'Host: a', 400),
     ('an absolute target with a fragment', b'GET http://b/#c HTTP/1.1\r\n'
      b'Host: a', 400),
     ('CONNECT', b'CONNECT a:80 HTTP/1.1\r\nHost: a', 501),
@@ -318,11 +322,12 @@ BAD_FRAMINGS = [
 CHUNK_SIZES = [
     (b'0', 0), (b'5', 5), (b'a', 10), (b'F', 15), (b'1f', 31), (b'000', 0),
     (b'ffffffff', 4294967295), (b'5;x', 5), (b'5;x="y"', 5), (b'5 ;x', 5),
-    (b'5 ', 5), (b'5\t', 5), (b'5;', 5), (b'5;;', 5), (b'5;a=\xff', 5),
+    (b'5\t;', 5), (b'5;', 5), (b'5;;', 5), (b'5;a=\xff', 5),
     (b'00000005', 5),
 ]
 
 BAD_CHUNK_SIZES = [
+    b'5 ', b'5\t', b'0 ', b'5;\x01', b'5;\x7f',
     b'', b' ', b' 5', b'-1', b'+1', b'0x5', b'5_0', b'g', b'123456789', b';x',
     b'5 5', b'5\n', b'5\r', b'5;\r', b'5;\n', b'5;\0', b'5\0', b'\xd9\xa1',
     b'\xff', b'5,', b'5.', b'5h', b'\xef\xbc\x95', b'5\x0b', b'000000000',
@@ -337,7 +342,8 @@ HOSTS = [
 BAD_HOSTS = [
     'a b', 'a/b', 'a?b', 'a#b', 'a@b', 'a\\b', 'a"b', 'a<b', '::1', 'a:b:80',
     'a:b', 'a:-1', 'a:65536', 'a: 80', 'a:8\u0661', '[::1', '::1]', '[::1]80',
-    '[::1]:x', '[[::1]]', 'a[b]', '\xe9', 'a\tb', 'a^b', 'a|b', '[a]b:80',
+    'a%', 'a%2', 'a%zz', 'a%2gb', '%', '[::1%eth0]', '[::1]:x', '[[::1]]',
+    'a[b]', '\xe9', 'a\tb', 'a^b', 'a|b', '[a]b:80',
 ]
 
 # name, body in the chunked coding, what it is
@@ -360,7 +366,6 @@ CHUNKS = [
     ('a trailer', b'1\r\nx\r\n0\r\nX: y\r\n\r\n', b'x'),
     ('trailers that look like framing', b'1\r\nx\r\n0\r\nHost: b\r\n'
      b'Content-Length: 9\r\nTransfer-Encoding: x\r\nX: y\r\n\r\n', b'x'),
-    ('a trailer without a name', b'0\r\n:\r\n\r\n', b''),
 ]
 
 # name, chunked body, status
@@ -388,7 +393,14 @@ BAD_CHUNKS = [
     ('a NUL in an extension', b'1;\0\r\nx\r\n0\r\n\r\n', 400),
     ('a long extension', b'1;' + b'x' * 300 + b'\r\nx\r\n0\r\n\r\n', 400),
     ('a last chunk of LF', b'0\n\n', 400),
+    ('space after a size', b'1 \r\nx\r\n0\r\n\r\n', 400),
+    ('a tab after a size', b'1\t\r\nx\r\n0\r\n\r\n', 400),
+    ('space after the last size', b'0 \r\n\r\n', 400),
+    ('a control in an extension', b'1;a\x01b\r\nx\r\n0\r\n\r\n', 400),
+    ('DEL in an extension', b'1;a\x7fb\r\nx\r\n0\r\n\r\n', 400),
     ('a trailer that is no header', b'0\r\nx\r\n\r\n', 400),
+    ('a trailer without a name', b'0\r\n:\r\n\r\n', 400),
+    ('space before the colon of a trailer', b'0\r\nX : y\r\n\r\n', 400),
     ('a request for a trailer', b'0\r\nGET / HTTP/1.1\r\n\r\n', 400),
     ('a bad byte in a trailer', b'0\r\nX: \0\r\n\r\n', 400),
     ('a bare LF in a trailer', b'0\r\nX: y\nZ: w\r\n\r\n', 400),
