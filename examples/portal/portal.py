@@ -35,10 +35,8 @@ import sys
 
 import network
 
-import microdot.background  # noqa: F401
 from microdot import Microdot, redirect
 
-# (the import of microdot.background is what adds request.after_response)
 NAME = 'microdot-setup'
 PASSWORD = 'microdot'
 #: Seconds to wait for the network that was chosen.

@@ -461,16 +461,14 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         # Answer a handler that has been cancelled, or has awaited what was.
         app = self.app
         req = self.request
-        res = Response('Internal server error', 500)
-        res.is_head = req.method == 'HEAD'
-        app.log_exception(req, exc)
+        res = app.complete(req, app.plain_error(req, exc))
         try:
             ready = await app.prepare(req, res, req.http_version, False)
             await self.send(ready[2] + ready[0])
         except Disconnected:
             pass
         finally:
-            if req._jobs:
+            if req.jobs:
                 app.answered(req, res)
 
     async def fill(self):
@@ -818,7 +816,7 @@ class RouteIndex:
         self.dynamic = {}
         depths = set()
         for order, route in enumerate(routes):
-            pattern = route[1]
+            pattern = route.pattern
             if pattern.static:
                 table, key = self.static, pattern.static
             else:
@@ -836,7 +834,7 @@ class RouteIndex:
         self.first = {}
         for key in self.plain:
             route = self.find(key)[0]
-            if route[1].static:
+            if route.pattern.static:
                 self.first[key] = route
 
     def find(self, path):
@@ -878,7 +876,7 @@ class URLPattern(core.URLPattern):
     def compile(self):
         super().compile()
         self._plan = None
-        if self.static is not None or self._span is not None:
+        if self.static is not None or self.span is not None:
             return
         plan = []
         for i, segment in enumerate(self.segments, 1):
@@ -950,22 +948,22 @@ class Microdot(core.Microdot):
         super().__init__()
 
     def __repr__(self):
-        return '<%s, %d routes>' % (type(self).__name__, len(self._routes))
+        return '<%s, %d routes>' % (type(self).__name__, len(self.routes))
 
     def candidates(self, path):
         index = self._index
-        if index.count != len(self._routes):
-            index = self._index = RouteIndex(self._routes)
+        if index.count != len(self.routes):
+            index = self._index = RouteIndex(self.routes)
         return index.find(path)
 
     def find_route(self, req):
         # Static routes are found by their path alone.
         index = self._index
-        if index.count == len(self._routes):
-            route = index.first.get(req._path)
-            if route and req.method in route[0]:
-                req._entry = route
-                req._chain = route[5]
+        if index.count == len(self.routes):
+            route = index.first.get(req.route_path)
+            if route and req.method in route.methods:
+                req.entry = route
+                req.chain = route.chain
                 return route[2:5]
         return super().find_route(req)
 
@@ -981,7 +979,7 @@ class Microdot(core.Microdot):
                 head = b''
                 left -= await conn.send_file(res.body, left)
             except BaseException:
-                await core._close(pieces)
+                await core.close_body(pieces)
                 raise
         return await super()._respond(conn, req, res, body, pieces, head,
                                       left, keep, chunked)

@@ -190,7 +190,7 @@ class Microdot(core.Microdot):
         if not self._running:
             return []
         self._running = False
-        return await self._stopped()
+        return await self.run_shutdown()
 
     def make_request(self, client_addr, method, url, root, query, version,
                      headers, stream, sock, scheme):
@@ -212,28 +212,26 @@ class Microdot(core.Microdot):
                            url + '?' + query if query else url, version,
                            headers, None, stream, sock, '', None, scheme)
         if root_path:
-            # (others do not pay for this)
-            self._match = self._match_below
             req.root_path = root_path
             count = root_path.count('/') + 1
-            parts = req._path.split('/', count)
-            req._root = '/'.join(parts[:count])
-            req._path = '/' + '/'.join(parts[count:])
-            req.path = req._path.replace('\0', '/')
+            parts = req.route_path.split('/', count)
+            req.raw_root = '/'.join(parts[:count])
+            req.route_path = '/' + '/'.join(parts[count:])
+            req.path = req.route_path.replace('\0', '/')
         return req
 
-    def _match_below(self, req):
-        path = req._path
-        found = core.Microdot._match(self, req)
-        if not req.root_path or found[0] or found[1]:
+    def match(self, req):
+        path = req.route_path
+        found = super().match(req)
+        if not req.root_path or found[0]:
             return found
-        req._path = req._root + path
+        req.route_path = req.raw_root + path
         if path == '/' and req.url.partition('?')[0][-1] != '/':
-            req._path = req._root
-        found = core.Microdot._match(self, req)
-        if found[0] or found[1]:
+            req.route_path = req.raw_root
+        found = super().match(req)
+        if found[0]:
             req.root_path = ''
-            req.path = req._path.replace('\0', '/')
+            req.path = req.route_path.replace('\0', '/')
         else:
-            req._path = path
+            req.route_path = path
         return found

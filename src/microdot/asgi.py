@@ -26,8 +26,8 @@ from .microdot import (
     Request,
     Response,
     URLPattern,
-    _decode,
     abort,
+    decode_text,
     encode_field,
     encode_lines,
     invoke_handler,
@@ -84,7 +84,7 @@ def parse_fields(headers):
         pass
     fields = {}
     for name, value in headers:
-        add_field(fields, _name(name), _decode(value))
+        add_field(fields, _name(name), decode_text(value))
     return fields
 
 
@@ -168,8 +168,8 @@ class _Exchange(Connection):
 
     async def has_left(self):
         """Tell whether the client has left, without waiting for that."""
-        if self.done and not self._watcher:
-            self._watcher = asyncio.create_task(self._watch())
+        if self.done and not self.watcher:
+            self.watcher = asyncio.create_task(self._watch())
         # a step for the task to begin, and one for what it has asked for
         for _ in range(2):
             if not self.gone:
@@ -179,8 +179,8 @@ class _Exchange(Connection):
     def watch(self):
         self.task = self.task or asyncio.current_task()
         self.streaming = True
-        if not self._watcher:
-            self._watcher = asyncio.create_task(self._watch())
+        if not self.watcher:
+            self.watcher = asyncio.create_task(self._watch())
 
     async def _watch(self):
         # After the end of the body nothing but the client's leave is to
@@ -211,8 +211,8 @@ class _Exchange(Connection):
         return self.prefix in (scope.get('extensions') or ())
 
     def finish(self):
-        if self._watcher:
-            self._watcher.cancel()
+        if self.watcher:
+            self.watcher.cancel()
         if self.task:
             self.app.connections.discard(self)
 
@@ -238,7 +238,7 @@ class _Exchange(Connection):
             measure.end()
             await self.send({'type': more, 'body': b''})
         finally:
-            await core._close(pieces)
+            await core.close_body(pieces)
 
 
 if websocket:
@@ -404,9 +404,9 @@ class Microdot(_Microdot):
             if exchange.websocket and not exchange.websocket.closed:
                 # its handler has failed
                 await exchange.websocket.end(1011)
-            if exchange.task or exchange._watcher:
+            if exchange.task or exchange.watcher:
                 exchange.finish()
-            if res._jobs or req and req._jobs:
+            if res.jobs or req and req.jobs:
                 self.answered(req, res)
 
     async def _respond_to(self, exchange, req, res, error):
@@ -438,7 +438,7 @@ class Microdot(_Microdot):
             bare = chunked is None  # it must not have a body
             if bare:
                 if pieces:
-                    await core._close(pieces)
+                    await core.close_body(pieces)
                 body, pieces = b'', None
             if key and status == key[0] and len(head) < _SHORT:
                 if len(_heads) >= Cache.max_entries:
@@ -491,10 +491,10 @@ class Microdot(_Microdot):
         path = scope['path']
         raw = get('raw_path')
         if raw != path.encode():
-            path = parse_path(path, raw and _decode(raw))
+            path = parse_path(path, raw and decode_text(raw))
         query = get('query_string')
         if query:
-            query = _decode(query)
+            query = decode_text(query)
         client = get('client')
         if client:
             client = tuple(client)
@@ -521,7 +521,7 @@ class Microdot(_Microdot):
                 # not every server leaves the header there
                 fields.setdefault('sec-websocket-protocol',
                                   ', '.join(scope['subprotocols']))
-                req._lines = map(_title, fields)  # has one more
+                req.header_lines = map(_title, fields)  # has one more
         state = get('state')
         if state:
             for name in state:

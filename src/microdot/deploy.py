@@ -175,6 +175,14 @@ class Failure(Exception):
 Item = collections.namedtuple('Item', 'source path kind')
 
 
+#: Modules that the core loads when a program uses one of these names.
+LOADED_WHEN_USED = {
+    'microdot.background': 'after_response|is_disconnected',
+    'microdot.middleware': 'middleware',
+    'microdot.urls': 'url_for|redirect_slashes',
+}
+
+
 class Imports(ast.NodeVisitor):
     """What a program imports: ``names``, a dict from dotted name to whether
     the program cannot do without."""
@@ -293,6 +301,14 @@ def walk(folder, patterns):
             yield path
 
 
+def is_used(name, sources):
+    """Tell whether any of some programs needs a module that the core loads
+    only when it is used; of others that is not asked here."""
+    names = LOADED_WHEN_USED.get('.'.join(name.split('.')[:2]))
+    return names is None or any(
+        re.search(r'\b(%s)\b' % names, source) for source in sources)
+
+
 def collect(application, added=(), excluded=()):
     """Find all that an application needs.
 
@@ -327,11 +343,15 @@ def collect(application, added=(), excluded=()):
     outside = set()
     # the list grows while it is gone through
     queued = [item for item in items if item.kind == 'app']
+    programs = [item.source.read_text(errors='replace') for item in queued]
     for item in queued:
         package = item.path.rpartition('/')[0].replace('/', '.')
         if item.kind == 'framework':
             package = package.partition('.')[2]  # without lib
         for name, needed in read_imports(item.source, package).items():
+            if item.kind == 'framework' and not needed and \
+                    not is_used(name, programs):
+                continue
             for found in locate(name, folder, item.kind, patterns):
                 if found.path not in seen:
                     seen[found.path] = found

@@ -22,10 +22,26 @@ def add_vary(request, name):
 
     It ends up in the ``Vary`` header, of error responses too.
     """
-    g = request.g
-    if not hasattr(g, '_vary'):
-        g._vary = set()
-    g._vary.add(name)
+    if request.vary is None:
+        request.vary = []
+        finishers = request.app.finishers
+        if finish_vary not in finishers:
+            finishers.append(finish_vary)
+    if name not in request.vary:
+        request.vary.append(name)
+
+
+def finish_vary(request, response):
+    """Put the names that :func:`add_vary` has been given into ``Vary``."""
+    if request and request.vary:
+        value = response.headers.get('Vary') or ''
+        if isinstance(value, (list, tuple)):
+            value = ','.join(value)
+        names = [name.strip() for name in str(value).split(',') if name]
+        for name in request.vary:
+            if name not in names:
+                names.append(name)
+        response.headers['Vary'] = ', '.join(names)
 
 
 def without_port(scheme, host):
@@ -53,7 +69,7 @@ def is_own_origin(request, origin, subdomains=False):
     """
     scheme, _, host = origin.partition('://')
     # (the dict of headers would be built, and a WebSocket would keep it)
-    own = without_port(scheme, request._fields.get('host', '').lower())
+    own = without_port(scheme, request.fields.get('host', '').lower())
     return own != '' and fits_host(
         without_port(scheme, host), own, subdomains) and (
         scheme == 'https' or scheme == 'http' and request.scheme != 'https')

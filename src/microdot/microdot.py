@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from binascii import unhexlify
+from collections import namedtuple
 
 # Boards lack inspect, threads and signals, have one type for coroutines and
 # generators, and their streams close only in wait_closed().
@@ -28,6 +29,8 @@ MUTED_SOCKET_ERRORS = [32, 54, 104, 128]
 _TEXT = b'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ' \
     b"-!$%&'*+._~#^`|" b' /:;=,()"<>?@[]\\{}\t'
 
+#: The body of a plain 500.
+INTERNAL_ERROR = 'Internal server error'
 _CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
 # Bytes read or joined at once. Boards: a full heap has few larger pieces.
 _PIECE = 512 if _BOARD else 65536
@@ -139,7 +142,7 @@ def abort(status_code, reason=None, headers=None):
 
 # --- Wire: text -------------------------------------------------------------
 
-def _decode(data):
+def decode_text(data):
     # Text is UTF-8, or else each byte is one character (obs-text, RFC 9110
     # section 5.5). Boards have no latin-1 codec.
     try:
@@ -310,7 +313,7 @@ def parse_line(line):
     _check_token(name)
     if _bad_text(value, 0):
         raise ValueError('control character')
-    return name.lower().decode(), _decode(value.strip(b' \t'))
+    return name.lower().decode(), decode_text(value.strip(b' \t'))
 
 
 def find_head(data, pos=0):
@@ -357,7 +360,7 @@ def parse_head(head):
     if _bad_text(target, 0):
         raise ValueError('control character')
     method = method.decode()
-    target = _decode(target)
+    target = decode_text(target)
     if version == b'HTTP/1.1':
         version = '1.1'
     else:
@@ -432,7 +435,7 @@ def parse_chunk_size(line):
 
     :raises ValueError: it is not one to eight hexadecimal digits.
     """
-    size, extension, _ = _decode(line).partition(';')
+    size, extension, _ = decode_text(line).partition(';')
     if extension:
         size = size.rstrip(' \t')
     if not size or len(size) > 8 or _bad_text(line, 0) or \
@@ -675,6 +678,8 @@ class Stream:
     """The methods of a stream that can be had from ``read(n)``, which returns
     one to *n* bytes, or none at the end. Also an iterator of pieces."""
     left = 0          # bytes that are known to follow
+    data = b''        # read ahead
+    pos = 0           # how much of that is used
 
     async def readexactly(self, n):
         """Read *n* bytes.
@@ -699,7 +704,8 @@ class Stream:
         while most > 0 and line[-len(separator):] != separator:
             n = 1
             if self.left:
-                # what is here, but nothing behind the separator
+                # all that has been read ahead, but nothing that follows the
+                # separator
                 n = self.data.find(separator[-1:], self.pos) + 1 \
                     or len(self.data)
                 n = max(1, min(n - self.pos, most))
@@ -758,14 +764,12 @@ class Connection(Stream):
     declared length or the chunked coding (RFC 9112, sections 6 and 7);
     without a body, all that the peer sends: for a protocol that took over.
     """
-    task = request = reader = writer = out = _watcher = None
+    task = request = reader = writer = out = watcher = None
     deadline = 0      # in sweeps; 0: not waiting for the peer
     expired = False   # the deadline has passed
     gone = False      # the peer ended while a response streamed
     partial = False   # some of a head is here
     count = 0         # requests so far
-    data = b''        # read ahead
-    pos = 0           # how much of that is used
     length = 0        # of the body; -1: chunked; -2: lost in the framing
     limit = 0         # bytes that chunks may bring
     expect = None     # the peer waits for 100 Continue
@@ -827,9 +831,9 @@ class Connection(Stream):
         except Exception as exc:
             app.log_exception(None, exc)
         finally:
-            watcher = self._watcher
+            watcher = self.watcher
             if watcher:
-                self._watcher = None
+                self.watcher = None
                 watcher.cancel()
             try:
                 await self.aclose()
@@ -905,12 +909,12 @@ class Connection(Stream):
 
     def watch(self):
         """Cancel the connection's task should the peer end now."""
-        self._watcher = asyncio.create_task(self._watch())
+        self.watcher = asyncio.create_task(self._watch())
 
     async def unwatch(self):
-        if self._watcher:
-            self._watcher.cancel()
-            self._watcher = None
+        if self.watcher:
+            self.watcher.cancel()
+            self.watcher = None
             await asyncio.sleep(0)  # until it has let go of the stream
 
     async def _watch(self):
@@ -920,9 +924,9 @@ class Connection(Stream):
                     return  # pipelined requests: they can wait
         except (Disconnected, MemoryError):
             pass
-        if self._watcher:
+        if self.watcher:
             # (or else it was cancelled, which looks the same after a time-out)
-            self._watcher = None
+            self.watcher = None
             self.gone = True
             self.task.cancel()
 
@@ -1095,6 +1099,24 @@ class Connection(Stream):
 
 # --- Requests ---------------------------------------------------------------
 
+def after_response(*args, **kwargs):
+    """``after_response(f, *args, **kwargs)``: call ``f(*args, **kwargs)`` once
+    the response is out, or its client gone. Returns *f*.
+
+    What is registered on the request and then what is on the response runs in
+    that order, in a task of its own: neither the client nor its next request
+    waits. On CPython a plain function runs in a thread. An error is logged,
+    and the next one runs. The server ends when all is done, or cancels it
+    after ``shutdown_timeout``.
+    """
+    # (an argument may be called f, or self)
+    self, f = args[:2]
+    if self.jobs is None:
+        self.jobs = []
+    self.jobs.append((f, args[2:], kwargs))
+    return f
+
+
 class Request:
     """A request, as handlers get it.
 
@@ -1132,8 +1154,11 @@ class Request:
     body_used = False
     error = None          # the exception that is answered
     exception = None      # that nobody handled
-    passing = False       # such a one is raised rather than answered
-    _json = _form = _g = _jobs = None
+    entry = None          # the Route that matches
+    chain = ()            # mounted applications whose local handlers apply
+    vary = None           # names for the Vary header, see helpers.add_vary()
+    jobs = None           # what is to run after the response
+    _json = _form = None
     #: The uploaded files of a multipart form, as a dict, or ``None``.
     files = None
 
@@ -1148,40 +1173,38 @@ class Request:
         self.scheme = scheme or 'http'
         self.sock = sock
         self.body = body or b''
-        self._stream = stream
+        self.source = stream
         self.url_args = {}
         self.after_request_handlers = []
         self.url_prefix = url_prefix
         self.subapp = subapp
         self.route = route
-        self._entry = None  # in the table of routes
-        self._chain = ()    # applications whose local handlers apply
         self.query_string = None
         path = url
         mark = url.find('?')
         if mark >= 0:
             path = url[:mark]
             self.query_string = url[mark + 1:] or None
-        self._path = path
+        self.route_path = path
         if '%' in path:
             # An encoded slash is not a separator: to routes it is a NUL.
             if '%00' in path:
                 raise ValueError('NUL in a path')
-            self._path = '/'.join([
+            self.route_path = '/'.join([
                 urldecode(part, False).replace('/', '\0')
                 for part in path.split('/')])
-            path = self._path.replace('\0', '/')
+            path = self.route_path.replace('\0', '/')
         self.path = path
         if isinstance(headers, tuple):
             # from parse_head(): the dict that users see is built when needed
-            self._fields, self._lines = headers
+            self.fields, self.header_lines = headers
         else:
             self.headers = NoCaseDict(headers)
-            self._fields = {}
+            self.fields = {}
             for name in self.headers:
-                self._fields[name.lower()] = self.headers[name]
-        self.content_type = self._fields.get('content-type')
-        length = self._fields.get('content-length')
+                self.fields[name.lower()] = self.headers[name]
+        self.content_type = self.fields.get('content-type')
+        length = self.fields.get('content-length')
         self.content_length = int(length) if length else 0
 
     def __getattr__(self, name):
@@ -1191,14 +1214,14 @@ class Request:
             value = self._parse_pairs(self.query_string or '')
         elif name == 'headers':
             value = NoCaseDict()
-            for line in self._lines:
+            for line in self.header_lines:
                 key = line[:line.find(b':')].decode()
-                value[key] = self._fields[key.lower()]
+                value[key] = self.fields[key.lower()]
         elif name == 'cookies':
-            value = parse_cookies(self._fields['cookie']) \
-                if 'cookie' in self._fields else {}
+            value = parse_cookies(self.fields['cookie']) \
+                if 'cookie' in self.fields else {}
         elif name == 'g':
-            value = self._g = Request.G()
+            value = Request.G()
         elif name in ('stream', 'json', 'form'):
             # On CPython these are properties. Boards: a class that has any
             # is searched whenever an attribute is set, a tenth of a request.
@@ -1251,10 +1274,10 @@ class Request:
         kind = (self.content_type or '').split(';', 1)[0].strip().lower()
         if kind in types or kind.endswith(types[-1]):
             if not self.body and (self.content_length or not getattr(
-                    self._stream, 'done', True)):
+                    self.source, 'done', True)):
                 raise HTTPException(
                     413, 'Payload too large, see Request.max_body_length')
-            return _decode(self.body)
+            return decode_text(self.body)
 
     async def load(self, limit):
         """Take a small body into memory, before any handler asks for it. A
@@ -1264,7 +1287,7 @@ class Request:
 
         Middleware that wants the body calls it before it calls what is next.
         """
-        stream = self._stream
+        stream = self.source
         length = getattr(stream, 'length', None)
         if length is not None and not stream.done:
             stream.limit = limit
@@ -1277,10 +1300,10 @@ class Request:
     def _get_stream(self):
         """The body as an asynchronous stream: ``read(n)``, ``readexactly``,
         ``readline``, ``async for``. Bounded by the body's length."""
-        if self.body and not isinstance(self._stream, AsyncBytesIO) or \
-                not self._stream:
-            self._stream = AsyncBytesIO(self.body)
-        return self._stream
+        if self.body and not isinstance(self.source, AsyncBytesIO) or \
+                not self.source:
+            self.source = AsyncBytesIO(self.body)
+        return self.source
 
     def _get_json(self):
         """The body parsed as JSON, or ``None`` when it is of another type.
@@ -1315,6 +1338,24 @@ class Request:
         handled without error. May return another response."""
         self.after_request_handlers.append(f)
         return f
+
+    after_response = after_response
+
+    async def is_disconnected(self):
+        """Tell whether the client has closed its connection, or said that it
+        sends no more. For handlers that take long: they are not cancelled."""
+        from .background import has_left
+        return await has_left(self)
+
+    def url_for(*names, **args):
+        """Return the absolute URL of a route, at the scheme and host that
+        this request was sent to. See :meth:`Microdot.url_for`.
+
+        The host is the client's word. Where that is not to be trusted, as in
+        a mail to somebody else, use a host of your own.
+        """
+        from .urls import request_url_for
+        return request_url_for(*names, **args)
 
 
 # --- Responses --------------------------------------------------------------
@@ -1355,7 +1396,7 @@ class BodyIterator:
         return piece
 
     async def aclose(self):
-        await _close(self.body)
+        await close_body(self.body)
 
 
 class Response:
@@ -1390,8 +1431,9 @@ class Response:
     #: Returned by a handler that has answered on the socket itself.
     already_handled = None
 
-    _jobs = None
+    jobs = None  # what is to run after it
     size = None  # bytes of a body that is a file
+    after_response = after_response
 
     def __init__(self, body=b'', status_code=200, headers=None, reason=None):
         if body is None and status_code == 200:
@@ -1478,7 +1520,7 @@ class Response:
         except OSError:
             pass  # the client is gone
         finally:
-            await _close(self.body)
+            await close_body(self.body)
 
     def body_iter(self):
         """Return the body as an asynchronous iterator of pieces.
@@ -1559,6 +1601,10 @@ def dump_json(value):
     return json.dumps(value).encode()
 
 
+def too_many_streams():
+    return HTTPException(503, 'Too many streams', {'Retry-After': '10'})
+
+
 def too_large():
     return HTTPException(
         413, 'Payload too large, see Request.max_content_length')
@@ -1590,7 +1636,7 @@ async def next_piece(iterator):
     return next(iterator, None)
 
 
-async def _close(body):
+async def close_body(body):
     # Close an iterator or file that will not be read any further.
     for name in ('aclose', 'close'):
         if hasattr(body, name):
@@ -1668,7 +1714,7 @@ class URLPattern:
         """
         segments = []
         names = []
-        self._span = None
+        self.span = None
         for segment in self.url_pattern.lstrip('/').split('/'):
             start = segment.find('<')
             if start >= 0:
@@ -1681,10 +1727,10 @@ class URLPattern:
                     else self.segment_parsers.get(kind)
                 if end < start or not parser or not name or '<' in name or \
                         name in names or \
-                        kind == 'path' and self._span is not None:
+                        kind == 'path' and self.span is not None:
                     raise ValueError('URL pattern ' + self.url_pattern)
                 if kind == 'path':
-                    self._span = len(segments)
+                    self.span = len(segments)
                 names.append(name)
                 segment = segment[:start], name, parser, segment[end + 1:]
             segments.append(segment)
@@ -1703,7 +1749,7 @@ class URLPattern:
         if self.static:
             return args if path == self.static else None
         parts = path.split('/')
-        span = self._span
+        span = self.span
         segments = self.segments
         if span is not None:
             # as many parts as the others leave
@@ -1736,7 +1782,7 @@ class URLPattern:
 
 def _adder(name):
     def add(self, f):
-        self._add(name, f)
+        self.register(name, f)
         return f
     return add
 
@@ -1745,6 +1791,15 @@ def _method(method):
     def add(self, url_pattern, **kwargs):
         return self.route(url_pattern, [method], **kwargs)
     return add
+
+
+#: A route, as :attr:`Microdot.routes` has it: a list of methods, a
+#: :class:`URLPattern`, the handler, the prefix and the application under which
+#: it is mounted (or ``''`` and ``None``), a tuple of the applications whose
+#: local handlers apply, and what the decorator was given.
+Route = namedtuple('Route', (
+    'methods', 'pattern', 'handler', 'url_prefix', 'subapp', 'chain',
+    'max_content_length', 'name'))
 
 
 class Microdot:
@@ -1774,6 +1829,10 @@ class Microdot:
     #: Seconds between two looks at the deadlines.
     sweep_interval = 1
 
+    #: Whether a path that no route matches is redirected to the same path
+    #: with, or without, a slash at its end, when a route matches that.
+    redirect_slashes = False
+
     ssl = debug = closing = False
     server = None
     ticks = 0       # sweeps so far
@@ -1795,11 +1854,19 @@ class Microdot:
         self.counters = {'open': 0, 'accepted': 0, 'refused': 0,
                          'timed_out': 0, 'requests': 0}
         self.connections = set()
-        # tuples (methods, pattern, handler, prefix, subapp, local apps,
-        # max_content_length, name)
-        self._routes = []
+        #: All :class:`Route` objects, those of mounted applications too, in
+        #: the order of registration.
+        self.routes = []
+        #: Functions ``f(request, response)`` that are called for every answer
+        #: of this application and of those it is mounted in, errors too, just
+        #: before it is sent. They may change the response, or return another
+        #: one. They may be called again for the same one. *request* is
+        #: ``None`` if it was malformed.
+        self.finishers = []
+        self.wrappers = []  # see wrap_dispatch()
+        self.background = None  # runs what after_response() has registered
+        self.mounts = []    # (subapp, prefix, local, name)
         self._added = []    # (name, value, key) of all that was registered
-        self._mounts = []   # (subapp, prefix, local, name)
         self._parents = []  # (parent, prefix, local)
 
     # Registration
@@ -1808,7 +1875,7 @@ class Microdot:
     def url_map(self):
         """The routes as a list of tuples ``(methods, URLPattern, handler,
         url_prefix, subapp)``."""
-        return [route[:5] for route in self._routes]
+        return [route[:5] for route in self.routes]
 
     def route(self, url_pattern, methods=None, max_content_length=None,
               name=None):
@@ -1825,7 +1892,7 @@ class Microdot:
 
         def decorated(f):
             pattern.compile()
-            self._add('_routes', (
+            self.register('routes', Route(
                 [method.upper() for method in methods or ('GET',)],
                 pattern, f, '', None, (), max_content_length, name))
             return f
@@ -1848,11 +1915,31 @@ class Microdot:
         """Decorator: answer with ``f(request)`` for a status code, or
         ``f(request, exception)`` for a class of exceptions."""
         def decorated(f):
-            self._add('error_handlers', f, status_code_or_exception_class)
+            self.register('error_handlers', f, status_code_or_exception_class)
             return f
         return decorated
 
-    def _add(self, name, value, key=None):
+    def wrap_dispatch(self, wrapper):
+        """Have ``await wrapper(request, call_next)`` called in place of the
+        handling of each request, also of one that no route matches.
+
+        ``await call_next(request)`` gives the :class:`Response` of what is
+        inside, or raises an exception that no error handler takes. What the
+        wrapper raises is answered as what a handler raises. The first
+        registered is the outermost. What a mounted application registers
+        applies to all of its parent, unless mounted with ``local=True``: then
+        to the requests that it answers.
+        """
+        self.register('wrappers', wrapper)
+
+    def middleware(self, f):
+        """Decorator: call ``f(request, call_next)`` around the handling of
+        each request. See :mod:`microdot.middleware`."""
+        from .middleware import wrap
+        self.wrap_dispatch(wrap(f))
+        return f
+
+    def register(self, name, value, key=None):
         # Registers something, here and with the applications above.
         self._added.append((name, value, key))
         where = getattr(self, name)
@@ -1866,17 +1953,19 @@ class Microdot:
     def _inherit(self, subapp, mount, name, value, key):
         # Registers what a mounted application has registered.
         _, url_prefix, local = mount
-        if name == '_routes':
-            methods, pattern, f, prefix, inner, chain, limit, route = value
-            pattern = URLPattern(url_prefix + pattern.url_pattern)
+        if name == 'routes':
+            pattern = URLPattern(url_prefix + value.pattern.url_pattern)
             pattern.compile()
-            value = (methods, pattern, f, url_prefix + prefix, inner or subapp,
-                     (subapp,) + chain if local else chain, limit, route)
+            value = Route(
+                value.methods, pattern, value.handler,
+                url_prefix + value.url_prefix, value.subapp or subapp,
+                (subapp,) + value.chain if local else value.chain,
+                *value[6:])
         elif local and name[:2] not in ('st', 'sh') or \
                 (name, value, key) in self._added:
             # (start-up and shut-down are never local; mounted twice, once)
             return
-        self._add(name, value, key)
+        self.register(name, value, key)
 
     def mount(self, subapp, url_prefix='', local=False, name=None):
         """Make the routes of another application this one's, now and later.
@@ -1886,7 +1975,7 @@ class Microdot:
                       own. Otherwise they apply to all of this application.
         :param name: put before the names of its routes, with a colon.
         """
-        self._mounts.append((subapp, url_prefix, local, name))
+        self.mounts.append((subapp, url_prefix, local, name))
         mount = self, url_prefix, local
         subapp._parents.append(mount)
         for added in subapp._added:
@@ -1896,40 +1985,44 @@ class Microdot:
 
     def candidates(self, path):
         """Return the routes that may match a path, in order."""
-        return self._routes
+        return self.routes
 
-    def _match(self, req):
-        # Returns the route for a request, or None, and the methods of all
-        # that match its path.
-        method = req.method
+    def find(self, path, method):
+        """Find who answers a request.
+
+        :param path: decoded, but an encoded slash is a NUL.
+        :return: ``(route, args, allow)``: the :class:`Route` and its
+                 arguments, a dict. Where no route that matches the path takes
+                 the method, *route* is the first of them and *args* is
+                 ``None``. ``(None, None, [])`` if none matches. *allow* is a
+                 list of the methods of the routes that have been looked at.
+        """
         if not method.isupper():
             method = method.upper()
-        path = req._path
-        found = None
+        found = found_args = None
         allow = []
         for route in self.candidates(path):
-            pattern = route[1]
+            pattern = route.pattern
             if pattern.static:
                 args = {} if pattern.static == path else None
             else:
                 args = pattern.match(path)
-            if args is not None:
-                methods = route[0]
-                if not found or method in methods:
-                    if method in methods or \
-                            method == 'HEAD' and 'GET' in methods:
-                        found = route
-                        req.url_args = args
-                    if not found and not allow:
-                        req._chain = route[5]
-                        req.subapp = route[4]
-                        req.url_prefix = route[3]
-                    if method in methods:
-                        break
-                for name in methods:
-                    if name not in allow:
-                        allow.append(name)
-        return found, allow
+            if args is None:
+                continue
+            methods = route.methods
+            if method in methods:
+                return route, args, methods
+            if found_args is None:
+                if method == 'HEAD' and 'GET' in methods:
+                    found = route
+                    found_args = args
+                found = found or route
+            allow.extend([name for name in methods if name not in allow])
+        return found, found_args, allow
+
+    def match(self, req):
+        """Find who answers a request, see :meth:`find`."""
+        return self.find(req.route_path, req.method)
 
     def find_route(self, req):
         """Find who answers a request.
@@ -1938,12 +2031,16 @@ class Microdot:
                  dict of headers for an OPTIONS request without a handler of
                  its own, or 404 or 405.
         """
-        req._entry, allow = self._match(req)
-        route = req._entry
-        if route:
-            req._chain = route[5]
+        req.entry = None
+        route, args, _ = self.match(req)
+        if args is not None:
+            req.entry = route
+            req.chain = route.chain
+            req.url_args = args
             return route[2:5]
-        if not allow and req._path != '*':
+        if route:
+            req.url_prefix, req.subapp, req.chain = route[3:6]
+        elif req.route_path != '*':
             return self.not_found(req), '', None
         return self.options_handler(req) \
             if req.method == 'OPTIONS' and self.options_handler else 405, \
@@ -1952,11 +2049,27 @@ class Microdot:
     def not_found(self, req):
         """Return the status for a path that no route matches, or raise an
         :class:`HTTPException`."""
+        if self.redirect_slashes:
+            from .urls import redirect_slash
+            redirect_slash(self, req)
         return 404
+
+    def url_for(*names, **args):
+        """Return the path of a route, percent-encoded.
+
+        :param name: the route's: given with ``name=``, or that of its
+                     function. Those of an application mounted with a name
+                     follow that name and a colon. Of several, the first that
+                     fits.
+        :param args: a value for each parameter of the pattern.
+        :raises ValueError: there is no such route, or the values do not fit.
+        """
+        from .urls import url_for
+        return url_for(*names, **args)
 
     def default_options_handler(self, req):
         """Return the headers of the answer to an OPTIONS request."""
-        allow = self._match(req)[1]
+        allow = list(self.match(req)[2])
         if 'GET' in allow and 'HEAD' not in allow:
             allow.append('HEAD')
         if 'OPTIONS' not in allow:
@@ -1971,7 +2084,7 @@ class Microdot:
         """
         attr += '_handlers'
         handlers = getattr(self, attr)
-        for app in req._chain if req else ():
+        for app in req.chain if req else ():
             local = getattr(app, attr)
             handlers = local + handlers if local_first else handlers + local
         return handlers
@@ -1986,17 +2099,17 @@ class Microdot:
 
     def _error_handler(self, req, keys):
         # The handler for the first of some keys, of the innermost application.
-        chain = req._chain if req else ()
+        chain = req.chain if req else ()
         if not chain and 404 in keys and req:
             # a local child answers what none of its routes matches
-            chain = self._local_apps(req._path)
+            chain = self._local_apps(req.route_path)
         for key in keys:
             for app in reversed((self,) + chain):
                 if key in app.error_handlers:
                     return app.error_handlers[key]
 
     def _local_apps(self, path):
-        for app, prefix, local, _ in self._mounts:
+        for app, prefix, local, _ in self.mounts:
             prefix = prefix.rstrip('/')
             if prefix and path.startswith(prefix) and \
                     path[len(prefix):][:1] in '/':
@@ -2005,7 +2118,7 @@ class Microdot:
                     return (app,) + chain if local else chain
         return ()
 
-    async def _exception(self, req, exc):
+    async def _exception(self, req, exc, last):
         # What is answered to an exception.
         http = isinstance(exc, HTTPException)
         keys = list(mro(type(exc)))
@@ -2018,11 +2131,11 @@ class Microdot:
         res = handler and await invoke_handler(handler, req, exc)
         if res is None:
             if not http:
-                if req and req.passing:
+                if not last:
                     raise exc
                 self.log_exception(req, exc)
                 exc = HTTPException(500, format_exception(exc) if self.debug
-                                    else 'Internal server error')
+                                    else INTERNAL_ERROR)
             res = await self.error_response(req, exc.status_code, exc.reason)
             if res == (exc.reason, 500):
                 # what a traceback shows may be somebody's markup
@@ -2050,95 +2163,160 @@ class Microdot:
         :return: a :class:`Response`, always.
         :raises Disconnected: the client left while its body was read.
         """
-        res = None
         try:
-            if not req or error:
+            if req and (self.wrappers or self.mounts and self.is_wrapped()):
+                res = await self._wrapped(req, error, self.wrappers, True)
+            elif error or not req:
                 raise error or HTTPException(400, 'Bad request')
-            target, req.url_prefix, req.subapp = self.find_route(req)
-            entry = req._entry
-            limit = entry and entry[6]
-            if limit is None:
-                limit = req.max_content_length
-            if req.content_length > limit:
-                raise too_large()
-            if not entry and isinstance(target, int):
-                raise HTTPException(
-                    target, 'Not found',
-                    target == 405 and self.default_options_handler(req))
-            if entry:
-                if req._stream:
-                    await req.load(limit)
-                req.route = target
-                if req._chain or self.before_request_handlers:
-                    for handler in self.get_request_handlers(
-                            req, 'before_request', False):
-                        res = await invoke_handler(handler, req)
-                        if res:
-                            break
-                if not res:
-                    # (without a coroutine for invoke_handler())
-                    if _BOARD or is_async(target):
-                        res = target(req, **req.url_args)
-                    else:
-                        res = invoke_handler(target, req, **req.url_args)
-                    if not _BOARD:
-                        res = await res
-                    elif iscoroutine(res):
-                        res = await _step(res)
-                res = make_response(res)
             else:
-                res = Response(b'', 200, target)
-            if req._chain or self.after_request_handlers:
-                res = await self._after(req, res, self.get_request_handlers(
-                    req, 'after_request'))
-            if req.after_request_handlers:
-                res = await self._after(req, res, req.after_request_handlers)
+                res = await self._handle(req)
         except Exception as exc:
-            try:
-                # what is not sent is not left open
-                await _close(getattr(res, 'body', res))
-                try:
-                    res = await self._exception(req, exc)
-                except HTTPException as exc:
-                    # the handler has called abort()
-                    res = await self._exception(req, exc)
-                res = await self._after(req, res, self.get_request_handlers(
-                    req, 'after_error_request'))
-            except Exception as exc:
-                if req and req.passing:
-                    raise
-                if isinstance(exc, HTTPException):
-                    # from the handler for it
-                    res = Response(exc.reason, exc.status_code, exc.headers)
-                else:
-                    self.log_exception(req, exc)
-                    res = Response('Internal server error', 500)
-        return self._complete(req, res)
+            res = await self.answer_error(req, exc)
+        return self.complete(req, res)
 
-    def _complete(self, req, res):
+    def is_wrapped(self):
+        """Tell whether this application, or one mounted, has a wrapper."""
+        for mount in self.mounts:
+            if mount[0].is_wrapped():
+                return True
+        return bool(self.wrappers)
+
+    async def _wrapped(self, req, error, wrappers, outer):
+        # Handle a request inside some wrappers, the outermost first.
+        if wrappers:
+            async def call_next(request):
+                return await self._wrapped(request, error, wrappers[1:], outer)
+
+            return await wrappers[0](req, call_next)
+        if outer and self.mounts:
+            # Those of the applications that are to answer come last: what is
+            # around them may have changed the request.
+            route = self.match(req)[0]
+            if route:
+                # for the handlers of their errors
+                req.url_prefix, req.subapp, req.chain = route[3:6]
+            wrappers = []
+            for app in req.chain if route else \
+                    self._local_apps(req.route_path):
+                wrappers = wrappers + app.wrappers
+            return await self._wrapped(req, error, wrappers, False)
+        try:
+            if error:
+                raise error
+            return await self._handle(req)
+        except Exception as exc:
+            return await self.answer_error(req, exc, False)
+
+    async def _handle(self, req):
+        # The response to a request if all goes well.
+        target, req.url_prefix, req.subapp = self.find_route(req)
+        entry = req.entry
+        limit = entry and entry.max_content_length
+        if limit is None:
+            limit = req.max_content_length
+        if req.content_length > limit:
+            raise too_large()
+        if entry:
+            if req.source:
+                await req.load(limit)
+            req.route = target
+            res = None
+            if req.chain or self.before_request_handlers:
+                for handler in self.get_request_handlers(
+                        req, 'before_request', False):
+                    res = await invoke_handler(handler, req)
+                    if res:
+                        break
+            if not res:
+                # (without a coroutine for invoke_handler())
+                if _BOARD or is_async(target):
+                    res = target(req, **req.url_args)
+                else:
+                    res = invoke_handler(target, req, **req.url_args)
+                if not _BOARD:
+                    res = await res
+                elif iscoroutine(res):
+                    res = await _step(res)
+            try:
+                res = make_response(res)
+            except Exception:
+                await close_body(res)
+                raise
+        elif isinstance(target, int):
+            raise HTTPException(
+                target, 'Not found',
+                target == 405 and self.default_options_handler(req))
+        else:
+            res = Response(b'', 200, target)
+        if req.chain or self.after_request_handlers:
+            res = await self._after(req, res, self.get_request_handlers(
+                req, 'after_request'))
+        if req.after_request_handlers:
+            res = await self._after(req, res, req.after_request_handlers)
+        return res
+
+    async def answer_error(self, req, exc, last=True):
+        """Return the response to an exception: that of the error handler for
+        it, or a plain one.
+
+        :param last: if false, an exception that no handler takes is raised.
+        """
+        try:
+            try:
+                res = await self._exception(req, exc, last)
+            except HTTPException as aborted:
+                # the handler has called abort()
+                res = await self._exception(req, aborted, last)
+            return await self._after(req, res, self.get_request_handlers(
+                req, 'after_error_request'))
+        except Exception as failure:
+            if not last:
+                raise
+            return self.plain_error(req, failure)
+
+    def plain_error(self, req, exc):
+        """Return a response to an exception that needs no handler: what
+        ``abort()`` was given, or 500, and then the exception is logged."""
+        if isinstance(exc, HTTPException):
+            return Response(exc.reason, exc.status_code, exc.headers)
+        self.log_exception(req, exc)
+        return Response(INTERNAL_ERROR, 500, {'Content-Type': 'text/plain'})
+
+    def complete(self, req, res):
         # What no handler has to think of. May be called again.
         if res is not Response.already_handled:
+            if self.finishers or self.mounts:
+                try:
+                    res = self._finish(req, res)
+                except Exception as exc:
+                    # the answer may lack what it needs
+                    if hasattr(res.body, 'close'):
+                        res.body.close()
+                    res = self.plain_error(req, exc)
             res.is_head = req is not None and req.method == 'HEAD'
-            vary = req and req._g and getattr(req._g, '_vary', None)
-            if vary:
-                value = res.headers.get('Vary') or ''
-                if isinstance(value, (list, tuple)):
-                    value = ','.join(value)
-                for name in str(value).split(','):
-                    if name:
-                        vary.add(name.strip())
-                res.headers['Vary'] = ', '.join(vary)
+        return res
+
+    def _finish(self, req, res):
+        for finish in self.finishers:
+            res = finish(req, res) or res
+        for mount in self.mounts:
+            res = mount[0]._finish(req, res)
         return res
 
     async def _after(self, req, res, handlers):
-        for handler in handlers:
-            # the shared object must not be changed by any request, and what
-            # has been answered is not answered again
-            taken = res is Response.already_handled
-            result = await invoke_handler(handler, req,
-                                          Response() if taken else res)
-            if result and not taken:
-                res = make_response(result)
+        try:
+            for handler in handlers:
+                # the shared object must not be changed by any request, and
+                # what has been answered is not answered again
+                taken = res is Response.already_handled
+                result = await invoke_handler(handler, req,
+                                              Response() if taken else res)
+                if result and not taken:
+                    res = make_response(result)
+        except Exception:
+            # what is not sent is not left open
+            await close_body(res.body)
+            raise
         return res
 
     # Serving
@@ -2191,7 +2369,7 @@ class Microdot:
                 res = await self.dispatch_request(req, error)
             except BaseException:
                 # the client left while the body was read
-                if req and req._jobs:
+                if req and req.jobs:
                     self.answered(req, Response())
                 raise
             if self.debug and req:
@@ -2216,7 +2394,7 @@ class Microdot:
             except MemoryError:
                 raise Disconnected  # some of it may have been sent
             finally:
-                if res._jobs or req and req._jobs:
+                if res.jobs or req and req.jobs:
                     self.answered(req, res)
             if not conn.done:
                 if not keep:
@@ -2240,7 +2418,7 @@ class Microdot:
             size = res.size
             if size is None and self.streams >= \
                     self.max_connections - self.reserved_connections:
-                raise HTTPException(503)
+                raise too_many_streams()
         head, left, keep, chunked = encode_head(res, version, size, keep)
         if chunked is None and not pieces:
             body = b''
@@ -2258,17 +2436,10 @@ class Microdot:
             try:
                 return self._prepare(req, res, version, keep)
             except Exception as exc:
-                await _close(res.body)
+                await close_body(res.body)
                 if isinstance(exc, MemoryError):
                     raise exc  # nor would there be any for the next
-                if isinstance(exc, HTTPException):
-                    res = Response('Too many streams', 503,
-                                   {'Retry-After': '10'})
-                else:
-                    self.log_exception(req, exc)
-                    res = Response('Internal server error', 500,
-                                   {'Content-Type': 'text/plain'})
-                self._complete(req, res)
+                res = self.complete(req, self.plain_error(req, exc))
 
     async def _respond(self, conn, req, res, body, pieces, head, left, keep,
                        chunked):
@@ -2332,7 +2503,7 @@ class Microdot:
                     self.streams -= 1
                     await conn.unwatch()
             finally:
-                await _close(pieces)
+                await close_body(pieces)
         return keep
 
     async def _drain(self, conn):
@@ -2524,11 +2695,29 @@ class Microdot:
                             conn.stop(True)
             finally:
                 self._abort()
-            await self._stopped()
+            await self.run_shutdown()
 
-    async def _stopped(self):
+    def answered(self, req, res):
+        """Start what is to run after a response. The servers call this when
+        the response is out, or its client gone, if there is anything to run.
+
+        :param req: the request; ``None``: it was malformed.
+        """
+        if not self.background:
+            from .background import Background
+            self.background = Background(self)
+        self.background.start(req, res)
+
+    async def finish_background(self):
+        """Wait until all that was registered with ``after_response`` has run,
+        at most for ``shutdown_timeout``; then cancel it."""
+        if self.background:
+            await self.background.finish()
+
+    async def run_shutdown(self):
         # Runs all handlers for shut-down; returns what they have raised.
         errors = []
+        await self.finish_background()
         for handler in reversed(self.shutdown_handlers):
             try:
                 await invoke_handler(handler)
@@ -2562,8 +2751,9 @@ class Microdot:
             self._abort()
             if _BOARD:
                 asyncio.new_event_loop()
+                self.background = None  # its tasks went with their loop
                 if interrupted:
-                    asyncio.run(self._stopped())
+                    asyncio.run(self.run_shutdown())
 
     def shutdown(self):
         """Stop the server: no more connections, idle ones closed at once,

@@ -14,6 +14,7 @@ from os import PathLike
 from typing import (
     Any,
     Literal,
+    NamedTuple,
     NoReturn,
     Protocol,
     TypeVar,
@@ -22,6 +23,8 @@ from typing import (
 )
 
 from typing_extensions import ParamSpec, Self, TypeAlias
+
+from .background import Background
 
 _T = TypeVar('_T')
 _D = TypeVar('_D')
@@ -33,6 +36,10 @@ _R = TypeVar('_R')
 # What handlers may return, see Response and make_response(). Bodies are too
 # many kinds of things to be of use as a type.
 _Body: TypeAlias = Any
+_Wrapper: TypeAlias = Callable[[Request, Callable[[Request], Any]], Any]
+_Jobs: TypeAlias = list[
+    tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]
+_Found: TypeAlias = tuple[Route | None, dict[str, Any] | None, list[str]]
 _Fields: TypeAlias = dict[str, str]
 _Framing: TypeAlias = tuple[int, bool]
 _Target: TypeAlias = Callable[..., Any] | dict[str, str] | int
@@ -53,6 +60,7 @@ class _AsyncWriter(Protocol):
     async def awrite(self, data: bytes, /) -> object: ...
 
 MUTED_SOCKET_ERRORS: list[int]
+INTERNAL_ERROR: str
 
 def iscoroutine(obj: object) -> bool: ...
 def print_exception(exc: BaseException) -> None: ...
@@ -75,6 +83,7 @@ class Disconnected(BaseException): ...
 def abort(
     status_code: int, reason: str | None = None,
     headers: Mapping[str, Any] | None = None) -> NoReturn: ...
+def decode_text(data: bytes) -> str: ...
 def urldecode(s: str | bytes, plus: bool = True) -> str: ...
 def urlencode(s: str) -> str: ...
 def http_date(when: float | tuple[int, ...] | _date_type) -> str: ...
@@ -160,6 +169,8 @@ class MultiDict(dict[str, list[_V]]):
 
 class Stream:
     left: int
+    data: bytes
+    pos: int
     async def read(self, n: int = -1) -> bytes: ...
     async def readexactly(self, n: int) -> bytes: ...
     async def readuntil(self, separator: bytes = b'\n') -> bytes: ...
@@ -219,8 +230,15 @@ class Request:
     body_used: bool
     error: BaseException | None
     exception: BaseException | None
-    passing: bool
     body: bytes
+    source: Any
+    entry: Route | None
+    chain: tuple[Microdot, ...]
+    vary: list[str] | None
+    jobs: _Jobs | None
+    route_path: str
+    fields: _Fields
+    header_lines: Iterable[bytes]
     # Built when first asked for.
     args: MultiDict[str]
     headers: NoCaseDict[str]
@@ -248,7 +266,6 @@ class Request:
     @property
     def form(self) -> MultiDict[str] | None: ...
     def after_request(self, f: _F) -> _F: ...
-    # of microdot.urls and background
     def url_for(self, name: str, /, **args: Any) -> str: ...
     def after_response(
         self, f: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs,
@@ -314,7 +331,12 @@ def send_file(
     max_age: int | None = None, compressed: bool | str = False,
     file_extension: str = '') -> Response: ...
 def dump_json(value: Any) -> bytes: ...
+def too_many_streams() -> HTTPException: ...
 def too_large() -> HTTPException: ...
+async def close_body(body: Any) -> None: ...
+def after_response(
+    self: Request | Response, f: Callable[_P, _R], /, *args: _P.args,
+    **kwargs: _P.kwargs) -> Callable[_P, _R]: ...
 def make_response(result: Any) -> Response: ...
 
 async def next_piece(iterator: Any) -> Any: ...
@@ -332,6 +354,16 @@ class URLPattern:
         parser: Callable[[str], Any] | None = None) -> None: ...
     def compile(self) -> None: ...
     def match(self, path: str) -> dict[str, Any] | None: ...
+
+class Route(NamedTuple):
+    methods: list[str]
+    pattern: URLPattern
+    handler: Callable[..., Any]
+    url_prefix: str
+    subapp: Microdot | None
+    chain: tuple[Microdot, ...]
+    max_content_length: int | None
+    name: str | None
 
 class Microdot:
     max_connections: int
@@ -361,8 +393,11 @@ class Microdot:
     counters: dict[str, int]
     connections: set[Connection]
     g: Request.G
-    # of microdot.middleware, urls and background
-    middlewares: Sequence[Callable[..., Any]]
+    routes: list[Route]
+    finishers: list[Callable[[Request | None, Response], Response | None]]
+    wrappers: list[_Wrapper]
+    mounts: list[tuple[Microdot, str, bool, str | None]]
+    background: Background | None
     redirect_slashes: bool
 
     def __init__(self) -> None: ...
@@ -398,7 +433,12 @@ class Microdot:
     def mount(
         self, subapp: Microdot, url_prefix: str = '',
         local: bool = False, name: str | None = None) -> None: ...
-    def candidates(self, path: str) -> Sequence[Any]: ...
+    def register(self, name: str, value: Any, key: Any = None) -> None: ...
+    def wrap_dispatch(self, wrapper: _Wrapper) -> None: ...
+    def is_wrapped(self) -> bool: ...
+    def candidates(self, path: str) -> Sequence[Route]: ...
+    def find(self, path: str, method: str) -> _Found: ...
+    def match(self, req: Request) -> _Found: ...
     def find_route(
         self, req: Request) -> tuple[_Target, str, Microdot | None]: ...
     def not_found(self, req: Request) -> int: ...
@@ -416,6 +456,13 @@ class Microdot:
     ) -> tuple[
         bytes, AsyncIterator[Any] | None, bytes, int | None, bool,
         bool | None]: ...
+    async def answer_error(
+        self, req: Request | None, exc: Exception,
+        last: bool = True) -> Response: ...
+    def plain_error(
+        self, req: Request | None, exc: BaseException) -> Response: ...
+    def complete(self, req: Request | None, res: Response) -> Response: ...
+    async def run_shutdown(self) -> list[Exception]: ...
     def answered(self, req: Request | None, res: Response) -> None: ...
     async def dispatch_request(
         self, req: Request | None,

@@ -1,11 +1,8 @@
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from .microdot import Microdot
+from .microdot import Request, Response
 
-_F = TypeVar('_F', bound=Callable[..., Any])
-
-def middleware(self: Microdot, f: _F) -> _F: ...
-def mount(
-    self: Microdot, subapp: Microdot, url_prefix: str = '',
-    local: bool = False, name: str | None = None) -> None: ...
+def wrap(f: Callable[..., Any]) -> Callable[
+    [Request, Callable[[Request], Awaitable[Response]]],
+    Awaitable[Response]]: ...

@@ -14,7 +14,7 @@ from binascii import hexlify
 from .helpers import wraps
 from .microdot import (
     HTTPException,
-    _decode,
+    decode_text,
     invoke_handler,
     parse_token,
     urldecode,
@@ -131,7 +131,7 @@ def parse_part_head(head):
              field and has no folders, *headers* is a dict by lower-case name.
     :raises ValueError: it is malformed or ambiguous, or not of a form.
     """
-    lines = _decode(head).split('\r\n')
+    lines = decode_text(head).split('\r\n')
     breaks = len(lines) - 1
     if lines.pop(0).strip(' \t') or _BAD_BYTE.search(head) or \
             head.count(b'\r') != breaks or head.count(b'\n') != breaks:
@@ -492,7 +492,7 @@ class FormDataIter:
             if len(value) + len(self._piece) > self.max_field_size:
                 raise MultipartError(413, 'See FormDataIter.max_field_size')
             value.extend(self._piece)
-        return name, _decode(value)
+        return name, decode_text(value)
 
     async def _next_event(self):
         # Returns None at the end of the form.

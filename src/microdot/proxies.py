@@ -138,6 +138,6 @@ class TrustedProxies:
         if self.host and host:
             try:
                 # what reads one of them is to agree with what reads the other
-                request._fields['host'] = headers['Host'] = parse_host(host)
+                request.fields['host'] = headers['Host'] = parse_host(host)
             except ValueError:
                 pass  # the proxy's own will do

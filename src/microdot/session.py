@@ -26,7 +26,7 @@ except ImportError:
         return not different
 
 from .helpers import add_vary, wraps
-from .microdot import Response, invoke_handler
+from .microdot import invoke_handler
 
 _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 
@@ -211,7 +211,7 @@ class Session:
         options.update((self.cookie_options if cookie_options is None
                         else cookie_options) or {})
         self.cookie_options = options
-        app._session = self
+        app.g._session = self
 
     def _keys(self, secret_key=None):
         keys = secret_key or self.secret_key
@@ -255,7 +255,9 @@ class Session:
         request.g._session = session
         if self.auto_save:
             session._saved = _dump(session)
-        _enable(request.app)
+        finishers = request.app.finishers
+        if finish_sessions not in finishers:
+            finishers.append(finish_sessions)
         lifetime = self._lifetime()
         # Not each time: a response may overtake another, with a session that
         # has been changed.
@@ -346,32 +348,16 @@ class Session:
         return response
 
 
-def _enable(app):
-    # Has the cookies put on a response when all else has been done with it,
-    # whoever has made it: a handler, one of errors, or a middleware.
-    if hasattr(app, '_has_sessions'):
-        return
-    app._has_sessions = True
-    complete = app._complete
-
-    def _complete(req, res):
-        # (most requests have no g yet, and need none)
-        session = getattr(req._g, '_session', None) if req else None
-        if session is not None and res is not Response.already_handled:
-            try:
-                while session is not None:
-                    if session._owner:
-                        res = session._owner._finish(req, session, res)
-                    session = session._next
-            except Exception as exc:
-                # such as a session that has become too large
-                if hasattr(res.body, 'close'):
-                    res.body.close()
-                app.log_exception(req, exc)
-                res = Response('Internal server error', 500)
-        return complete(req, res)
-
-    app._complete = _complete
+def finish_sessions(request, response):
+    """Put the cookies of a request's sessions on the response when all else
+    has been done with it, whoever has made it: a handler, one of errors, or a
+    middleware."""
+    session = getattr(request.g, '_session', None) if request else None
+    while session is not None:
+        if session._owner:
+            response = session._owner._finish(request, session, response)
+        session = session._next
+    return response
 
 
 def find_session(request):
@@ -380,8 +366,9 @@ def find_session(request):
 
     :raises ValueError: neither has one.
     """
-    session = getattr(request.app, '_session', None) or \
-        getattr(request.subapp, '_session', None)
+    session = getattr(request.app.g, '_session', None)
+    if not session and request.subapp:
+        session = getattr(request.subapp.g, '_session', None)
     if not session:
         raise ValueError('the application has no Session')
     return session

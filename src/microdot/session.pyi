@@ -3,7 +3,7 @@ from typing import Any
 
 from typing_extensions import TypeAlias
 
-from .microdot import Microdot, Request
+from .microdot import Microdot, Request, Response
 
 _Key: TypeAlias = str | bytes
 _Keys: TypeAlias = _Key | Sequence[_Key]
@@ -48,6 +48,8 @@ class Session:
         self, request: Request, session: Mapping[str, Any]) -> None: ...
     def delete(self, request: Request) -> None: ...
 
+def finish_sessions(
+    request: Request | None, response: Response) -> Response: ...
 def find_session(request: Request) -> Session: ...
 def with_session(
     f: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]: ...

@@ -744,8 +744,7 @@ class TestClient:
         handled = False
         try:
             await self.app.serve_requests(conn)
-            if getattr(self.app, '_background', None):
-                await self.app.finish_background()
+            await self.app.finish_background()
             handled = True
         except Disconnected:
             pass  # the client left, or there was less of a body than declared

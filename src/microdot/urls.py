@@ -1,15 +1,11 @@
 """URLs made from the names of routes, and redirects to the path that was
 meant.
 
-Importing this module adds ``url_for`` to :class:`Microdot` and
-:class:`Request`, and gives ``Microdot.redirect_slashes`` its effect. On
-CPython the package does so itself; on a board an application pays for what it
-imports.
+An application that uses ``url_for`` or ``redirect_slashes`` loads this module.
+On a board it has to be there only then.
 """
 from .microdot import (
     HTTPException,
-    Microdot,
-    Request,
     URLPattern,
     redirect,
     urlencode,
@@ -18,10 +14,10 @@ from .microdot import (
 
 def _patterns(app, name):
     # The patterns of all routes with that name, in order.
-    found = [route[1].url_pattern for route in app._routes
-             if route[4] is None and
-             name == (route[7] or getattr(route[2], '__name__', None))]
-    for subapp, prefix, _, mount in app._mounts:
+    found = [route.pattern.url_pattern for route in app.routes
+             if route.subapp is None and name == (
+                 route.name or getattr(route.handler, '__name__', None))]
+    for subapp, prefix, _, mount in app.mounts:
         if mount is None:
             rest = name
         else:
@@ -47,13 +43,13 @@ def _build(url_pattern, args):
             names.append(name)
             value = str(args[name])
             # a client takes . and .. for steps, and a server no NUL
-            parts = value.split('/') if i == pattern._span else \
+            parts = value.split('/') if i == pattern.span else \
                 (before + value + after,)
             if not value or parser(value) is None or '\0' in value or \
                     '.' in parts or '..' in parts:
                 raise ValueError('%s cannot be %r' % (name, value))
             value = urlencode(value)
-            if i != pattern._span:
+            if i != pattern.span:
                 value = value.replace('/', '%2F')
             path += '/' + urlencode(before) + value + urlencode(after)
         else:
@@ -67,14 +63,7 @@ def _build(url_pattern, args):
 
 
 def url_for(*names, **args):
-    """Return the path of a route, percent-encoded.
-
-    :param name: the route's: given with ``name=``, or that of its function.
-                 Those of an application mounted with a name follow that name
-                 and a colon. Of several, the first that fits.
-    :param args: a value for each parameter of the pattern.
-    :raises ValueError: there is no such route, or the values do not fit.
-    """
+    """Return the path of a route, see :meth:`Microdot.url_for`."""
     # (any name may be that of a parameter)
     self, name = names
     error = None
@@ -87,41 +76,33 @@ def url_for(*names, **args):
 
 
 def request_url_for(*names, **args):
-    """Return the absolute URL of a route, at the scheme and host that this
-    request was sent to. See :meth:`Microdot.url_for`.
-
-    The host is the client's word. Where that is not to be trusted, as in a
-    mail to somebody else, use a host of your own.
-    """
+    """Return the absolute URL of a route, see :meth:`Request.url_for`."""
     self, name = names
     return '%s://%s%s%s' % (
         self.scheme, self.headers.get('Host') or 'localhost', self.root_path,
         self.app.url_for(name, **args))
 
 
-def not_found(self, req):
-    path = req._path
+def redirect_slash(app, req):
+    """Redirect to the path with, or without, a slash at its end, if a route
+    matches that.
+
+    :raises HTTPException: 307: the redirect.
+    """
+    path = req.route_path
     url, mark, query = req.url.partition('?')
-    if self.redirect_slashes and path != '/' and path[:2] != '//':
-        # a host before the path has been taken off by the parser
-        if path[-1:] == '/':
-            req._path = path.rstrip('/')
-            url = url.rstrip('/')
-        else:
-            req._path += '/'
-            url += '/'
-        route, allow = self._match(req)
-        req._path = path
-        if (route or allow) and url[:2] != '//':
-            # (encoded, since a client may take \ for a slash)
-            raise HTTPException(307, 'Temporary Redirect',
-                                redirect(url + mark + query).headers)
-    return 404
-
-
-#: Whether a path that no route matches is redirected to the same path with,
-#: or without, a slash at its end, when a route matches that.
-Microdot.redirect_slashes = False
-Microdot.url_for = url_for
-Microdot.not_found = not_found
-Request.url_for = request_url_for
+    if path == '/' or path[:2] == '//':
+        return
+    # a host before the path has been taken off by the parser
+    if path[-1:] == '/':
+        req.route_path = path.rstrip('/')
+        url = url.rstrip('/')
+    else:
+        req.route_path += '/'
+        url += '/'
+    route = app.match(req)[0]
+    req.route_path = path
+    if route and url[:2] != '//':
+        # (encoded, since a client may take \ for a slash)
+        raise HTTPException(307, 'Temporary Redirect',
+                            redirect(url + mark + query).headers)

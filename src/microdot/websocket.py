@@ -379,7 +379,7 @@ class WebSocket:
         if self._reader or getattr(conn, 'taken', False):
             raise RuntimeError('it is a WebSocket already')
         self._check_request()
-        fields = self.request._fields
+        fields = self.request.fields
         origin = fields.get('origin')
         if origins is not None and origin is not None:
             if isinstance(origins, str):
@@ -409,7 +409,7 @@ class WebSocket:
             if hasattr(conn, 'task'):
                 # the server cancels the reader before it closes the socket,
                 # and calls the other when it shuts down
-                conn._watcher = self._reader
+                conn.watcher = self._reader
                 conn.leave = self._end_reader
             if self.ping_interval:
                 self._pinger = asyncio.create_task(self._ping())
@@ -423,7 +423,7 @@ class WebSocket:
         # RFC 6455, section 4.2.1
         request = self.request
         # request.headers would be built, and kept for as long as this
-        fields = request._fields
+        fields = request.fields
         key = fields.get('sec-websocket-key', '')
         version = fields.get('sec-websocket-version')
         try:
@@ -446,14 +446,14 @@ class WebSocket:
             from ._deflate import negotiate
         except ImportError:
             return
-        found = negotiate(self.request._fields.get(
+        found = negotiate(self.request.fields.get(
             'sec-websocket-extensions', ''))
         if found:
             value, self._inflate, self._deflate = found
             headers.append(('Sec-WebSocket-Extensions', value))
 
     async def _accept(self, headers):
-        key = self.request._fields['sec-websocket-key'] + \
+        key = self.request.fields['sec-websocket-key'] + \
             '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
         lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket',
                  'Connection: Upgrade', 'Sec-WebSocket-Accept: ' +

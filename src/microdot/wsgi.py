@@ -32,8 +32,8 @@ from .microdot import (
     Response,
     Stream,
     URLPattern,
-    _decode,
     abort,
+    decode_text,
     iscoroutine,
     parse_framing,
     parse_host,
@@ -73,7 +73,7 @@ _title = Cache(
 
 def _text(text):
     # PEP 3333: the characters of a text are the bytes that were sent
-    return text if text.isascii() else _decode(text.encode('latin-1'))
+    return text if text.isascii() else decode_text(text.encode('latin-1'))
 
 
 def parse_fields(environ):
@@ -111,12 +111,21 @@ class _Body(Stream):
             async for data in self:
                 pieces.append(data)
             return b''.join(pieces)
+        return await self._ask(self._file.read, n)
+
+    async def readuntil(self, separator=b'\n'):
+        if separator != b'\n':
+            return await super().readuntil(separator)
+        # at once: each question costs a change of threads
+        return await self._ask(self._file.readline, Request.max_readline)
+
+    async def _ask(self, read, n):
         if self.done or not n:
             return b''
         if self.length >= 0:
             n = min(n, self.left)
         try:
-            data = await self._call.ask(self._file.read, n)
+            data = await self._call.ask(read, n)
         except OSError:
             self.gone = True
             raise Disconnected
@@ -148,8 +157,8 @@ class _Socket(Connection):
             sock=self.shared.dup())
 
     async def aclose(self):
-        if self._watcher:
-            self._watcher.cancel()
+        if self.watcher:
+            self.watcher.cancel()
         await super().aclose()
         if self.taken:
             # nothing that the server may say now belongs there
@@ -350,7 +359,7 @@ class _Answer:
             else:
                 self._call.close(self._app.shutdown_timeout)
         finally:
-            if res._jobs or req and req._jobs:
+            if res.jobs or req and req.jobs:
                 self._call.loop.call_soon_threadsafe(
                     self._app.answered, req, res)
 
@@ -486,7 +495,7 @@ class Microdot(_Microdot):
         pieces = prepared[1]
         if pieces and prepared[5] is None:
             # it must not have a body
-            await core._close(pieces)
+            await core.close_body(pieces)
             prepared = (b'', None) + prepared[2:]
         answer = _Answer(self, call, req, res, prepared)
         if answer.direct:
@@ -498,7 +507,7 @@ class Microdot(_Microdot):
             async for piece in pieces:
                 await call.give(piece)
         finally:
-            await core._close(pieces)
+            await core.close_body(pieces)
 
     def _open(self, environ, call):
         # Make a request of what the server knows.

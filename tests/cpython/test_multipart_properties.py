@@ -203,7 +203,7 @@ def test_any_request_gives_values_or_a_named_error(data, boundary, places,
         request = Request(
             Microdot(), None, 'POST', '/', '1.1',
             {'Content-Type': 'multipart/form-data; boundary=' + boundary})
-        request._stream = Stream(cut(data, places))
+        request.source = Stream(cut(data, places))
         form = FormDataIter(request)
         form.buffer_size = size
         async for _, value in form:

@@ -221,6 +221,26 @@ def test_a_body_that_has_been_decoded_ends_with_the_input(app):
         assert answer.body == expected
 
 
+def test_a_body_is_read_line_by_line(app, monkeypatch):
+    monkeypatch.setattr(wsgi.Request, 'max_body_length', 0)
+    monkeypatch.setattr(wsgi.Request, 'max_readline', 8)
+    found = []
+
+    @app.post('/')
+    async def view(request):
+        stream = request.stream
+        for _ in range(3):
+            found.append(await stream.readline())
+        found.append(await stream.readuntil(b'--'))
+        found.append(await stream.readline())
+        found.append(await stream.readline())
+        return 'x'
+
+    body = b'one\ntwo\n' + 10 * b'x' + b'a--b'
+    assert Answer(app, 'POST', body=body).status == 200
+    assert found == [b'one\n', b'two\n', 8 * b'x', b'xxa--', b'b', b'']
+
+
 def test_a_coded_body_that_nobody_decodes_is_refused(app):
     echo(app)
     answer = Answer(app, 'POST', HTTP_TRANSFER_ENCODING='chunked')
@@ -707,7 +727,7 @@ def test_the_adapters_replace_nothing_of_the_core_by_accident():
     from microdot.microdot import Microdot as Core
     for kind in _gateway.Microdot, asgi.Microdot, Microdot:
         own = {name for name in vars(kind) if name[:2] != '__'}
-        assert own & set(dir(Core)) <= {'run', 'shutdown'}
+        assert own & set(dir(Core)) <= {'match', 'run', 'shutdown'}
 
 
 def test_the_built_in_server_serves_it_too():

@@ -232,7 +232,6 @@ class TestAfterResponse(unittest.TestCase):
         self.serve(test)
         self.serve(test)
         self.assertEqual(self.done, ['after', 'after'])
-        self.assertEqual(len(self.app.shutdown_handlers), 1)
 
     @unittest.skipIf(not hasattr(asyncio, 'core'), 'loops are unwound')
     def test_nobody_waits_for_a_loop_that_has_ended(self):

@@ -5,6 +5,7 @@ import unittest
 
 from helpers import change, run
 from microdot.cors import CORS
+from microdot.helpers import add_vary
 from microdot.microdot import (
     Microdot,
     Request,
@@ -51,7 +52,8 @@ def make_app(**kwargs):
 
     @app.get('/vary')
     async def vary(request):
-        request.g._vary = {'Cookie', 'Origin'}
+        add_vary(request, 'Cookie')
+        add_vary(request, 'Origin')
         return 'x', {'Vary': 'Accept-Encoding, Origin'}
 
     return app

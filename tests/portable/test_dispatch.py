@@ -5,6 +5,7 @@ import unittest
 
 import microdot.microdot as core
 from helpers import change, run
+from microdot.helpers import add_vary
 from microdot.microdot import (
     HTTPException,
     Microdot,
@@ -878,8 +879,8 @@ class TestVary(unittest.TestCase):
 
         @app.get('/')
         async def view(request):
-            if names:
-                request.g._vary = set(names)
+            for name in names:
+                add_vary(request, name)
             return '', {'Vary': header} if header else {}
 
         return [name.strip() for name in request(app).headers.get(
@@ -908,10 +909,147 @@ class TestVary(unittest.TestCase):
 
         @app.get('/')
         async def view(request):
-            request.g._vary = {'Foo'}
+            add_vary(request, 'Foo')
             abort(404)
 
         self.assertEqual(request(app).headers['Vary'], 'Foo')
+
+
+class TestFinishers(unittest.TestCase):
+    def setUp(self):
+        self.app = Recorder()
+        self.seen = []
+        self.app.get('/')(lambda request: 'view')
+
+        @self.app.get('/error')
+        async def error(request):
+            raise KeyError('on purpose')
+
+        @self.app.finishers.append
+        def finish(request, response):
+            self.seen.append((request and request.path, response.status_code))
+            response.headers['X-Finished'] = 'yes'
+
+    def test_they_see_every_answer(self):
+        for method, path, status in (
+                ('GET', '/', 200), ('POST', '/', 405), ('OPTIONS', '/', 200),
+                ('GET', '/none', 404), ('GET', '/error', 500)):
+            res = request(self.app, path, method)
+            self.assertEqual(res.status_code, status)
+            self.assertEqual(res.headers['X-Finished'], 'yes')
+            self.assertEqual(self.seen[-1], (path, status))
+
+    def test_a_malformed_request_is_none(self):
+        res = run(self.app.dispatch_request(None))
+        self.assertEqual(res.headers['X-Finished'], 'yes')
+        self.assertEqual(self.seen, [(None, 400)])
+
+    def test_those_of_mounted_applications_are_the_parents_too(self):
+        for local in (False, True):
+            parent = Microdot()
+            parent.mount(self.app, '/child', local=local)
+            for path in ('/child/', '/none'):
+                res = request(parent, path)
+                self.assertEqual(res.headers['X-Finished'], 'yes')
+
+    def test_they_may_return_another_response(self):
+        @self.app.finishers.append
+        def other(request, response):
+            return Response('other', 201)
+
+        res = request(self.app, '/', 'HEAD')
+        self.assertEqual(res.status_code, 201)
+        self.assertFalse(res.body)
+
+    def test_one_that_fails_makes_a_plain_500(self):
+        closed = []
+
+        class Body:
+            def __iter__(self):
+                return iter(['x'])
+
+            def close(self):
+                closed.append(True)
+
+        self.app.get('/body')(lambda request: Body())
+
+        @self.app.finishers.append
+        def failing(request, response):
+            raise KeyError('on purpose')
+
+        res = request(self.app, '/body')
+        self.assertEqual((res.status_code, res.text),
+                         (500, 'Internal server error'))
+        self.assertEqual(len(self.app.logged), 1)
+        self.assertEqual(closed, [True])
+
+    def test_what_has_been_answered_is_not_finished(self):
+        self.app.get('/taken')(lambda request: Response.already_handled)
+        request(self.app, '/taken')
+        self.assertEqual(self.seen, [])
+        self.assertFalse(Response.already_handled.headers)
+
+
+class TestAbortInBodies(unittest.TestCase):
+    def check(self, body):
+        app = Recorder()
+        app.get('/')(lambda request: body)
+        res = request(app)
+        self.assertEqual((res.status_code, res.text), (404, 'gone'))
+        self.assertNotIn('Retry-After', res.headers)
+        self.assertEqual(app.logged, [])
+
+    def test_in_iter(self):
+        class Body:
+            def __iter__(self):
+                abort(404, 'gone')
+        self.check(Body())
+
+    def test_in_aiter(self):
+        class Body:
+            def __aiter__(self):
+                abort(404, 'gone')
+        self.check(Body())
+
+
+class TestWrapDispatch(unittest.TestCase):
+    def test_the_first_is_the_outermost(self):
+        app = Microdot()
+        app.get('/')(lambda request: 'x')
+        trace = []
+
+        def make(name):
+            async def wrapper(request, call_next):
+                trace.append(name)
+                res = await call_next(request)
+                trace.append(name + str(res.status_code))
+                return res
+            return wrapper
+
+        app.wrap_dispatch(make('a'))
+        app.wrap_dispatch(make('b'))
+        self.assertEqual(request(app, '/none').status_code, 404)
+        self.assertEqual(trace, ['a', 'b', 'b404', 'a404'])
+
+    def test_what_no_handler_takes_is_raised(self):
+        app = Recorder()
+        seen = []
+
+        @app.get('/')
+        async def view(request):
+            raise KeyError('on purpose')
+
+        @app.wrap_dispatch
+        async def wrapper(request, call_next):
+            try:
+                return await call_next(request)
+            except KeyError as exc:
+                seen.append(type(exc))
+                raise
+
+        self.assertEqual(request(app).status_code, 500)
+        self.assertEqual(seen, [KeyError])
+        self.assertEqual(len(app.logged), 1)
 
 
 if __name__ == '__main__':

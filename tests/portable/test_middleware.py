@@ -3,8 +3,8 @@
 import unittest
 
 import microdot.microdot as core
-import microdot.middleware
 from helpers import change, run
+from microdot.helpers import add_vary
 from microdot.microdot import Microdot, Request, Response, abort
 from microdot.test_client import TestClient
 
@@ -38,10 +38,24 @@ class TestMiddleware(unittest.TestCase):
         async def error(request):
             raise KeyError('on purpose')
 
-    def test_an_application_without_one_keeps_the_method_of_the_core(self):
-        self.assertNotIn('dispatch_request', self.app.__dict__)
-        self.app.middleware(None)
-        self.assertIn('dispatch_request', self.app.__dict__)
+    def test_a_method_that_is_overridden_is_called(self):
+        trace = self.trace
+
+        class Overriding(Microdot):
+            async def dispatch_request(self, req, error=None):
+                trace.append('mine')
+                return await super().dispatch_request(req, error)
+
+        app = Overriding()
+        app.get('/')(lambda request: 'view')
+
+        @app.middleware
+        async def around(request, call_next):
+            trace.append('middleware')
+            return await call_next(request)
+
+        self.assertEqual(request(app, '/').text, 'view')
+        self.assertEqual(trace, ['mine', 'middleware'])
 
     def test_the_decorator_returns_the_function(self):
         async def f(request, call_next):
@@ -192,7 +206,7 @@ class TestMiddleware(unittest.TestCase):
     def test_vary_of_the_request_is_told(self):
         @self.app.middleware
         async def answer(request, call_next):
-            request.g._vary = set(['Cookie'])
+            add_vary(request, 'Cookie')
             return 'x', {'Vary': 'Origin'}
 
         self.assertEqual(
@@ -530,7 +544,7 @@ class TestMount(unittest.TestCase):
 
     def test_what_a_local_one_aborts_with_has_local_handlers(self):
         parent, trace = self.make(True, ('mount', 'child'))
-        child = parent._mounts[0][0]
+        child = parent.mounts[0][0]
         seen = []
 
         @child.middleware
@@ -545,12 +559,9 @@ class TestMount(unittest.TestCase):
 
     def test_an_application_of_its_own_keeps_its_own(self):
         parent, trace = self.make(True, ('mount', 'child'))
-        child = parent._mounts[0][0]
+        child = parent.mounts[0][0]
         request(child, '/')
         self.assertEqual(trace, ['c', 'c200'])
-
-    def test_importing_adds_the_decorator(self):
-        self.assertTrue(Microdot.middleware is microdot.middleware.middleware)
 
 
 if __name__ == '__main__':

@@ -72,7 +72,7 @@ def route_rows(app: Microdot) -> list[dict[str, Any]]:
 
 def all_routes(app: Any) -> list[Any]:
     """Return the routes of an application."""
-    found: list[Any] = app.routes if hasattr(app, 'routes') else app._routes
+    found: list[Any] = app.routes
     return found
 
 

@@ -92,7 +92,6 @@ def trust(app: Microdot, proxies: tuple[str, ...]) -> None:
 
     :raises CommandError: one is not an address or a network.
     """
-    from ..middleware import middleware  # noqa: F401
     from ..proxies import TrustedProxies
     try:
         trusted = TrustedProxies(*proxies)
