@@ -943,6 +943,11 @@ Response.already_handled = Response()
 
 
 class Microdot(core.Microdot):
+    #: Called with the application by :meth:`run`, in place of serving: a
+    #: command that imports a program, to serve it itself, puts it there.
+    on_run = None
+    _banner = False     # run() has yet to say where it listens
+
     def __init__(self):
         self._index = RouteIndex(())
         super().__init__()
@@ -1000,9 +1005,29 @@ class Microdot(core.Microdot):
             exc.why_not_started = '%s: %s' % (
                 where, getattr(exc, 'strerror', None) or exc)
             raise
+        if self._banner:
+            self._banner = False
+            show_banner(server.sockets, ssl)
         if not start_serving:
             return server
         await self._serve()
+
+    def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None,
+            banner=True):
+        if self.on_run:
+            self.on_run()
+            return
+        self._banner = banner
+        super().run(host, port, debug, ssl)
+
+
+def show_banner(sockets, ssl):
+    """Say on stderr where a server listens, and how to stop it."""
+    try:
+        from .cli import banner
+    except ImportError:
+        return  # left out
+    banner.show(sockets, bool(ssl))
 
 
 def run_loop(app, main):

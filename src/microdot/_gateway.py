@@ -143,12 +143,13 @@ class Microdot(core.Microdot):
     _running = False   # start-up has begun, shut-down is to come
     _starting = None   # the task of a start that no server has asked for
 
-    def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None):
+    def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None,
+            banner=True):
         """Serve with the built-in server, see
         :meth:`microdot.microdot.Microdot.run`."""
         self.embedded_server = True
         try:
-            super().run(host, port, debug, ssl)
+            super().run(host, port, debug, ssl, banner)
         finally:
             self.embedded_server = False
 

@@ -398,6 +398,8 @@ class Microdot:
     wrappers: list[_Wrapper]
     mounts: list[tuple[Microdot, str, bool, str | None]]
     background: Background | None
+    # CPython
+    on_run: Callable[[Microdot], None] | None
     redirect_slashes: bool
 
     def __init__(self) -> None: ...
@@ -483,7 +485,8 @@ class Microdot:
         start_serving: Literal[False]) -> _Server: ...
     def run(
         self, host: str = '0.0.0.0', port: int = 5000, debug: bool = False,
-        ssl: _ssl.SSLContext | _TLSFiles | None = None) -> None: ...
+        ssl: _ssl.SSLContext | _TLSFiles | None = None,
+        banner: bool = True) -> None: ...
     def shutdown(self) -> None: ...
     @staticmethod
     def abort(

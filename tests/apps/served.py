@@ -14,6 +14,9 @@ try:
 except ImportError:  # the core alone, beside this file
     from microdot.microdot import Microdot
 
+# What is printed is compared with what each interpreter prints.
+QUIET = {} if sys.implementation.name == 'micropython' else {'banner': False}
+
 app = Microdot()
 app.sweep_interval = 0.1
 app.slow = 0
@@ -137,12 +140,12 @@ def main(port, *options):
     again = options[-1:] == ('again',)
     app.keep_alive_timeout = 1 if again else 5
     try:
-        app.run('127.0.0.1', int(port), ssl=context)
+        app.run('127.0.0.1', int(port), ssl=context, **QUIET)
     except KeyboardInterrupt:
         print('interrupted')
         if not again:
             raise
-        app.run('127.0.0.1', int(port), ssl=context)
+        app.run('127.0.0.1', int(port), ssl=context, **QUIET)
     print('ended')
 
 

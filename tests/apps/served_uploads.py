@@ -9,6 +9,9 @@ from binascii import crc32
 from microdot import Microdot, Request
 from microdot.multipart import FileUpload, FormDataIter, with_form_data
 
+# What is printed is compared with what each interpreter prints.
+QUIET = {} if sys.implementation.name == 'micropython' else {'banner': False}
+
 app = Microdot()
 app.sweep_interval = 0.1
 LIMIT = 4 * 1024 * 1024
@@ -70,7 +73,7 @@ def main(port, folder='', small=False):
         gc.threshold(4096)
         # forms need not be in memory before they are parsed
         Request.max_body_length = 1024
-    app.run('127.0.0.1', int(port))
+    app.run('127.0.0.1', int(port), **QUIET)
 
 
 if __name__ == '__main__':

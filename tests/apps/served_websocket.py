@@ -8,6 +8,9 @@ import sys
 from microdot import Microdot
 from microdot.websocket import WebSocketError, with_websocket
 
+# What is printed is compared with what each interpreter prints.
+QUIET = {} if sys.implementation.name == 'micropython' else {'banner': False}
+
 app = Microdot()
 app.sweep_interval = 0.1
 app.stall_timeout = 0.3
@@ -58,4 +61,4 @@ async def state(request):
 
 
 if __name__ == '__main__':
-    app.run('127.0.0.1', int(sys.argv[1]))
+    app.run('127.0.0.1', int(sys.argv[1]), **QUIET)

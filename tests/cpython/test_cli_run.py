@@ -1,6 +1,7 @@
 """``microdot run``, in terminals and pipes."""
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -9,7 +10,7 @@ import sys
 
 import pytest
 
-from command import HELLO, TOP, Command, run
+from command import HELLO, PATIENCE, TOP, Command, environment, run
 
 pytestmark = pytest.mark.skipif(os.name != 'posix', reason='signals, pty')
 
@@ -268,3 +269,36 @@ def test_import_of_microdot_loads_none_of_it():
         [sys.executable, '-c', code], capture_output=True, text=True,
         env={**os.environ, 'PYTHONPATH': str(TOP / 'src')})
     assert result.stdout == '[]\n'
+
+
+# --- app.run()
+
+def start(folder, text):
+    write(folder, text, 'program.py')
+    return subprocess.run(
+        [sys.executable, 'program.py'], cwd=folder, capture_output=True,
+        text=True, env=environment(), timeout=PATIENCE)
+
+
+STOPPED = """\
+from microdot import Microdot
+
+app = Microdot()
+app.on_startup(app.shutdown)
+app.run(%s)
+"""
+
+
+def test_app_run_says_where_it_listens(folder):
+    result = start(folder, STOPPED % "'127.0.0.1', 0")
+    assert result.returncode == 0
+    assert result.stdout == ''
+    lines = result.stderr.splitlines()
+    assert re.fullmatch(r'microdot \S+', lines[0])
+    assert re.fullmatch(r'  http://127\.0\.0\.1:[1-9]\d*/', lines[1])
+    assert lines[2:] == ['  Ctrl-C stops it']
+
+
+def test_app_run_says_nothing_without_a_banner(folder):
+    result = start(folder, STOPPED % "'127.0.0.1', 0, banner=False")
+    assert (result.returncode, result.stderr) == (0, '')

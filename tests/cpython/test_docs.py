@@ -45,6 +45,9 @@ def patched(self, host='0.0.0.0', wanted=5000, *args, **kwargs):
     kwargs.pop('port', None)
     return start_server(self, '127.0.0.1', port, *args, **kwargs)
 microdot.Microdot.start_server = patched
+run = microdot.Microdot.run
+microdot.Microdot.run = lambda self, *args, **kwargs: run(
+    self, *args, **{'banner': False, **kwargs})
 exec(compile(sys.stdin.read(), 'block', 'exec'), {'__name__': '__main__'})
 """
 #: What pieces of code for boards import, where the tests run.

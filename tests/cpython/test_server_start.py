@@ -202,7 +202,7 @@ async def slow(request):
         await asyncio.sleep(60)
     finally:
         print('finally', flush=True)
-app.run('127.0.0.1', int(sys.argv[2]))
+app.run('127.0.0.1', int(sys.argv[2]), banner=False)
 print('ended', flush=True)
 """
 

@@ -113,17 +113,16 @@ def muted_run(quiet: bool = False) -> Iterator[None]:
     """
     said = [True] if quiet else []
 
-    def run(self: Microdot, *args: Any, **kwargs: Any) -> None:
+    def on_run(app: Microdot) -> None:
         if not said:
             said.append(True)
-            say_muted(self)
+            say_muted(app)
 
-    real = Microdot.run
-    Microdot.run = run  # type: ignore[method-assign]
+    Microdot.on_run = on_run
     try:
         yield
     finally:
-        Microdot.run = real  # type: ignore[method-assign]
+        Microdot.on_run = None
 
 
 def import_app(app: str | None, quiet: bool = False) -> Microdot:
