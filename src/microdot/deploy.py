@@ -40,7 +40,7 @@ LIBRARIES = next((each for each in (
     if each.is_dir()), PACKAGE / '_boards')
 #: Modules of the package that no board can use, beside those that begin with
 #: an underscore.
-DESKTOP_ONLY = ('asgi', 'deploy', 'jinja', 'wsgi')
+DESKTOP_ONLY = ('asgi', 'deploy', 'jinja', 'openapi', 'wsgi')
 #: The oldest MicroPython that the framework runs on.
 OLDEST = (1, 22)
 #: By the number that a board reports, as in ``sys.implementation._mpy``.

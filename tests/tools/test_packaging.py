@@ -73,6 +73,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     } | {
         'microdot/cli/' + path.name for path in PACKAGE.glob('cli/*.py')
     } | {
+        'microdot/pages/' + path.name for path in PACKAGE.glob('pages/*')
+    } | {
         # what boards lack, for microdot.deploy to copy
         'microdot/_boards/' + path.relative_to(libraries).as_posix()
         for path in libraries.rglob('*.py')

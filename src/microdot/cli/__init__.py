@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'run': ('.run', 'serve an application'),
     'routes': ('.routes', 'list what an application answers'),
     'new': ('.new', 'begin a project'),
+    'openapi': ('.openapi', 'write the document of an application'),
     'deploy': ('.deploy', 'put an application on a board'),
 }
 
