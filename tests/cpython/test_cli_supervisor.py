@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from command import HELLO, PATIENCE, Command, run
+from command import HELLO, PATIENCE, Command, run, save
 from microdot.cli import sharing
 
 pytestmark = pytest.mark.skipif(os.name != 'posix', reason='signals')
@@ -22,13 +22,6 @@ pytestmark = pytest.mark.skipif(os.name != 'posix', reason='signals')
 def folder(tmp_path):
     (tmp_path / 'app.py').write_text(HELLO)
     return tmp_path
-
-
-def save(path, text):
-    """Save as editors do: nobody finds half of it."""
-    part = path.with_name('.part')
-    part.write_text(text)
-    part.replace(path)
 
 
 def pid(command):

@@ -88,6 +88,9 @@ def run() -> int:
             load(settings.env)
         app = import_app(settings.app, part['quiet'])
         serving.prepare(app, settings)
+        if settings.reload and settings.debug:
+            from . import livereload
+            livereload.install(app, part['generation'], settings.root_path)
         if control:
             announce(app, control)
         engine.serve(app, share(app, sockets, part['board'], part['row']),

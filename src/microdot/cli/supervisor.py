@@ -149,6 +149,7 @@ class Supervisor:
         self.deaths = 0         # at the start, one after the other
         self.signals = 0        # that asked for the end
         self.status = 0
+        self.generation = new_generation()
         self.started = False    # one has been, and has said what there is
         self.ending = False
         self.rolling: list[Place] = []      # still to be restarted
@@ -237,6 +238,7 @@ class Supervisor:
             'control': theirs.fileno() if theirs else None,
             'tls': self.tls,
             'quiet': self.started,
+            'generation': self.generation,
             'board': boards,
             'row': row,
         }
@@ -442,6 +444,7 @@ class Supervisor:
     def reload(self) -> None:
         """Start all again, since files were saved."""
         paths, self.saved = self.saved, []
+        self.generation = new_generation()
         names = ', '.join(map(os.path.basename, paths[:3]))
         if len(paths) > 3:
             names += ' and %d more' % (len(paths) - 3)
@@ -479,6 +482,11 @@ class Supervisor:
         self.rolling.clear()
         self.terminal.print(child.describe_end())
         self.say('the workers go on as they were')
+
+
+def new_generation() -> str:
+    """Return a name for the processes that are started from now on."""
+    return '%x' % time.time_ns()
 
 
 def ends(child: Child) -> str:
