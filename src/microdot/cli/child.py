@@ -14,7 +14,7 @@ from ..microdot import Microdot
 from . import CommandError, engine, serving
 from .find import import_app
 from .options import Settings
-from .run import CHILD, failed, name_of
+from .run import CHILD, Signals, failed, name_of
 from .screens import explain
 from .terminal import Terminal
 
@@ -74,7 +74,7 @@ def announce(app: Microdot, control: Control) -> None:
     app.on_startup(ready)
 
 
-def run() -> int:
+def run(signals: Signals) -> int:
     """Be the child; return the exit status."""
     part = json.loads(os.environ.pop(CHILD))
     settings = read_settings(part['settings'])
@@ -91,6 +91,7 @@ def run() -> int:
         if settings.reload and settings.debug:
             from . import livereload
             livereload.install(app, part['generation'], settings.root_path)
+        signals.hold(app)
         if control:
             announce(app, control)
         engine.serve(app, share(app, sockets, part['board'], part['row']),
@@ -103,6 +104,8 @@ def run() -> int:
         control.send(failed=explain(exc, name_of(settings),
                                     Terminal(sys.stderr)))
         return exc.status if isinstance(exc, CommandError) else 1
+    finally:
+        signals.ignore()
     return 0
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+from ..microdot import Microdot
 from . import CommandError, banner
 from .find import default_app, import_app
 from .options import HELP, Settings, describe, gather
@@ -34,14 +35,35 @@ def notes(settings: Settings) -> list[str]:
     return found
 
 
-def stop_at_signals() -> None:
-    """Let SIGTERM do what SIGINT does, until the server has its own way:
-    also a program that is still being imported ends without a traceback."""
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+class Signals:
+    """SIGINT and SIGTERM where the server does not look after them: while a
+    program is imported they end it, without a traceback; from :meth:`hold` on
+    they are remembered until the server runs."""
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    def __init__(self) -> None:
+        self.held = False
+        self.seen = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.handle)
+
+    def handle(self, number: int, frame: object) -> None:
+        if not self.held:
+            raise KeyboardInterrupt
+        self.seen = True
+
+    def hold(self, app: Microdot) -> None:
+        """Let the application end what comes until it serves."""
+        self.held = True
+
+        @app.on_startup
+        def end_if_seen() -> None:
+            if self.seen:
+                app.shutdown()
+
+    def ignore(self) -> None:
+        """Let none disturb the end."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def command(words: list[str]) -> int:
@@ -50,18 +72,18 @@ def command(words: list[str]) -> int:
     if '-h' in words or '--help' in words:
         print(HELP % describe())
         return 0
-    stop_at_signals()
+    signals = Signals()
     if CHILD in os.environ:
         from .child import run
-        return run()
+        return run(signals)
     settings = gather(words, os.environ, warn)
     if settings.reload or settings.workers > 1:
         from .supervisor import supervise
         return supervise(settings)
-    return serve_here(settings)
+    return serve_here(settings, signals)
 
 
-def serve_here(settings: Settings) -> int:
+def serve_here(settings: Settings, signals: Signals) -> int:
     """Import an application and serve it in this process."""
     from . import engine, serving
     tls = serving.tls_files(settings)
@@ -72,6 +94,7 @@ def serve_here(settings: Settings) -> int:
             load(settings.env)
         app = import_app(settings.app)
         serving.prepare(app, settings)
+        signals.hold(app)
         banner.show(listening.sockets, bool(tls), settings.root_path,
                     notes(settings))
         engine.serve(app, listening.sockets, tls, settings.debug)
@@ -80,6 +103,7 @@ def serve_here(settings: Settings) -> int:
     except (Exception, SystemExit) as exc:
         return failed(exc, settings)
     finally:
+        signals.ignore()
         listening.close()
     return 0
 
