@@ -353,7 +353,7 @@ def test_every_block_names_its_language(page):
     text = page.read_text()
     assert not re.search(r'^(?!\s*\.\. ).*::$', text, re.MULTILINE)
     assert {block.language for block in read_blocks(page)} <= {
-        'python', 'console', 'text'}
+        'python', 'console', 'text', 'toml'}
 
 
 def test_the_command_that_compiles_the_core_works(tmp_path):
