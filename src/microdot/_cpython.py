@@ -242,7 +242,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         '_sent', '_context', '_reading', '_writing', '_watching', '_ended',
         '_lost', '_full', '_paused', '_closing', '_begun', '_burst',
         '_answered', '_served', '_again', '_block', '_limits', '_fields',
-        '_lines')
+        '_lines', '_sliced')
 
     def __init__(self, app, addr, sock=None):
         for name, value in _STATE.items():
@@ -254,6 +254,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         self._watching = False
         self._ended = False     # the peer sends no more
         self._lost = False      # the socket is closed
+        self._sliced = False    # something long is under way
         self._full = False      # the transport has enough to write
         self._paused = False    # the transport does not read
         self._closing = False
@@ -498,12 +499,23 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
 
     answer = send
 
+    def send_now(self, data):
+        """Write *data* if the peer keeps up; tell whether it was written."""
+        if self._full or self._lost or self._sliced or \
+                len(data) > _WRITE or self.transport.is_closing():
+            return False
+        self.transport.write(data)
+        return True
+
     async def _send(self, data):
         if len(data) > _WRITE:
-            # each of these has the time that a peer may take
+            # Each of these has the time that a peer may take. (Should this be
+            # cancelled, nothing can follow: it would not be understood)
+            self._sliced = True
             data = memoryview(data)
             for i in range(0, len(data), _WRITE):
                 await self.send(data[i:i + _WRITE])
+            self._sliced = False
             return
         if self._burst > 64:
             # a long pipeline must not keep the others waiting
@@ -986,6 +998,9 @@ class Microdot(core.Microdot):
             except BaseException:
                 await core.close_body(pieces)
                 raise
+        attach = getattr(res.body, 'attach', None)
+        if attach and left is None and isinstance(conn, ProtocolConnection):
+            attach(conn.send_now, chunked)
         return await super()._respond(conn, req, res, body, pieces, head,
                                       left, keep, chunked)
 

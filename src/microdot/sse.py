@@ -41,7 +41,8 @@ class SSE:
     """What a handler sends events with.
 
     Attributes: ``last_event_id``, the id of the event that the client has got
-    last, if it connects again, or else ``None``.
+    last, if it connects again, or else ``None``; ``closed``, whether it has
+    left.
     """
     #: Events that wait to be sent: :meth:`send` waits while there are more.
     max_queue = 8
@@ -49,9 +50,14 @@ class SSE:
     #: client that has vanished is noticed. ``None``: none is sent.
     keep_alive = 20
 
+    #: Writes an event of :meth:`encode` at once if nothing waits to be
+    #: written, and tells whether it did; ``None`` where that is not possible.
+    direct = None
+    encode = staticmethod(encode_event)
+
     last_event_id = None
+    closed = False
     _room = None
-    _closed = False
 
     def __init__(self):
         self.event = asyncio.Event()
@@ -72,19 +78,20 @@ class SSE:
         :raises ValueError: the name or id has a CR, LF or NUL.
         """
         piece = encode_event(data, event, event_id, retry, comment)
-        while len(self.queue) >= self.max_queue and not self._closed:
+        while len(self.queue) >= self.max_queue and not self.closed:
             self._room = self._room or asyncio.Event()
             self._room.clear()
             await self._room.wait()
-        if self._closed:
+        if self.closed:
             await asyncio.sleep(0)  # or else a loop that ignores it hangs all
             return False
         self.queue.append(piece)
         self.event.set()
         return True
 
-    def _close(self):
-        self._closed = True
+    def close(self):
+        """End the stream, after what waits to be sent."""
+        self.closed = True
         self.event.set()
         if self._room:
             self._room.set()
@@ -98,6 +105,7 @@ class EventStream:
     _error = None
     _done = False
     _idle = False
+    _waits = False  # nothing is under way to the client
 
     def __init__(self, request, sse, function, args, kwargs):
         self._request = request
@@ -113,15 +121,19 @@ class EventStream:
             # not before the response is under way: HEAD does not get here
             self._task = asyncio.create_task(self._run())
             self._pinger = asyncio.create_task(self._ping())
-            self._set_leave(sse._close)
+            self._set_leave(sse.close)
         while not sse.queue:
-            if self._done or sse._closed:
+            if self._done or sse.closed:
                 error, self._error = self._error, None
                 if error:
                     raise error
                 raise StopAsyncIteration
             sse.event.clear()
-            await sse.event.wait()
+            self._waits = True
+            try:
+                await sse.event.wait()
+            finally:
+                self._waits = False
         self._idle = False
         # small ones together
         piece = sse.queue.pop(0)
@@ -130,6 +142,23 @@ class EventStream:
         if sse._room:
             sse._room.set()
         return piece
+
+    def attach(self, write, chunked):
+        """Called by a server that can write past this iterator.
+
+        :param write: ``f(data)`` writes at once or returns ``False``.
+        :param chunked: whether *data* is to be a chunk.
+        """
+        sse = self._sse
+
+        def direct(piece):
+            if sse.queue or not self._waits:
+                return False
+            self._idle = False
+            return write(b'%x\r\n%b\r\n' % (len(piece), piece)
+                         if chunked else piece)
+
+        sse.direct = direct
 
     def _set_leave(self, leave):
         # what the server calls when it shuts down
@@ -160,7 +189,7 @@ class EventStream:
 
     async def aclose(self):
         """End the function, and wait until it has ended."""
-        self._sse._close()
+        self._sse.close()
         if self._task:
             self._set_leave(None)
             self._pinger.cancel()

@@ -17,13 +17,20 @@ def encode_event(
 class SSE:
     max_queue: int
     keep_alive: float | None
+    direct: Callable[[bytes], bool] | None
     last_event_id: str | None
+    closed: bool
     event: asyncio.Event
     queue: list[bytes]
     def __init__(self) -> None: ...
     async def send(
         self, data: Any, event: object = None, event_id: object = None,
         retry: float | None = None, comment: bool = False) -> bool: ...
+    @staticmethod
+    def encode(
+        data: Any, event: object = None, event_id: object = None,
+        retry: float | None = None, comment: bool = False) -> bytes: ...
+    def close(self) -> None: ...
 
 class EventStream:
     def __init__(
@@ -31,6 +38,8 @@ class EventStream:
         args: tuple[Any, ...], kwargs: dict[str, Any]) -> None: ...
     def __aiter__(self) -> Self: ...
     async def __anext__(self) -> bytes: ...
+    def attach(
+        self, write: Callable[[bytes], bool], chunked: bool) -> None: ...
     async def aclose(self) -> None: ...
 
 def sse_response(

@@ -342,6 +342,10 @@ class WebSocket:
     #: Seconds that the client has to answer a Close frame.
     close_timeout = 5
 
+    #: Writes a frame of :meth:`encode_frame` at once if nothing waits to be
+    #: written, and tells whether it did; ``None`` where that is not possible.
+    direct = None
+
     closed = False
     close_code = protocol = None
     close_reason = ''
@@ -405,6 +409,8 @@ class WebSocket:
             await self._accept(headers)
             self._task = getattr(conn, 'task', None) or asyncio.current_task()
             self._on_wait = getattr(conn, 'on_wait', None)
+            if not self._deflate:
+                self.direct = getattr(conn, 'send_now', None)
             self._reader = asyncio.create_task(self._read())
             if hasattr(conn, 'task'):
                 # the server cancels the reader before it closes the socket,
@@ -503,6 +509,8 @@ class WebSocket:
         if size > 125:
             head += size.to_bytes(2 if size < 65536 else 8, 'big')
         return head + payload
+
+    encode_frame = _encode_websocket_frame
 
     def _process_websocket_frame(self, opcode, payload):
         if opcode == self.TEXT:

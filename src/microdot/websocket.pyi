@@ -44,6 +44,7 @@ class WebSocket:
     max_queue: int
     ping_interval: float | None
     close_timeout: float | None
+    direct: Callable[[bytes], bool] | None
     request: Request
     protocol: str | None
     closed: bool
@@ -51,6 +52,8 @@ class WebSocket:
     close_reason: str
     gone: bool
     def __init__(self, request: Request) -> None: ...
+    @classmethod
+    def encode_frame(cls, opcode: int, payload: str | bytes) -> bytes: ...
     async def handshake(
         self, protocols: Iterable[str] = (),
         origins: Iterable[str] | None = None,
