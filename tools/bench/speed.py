@@ -44,6 +44,8 @@ CASES = {case.name: case for case in (
          headers=BROWSER, begins=b'Hello, world!', changing=True),
     Case('post', 'POST of 1 KB of JSON, echoed', '/echo', 'POST', JSON_TYPE,
          KILOBYTE, begins=b'{'),
+    Case('validated', 'validated POST of 1 KB', '/validated', 'POST',
+         JSON_TYPE, KILOBYTE, begins=b'{"count":'),
     Case('file', 'file of 1 MB', '/file', begins=bytes(range(256))),
     Case('stream', 'stream of 100 pieces', '/stream', begins=b'xxxx'),
     Case('close', 'new connection per request',
@@ -112,9 +114,27 @@ FLOORS = {
                      program('floor_app.py', 'uvloop'), {}),
 }
 FLOOR_CASES = ('text', 'headers')
+#: Servers that check bodies, and answer this case only.
+CHECKING = {
+    'ours-dataclass': ('microdot, dataclasses, on asyncio', program(
+        'validated_app.py', 'dataclass', 'asyncio'), OURS),
+    'ours-dict': ('microdot, a dict of rules, on asyncio', program(
+        'validated_app.py', 'dict', 'asyncio'), OURS),
+    'ours-msgspec': ('microdot, msgspec, on asyncio', program(
+        'validated_app.py', 'msgspec', 'asyncio'), OURS),
+    'ours-pydantic': ('microdot, pydantic, on asyncio', program(
+        'validated_app.py', 'pydantic', 'asyncio'), OURS),
+    'fastapi': ('FastAPI with pydantic, uvicorn (uvloop, httptools)',
+                uvicorn('fastapi_app:app'), {}),
+    'starlette-msgspec': (
+        'Starlette with msgspec, uvicorn (uvloop, httptools)',
+        uvicorn('starlette_msgspec_app:app'), {}),
+}
+CHECKED_CASES = ('validated',)
 #: Those that are not this project.
 RIVALS = [name for name in SERVERS if not name.startswith('ours')]
 SERVERS.update(FLOORS)
+SERVERS.update(CHECKING)
 #: (label, our server, case, their server or None for the best, case, most,
 #: aimed for): ratios of processor time per request.
 TARGETS = (
@@ -134,6 +154,13 @@ TARGETS = (
      'microdot27', 'close', 0.6, None),
     *[('%s, over the best peer' % CASES[case].label, 'ours', case, None, case,
        1.0, None) for case in ('post', 'stream', 'file')],
+    *[('validated POST of 1 KB, %s' % label, ours, 'validated', theirs,
+       'validated', most, None) for label, ours, theirs, most in (
+           ('dataclasses over FastAPI', 'ours-dataclass', 'fastapi', 1.0),
+           ('a dict of rules over FastAPI', 'ours-dict', 'fastapi', 1.0),
+           ('pydantic over FastAPI', 'ours-pydantic', 'fastapi', 1.0),
+           ('msgspec over Starlette with msgspec', 'ours-msgspec',
+            'starlette-msgspec', 1.1))],
     ('static route, last of 1,000 over one', 'ours', 'static-last', 'ours',
      'static-1', 1.3, None),
     ('parameter route, last of 1,000 over one', 'ours', 'param-last', 'ours',
@@ -154,6 +181,13 @@ def start(names, static=0, param=0, env=None):
     return servers
 
 
+def answers(server, case):
+    """Tell whether a server is meant to answer a case."""
+    if server in CHECKING or case in CHECKED_CASES:
+        return server in CHECKING and case in CHECKED_CASES
+    return server not in FLOORS or case in FLOOR_CASES
+
+
 def measure(names, cases, load, count, seconds=1, note=print):
     """Return ``{case: {server: [Sample, ...]}}``.
 
@@ -169,7 +203,7 @@ def measure(names, cases, load, count, seconds=1, note=print):
                 note('%s ...' % case.label)
                 results[case.name] = common.rounds(
                     {name: servers[name] for name in servers
-                     if name not in FLOORS or case.name in FLOOR_CASES},
+                     if answers(name, case.name)},
                     case, load, count, seconds, note)
     return results
 
