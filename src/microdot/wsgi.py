@@ -7,7 +7,9 @@ server calls from, while that waits: it reads the body of the request, and
 takes the pieces of bodies that are no asynchronous iterators.
 """
 import asyncio
+import errno
 import os
+import signal
 import socket
 import ssl
 import threading
@@ -129,6 +131,11 @@ class _Body(Stream):
         except OSError:
             self.gone = True
             raise Disconnected
+        except Exception:
+            # The server has found the body malformed. Each server has an
+            # exception of its own for that, and its text is not ours to send.
+            self.gone = True
+            raise HTTPException(400, 'Malformed body')
         if self.length < 0:
             self.limit -= len(data)
             self.done = not data
@@ -217,14 +224,23 @@ class _Call:
                 if value:
                     raise value
                 return None
-            result = error = None
-            try:
-                if self.closed:
-                    raise Disconnected
-                function, args = value
-                result = function(*args)
-            except BaseException as exc:
-                error = exc
+            self._serve(future, *value)
+
+    def _serve(self, future, function, args):
+        # Calls what the task asks for. What is no Exception is the server's
+        # (a signal, a timeout of gevent) and ends its thread's work: the
+        # client is then as good as gone.
+        result = error = None
+        try:
+            if self.closed:
+                raise Disconnected
+            result = function(*args)
+        except (Exception, Disconnected) as exc:
+            error = exc
+        except BaseException:
+            error = Disconnected()
+            raise
+        finally:
             self.loop.call_soon_threadsafe(_settle, future, result, error)
 
     def next(self):
@@ -233,7 +249,11 @@ class _Call:
         return self.wait()
 
     def close(self, timeout):
-        """Cancel the task and wait for its end."""
+        """Cancel the task and wait for its end.
+
+        :return: what it has ended with, if that says more than that the
+                 client has left.
+        """
         self.closed = True
         if not self.ended:
             self.loop.call_soon_threadsafe(self.task.cancel)
@@ -243,8 +263,10 @@ class _Call:
             except Empty:
                 break
             except BaseException as exc:
+                if not self.ended:
+                    raise  # it is the server's
                 if not isinstance(exc, (asyncio.CancelledError, Disconnected)):
-                    raise
+                    return exc
 
     # In the event loop:
 
@@ -276,6 +298,13 @@ class _Call:
         self._turn = self.loop.create_future()
         self.put(value)
         await self._turn
+
+
+def _is_interrupt(exc):
+    # Whether Ctrl-C was pressed while the server's thread was in a handler.
+    return isinstance(exc, KeyboardInterrupt) and \
+        threading.current_thread() is threading.main_thread() and \
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def _settle(future, result=None, error=None):
@@ -319,16 +348,38 @@ class _Answer:
                 yield self._body
             return
         measure = Pieces(self._res, self._left)
-        try:
-            for piece in self._read() if self.direct else \
-                    iter(self._call.next, None):
+        pieces = None
+        while True:
+            # (no yield in here: what it raises is the server's)
+            try:
+                if pieces is None:
+                    pieces = iter(self._read()) if self.direct else \
+                        iter(self._call.next, None)
+                piece = next(pieces, None)
+                if piece is None:
+                    measure.end()
+                    return
                 piece = measure.take(piece)
-                if piece:
-                    yield piece
-            measure.end()
-        except Exception as exc:
-            self._app.log_exception(self._req, exc)
-            raise
+            except BaseException as exc:
+                self._fail(exc)
+            if piece:
+                yield piece
+
+    def _fail(self, exc):
+        # The answer has begun, so that only the end of the connection can
+        # tell the client. Servers end it for an Exception; anything else
+        # would end the server.
+        if _is_interrupt(exc):
+            raise exc
+        if isinstance(exc, Disconnected):
+            raise ConnectionResetError(
+                errno.ECONNRESET, 'the client has left') from None
+        if not self.direct and not self._call.ended:
+            raise exc  # not of the task
+        self._app.log_exception(self._req, exc)
+        if isinstance(exc, Exception):
+            raise exc
+        raise RuntimeError('the body has ended with %r' % exc) from exc
 
     def _read(self):
         source = self._pieces.body
@@ -352,16 +403,22 @@ class _Answer:
             return
         req, res = self._req, self._res
         self._res = None
+        error = None
         try:
-            if self.direct:
-                if self._pieces and hasattr(self._pieces.body, 'close'):
-                    self._pieces.body.close()
-            else:
-                self._call.close(self._app.shutdown_timeout)
+            if not self.direct:
+                error = self._call.close(self._app.shutdown_timeout)
+            elif self._pieces and hasattr(self._pieces.body, 'close'):
+                self._pieces.body.close()
+        except BaseException as exc:
+            if not self.direct or _is_interrupt(exc):
+                raise
+            error = exc
         finally:
             if res.jobs or req and req.jobs:
                 self._call.loop.call_soon_threadsafe(
                     self._app.answered, req, res)
+        if error:
+            self._app.log_exception(req, error)
 
 
 # --- Application ------------------------------------------------------------
@@ -461,6 +518,12 @@ class Microdot(_Microdot):
         except Disconnected:
             answer = None
             status = '400 Bad Request'
+        except BaseException as exc:
+            if not call.ended or isinstance(exc, Exception):
+                raise
+            # it has come out of a handler, and would end the server
+            answer = None
+            self.log_exception(req, exc)
         if not answer:
             # The client has left, or a WebSocket is over. Either way there
             # is nobody to read this.

@@ -1,6 +1,7 @@
 """The WSGI adapter, called as a server does."""
 
 import asyncio
+import errno
 import io
 import os
 import threading
@@ -548,6 +549,124 @@ def test_a_body_that_is_not_of_its_length_is_an_error(app):
     for length in ('3', '5'):
         with pytest.raises(ValueError):
             Answer(app, path='/' + length)
+
+
+# ------------------------------------- what is not for the server to catch
+
+@pytest.mark.parametrize('error', [
+    SystemExit, asyncio.CancelledError, GeneratorExit, KeyboardInterrupt,
+    type('Own', (BaseException,), {})])
+def test_what_a_handler_ends_with_never_ends_the_server(app, error):
+    @app.get('/')
+    async def index(request):
+        raise error()
+
+    assert Answer(app).status == 500
+    assert len(app.logged) == 1
+
+
+@pytest.mark.parametrize('error', [
+    SystemExit, asyncio.CancelledError, GeneratorExit,
+    type('Own', (BaseException,), {})])
+@pytest.mark.parametrize('path', ['/sync', '/async'])
+def test_what_a_stream_ends_with_never_ends_the_server(app, error, path):
+    @app.get('/sync')
+    async def sync(request):
+        def pieces():
+            yield 'a'
+            raise error()
+        return pieces()
+
+    @app.get('/async')
+    async def index(request):
+        async def pieces():
+            yield 'a'
+            raise error()
+        return pieces()
+
+    answer = Answer(app, path=path, finish=False, lint=False)
+    assert next(answer.pieces) == b'a'
+    with pytest.raises(RuntimeError):
+        next(answer.pieces)
+    answer.iterable.close()
+    assert [type(exc) for exc in app.logged] == [error]
+
+
+@pytest.mark.parametrize('path', ['/sync', '/async'])
+def test_what_the_end_of_a_stream_raises_never_ends_the_server(app, path):
+    @app.get('/sync')
+    async def sync(request):
+        def pieces():
+            try:
+                yield 'a'
+                yield 'b'
+            finally:
+                raise SystemExit(3)
+        return pieces()
+
+    @app.get('/async')
+    async def index(request):
+        async def pieces():
+            try:
+                yield 'a'
+                yield 'b'
+            finally:
+                raise SystemExit(3)
+        return pieces()
+
+    answer = Answer(app, path=path, finish=False, lint=False)
+    assert next(answer.pieces) == b'a'
+    answer.iterable.close()
+    assert [type(exc) for exc in app.logged] == [SystemExit]
+
+
+def test_a_client_that_leaves_within_a_stream_is_a_quiet_error(app):
+    @app.post('/', max_content_length=1000000)
+    async def index(request):
+        async def pieces():
+            yield 'a'
+            yield await request.stream.read()
+        return pieces()
+
+    answer = Answer(app, 'POST', body=b'cut', CONTENT_LENGTH='50000',
+                    finish=False, lint=False)
+    assert next(answer.pieces) == b'a'
+    with pytest.raises(ConnectionResetError) as caught:
+        next(answer.pieces)
+    assert caught.value.errno == errno.ECONNRESET
+    answer.iterable.close()
+    assert app.logged == []
+
+
+def test_a_body_that_the_server_finds_malformed_is_refused(app):
+    echo(app)
+
+    class Malformed(Exception):
+        pass
+
+    class Input(io.BytesIO):
+        def read(self, n=-1):
+            raise Malformed('chunk')
+
+    for path in ('/', '/stream'):
+        answer = Answer(app, 'POST', path, HTTP_TRANSFER_ENCODING='chunked',
+                        lint=False, **{'wsgi.input': Input(),
+                                       'wsgi.input_terminated': True})
+        assert answer.status == 400
+        assert b'chunk' not in answer.body
+    assert app.logged == []
+
+
+def test_a_signal_within_the_reading_of_a_body_is_the_servers(app):
+    echo(app)
+
+    class Input(io.BytesIO):
+        def read(self, n=-1):
+            raise SystemExit(1)
+
+    with pytest.raises(SystemExit):
+        Answer(app, 'POST', lint=False, CONTENT_LENGTH='9',
+               **{'wsgi.input': Input()})
 
 
 def test_errors_are_answered(app):
