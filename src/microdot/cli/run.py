@@ -45,6 +45,9 @@ class Signals:
         self.seen = False
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.handle)
+        if hasattr(signal, 'pthread_sigmask'):
+            # The supervisor has held it back until here.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
     def handle(self, number: int, frame: object) -> None:
         if not self.held:

@@ -243,12 +243,19 @@ class Supervisor:
             'row': row,
         }
         environ = {**os.environ, CHILD: json.dumps(part)}
+        # A Ctrl-C goes to all processes of the terminal. One that is just
+        # beginning could only answer with a traceback, so it gets that when
+        # it has begun.
+        if POSIX:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             process = subprocess.Popen(
                 [sys.executable, *sys.orig_argv[1:]], env=environ,
                 pass_fds=(*fds, *boards, theirs.fileno()) if theirs
                 else ())
         finally:
+            if POSIX:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
             if theirs:
                 theirs.close()
         self.started = True

@@ -104,10 +104,19 @@ class Watcher(threading.Thread):
         """Let the package ``watchfiles`` tell when something has changed."""
         folders = self.folders + [os.path.dirname(path)
                                   for path in self.files]
+        begun = False
         for found in watchfiles.watch(
                 *dict.fromkeys(folders), watch_filter=self.wanted,
-                debounce=200, step=50, raise_interrupt=False):
-            self.changed(sorted(path for _, path in found))
+                debounce=200, step=50, raise_interrupt=False,
+                rust_timeout=500, yield_on_timeout=True):
+            paths = sorted(path for _, path in found)
+            if not begun:
+                # What was saved before the system listened, it does not tell.
+                begun = True
+                paths = changes(self.state,
+                                snapshot(self.folders, self.files))
+            if paths:
+                self.changed(paths)
 
     def wanted(self, change: object, path: str) -> bool:
         if path in self.files:
