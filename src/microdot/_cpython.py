@@ -11,12 +11,16 @@ global names are set to what is here.
 """
 import asyncio
 import contextvars
+import errno
 import functools
 import inspect
 import io
 import json
 import logging
+import os
+import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -238,13 +242,13 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
     # hides one of a class is looked up in both each time, which took a tenth
     # of a request.
     __slots__ = (
-        *_STATE, 'app', 'addr', 'sock', 'transport', '_loop', '_opening',
-        '_sent', '_context', '_reading', '_writing', '_watching', '_ended',
-        '_lost', '_full', '_paused', '_closing', '_begun', '_burst',
+        *_STATE, 'server', 'app', 'addr', 'sock', 'transport', '_loop',
+        '_opening', '_sent', '_context', '_reading', '_writing', '_watching',
+        '_ended', '_lost', '_full', '_paused', '_closing', '_begun', '_burst',
         '_answered', '_served', '_again', '_block', '_limits', '_fields',
         '_lines', '_sliced')
 
-    def __init__(self, app, addr, sock=None):
+    def __init__(self, server, addr, sock=None):
         for name, value in _STATE.items():
             setattr(self, name, value)
         self.transport = None
@@ -267,15 +271,16 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         self._again = False     # what follows is for another task
         # header lines of the last request: as bytes, and parsed
         self._block = self._limits = self._fields = self._lines = None
-        core.Connection.__init__(self, app, addr, sock)
+        core.Connection.__init__(self, server, addr, sock)
 
     def start(self):
         self._loop = asyncio.get_running_loop()
         self.rest()
         self._opening = self._loop.create_task(self._open())
+        self._opening.add_done_callback(self._opened)
 
     async def _open(self):
-        ssl = self.app.ssl
+        ssl = self.server.ssl
         try:
             await self._loop.connect_accepted_socket(
                 lambda: self, self.sock, ssl=ssl or None,
@@ -287,8 +292,11 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         except Exception as exc:
             self.discard()
             self.app.log_exception(None, exc)
-        finally:
-            self._opening = None
+
+    def _opened(self, task):
+        self._opening = None
+        if self.transport is None:
+            self.discard()
 
     # called by the event loop
 
@@ -337,7 +345,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         elif self._watching:
             self._leave()
         # keep the transport, to answer what is under way
-        return (self.task is not None or self._again) and not self.app.ssl
+        return (self.task is not None or self._again) and not self.server.ssl
 
     def connection_lost(self, exc):
         self._ended = self._lost = True
@@ -429,12 +437,12 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         self._begun = True
         self._served = self.count
         try:
-            keep = await app.serve_requests(self, error)
+            keep = await self.server.serve_requests(self, error)
         except (HTTPException, Disconnected):
             pass
         except asyncio.CancelledError as exc:
             # ours: a client that left, or a shutdown
-            if not (self.gone or app.closing):
+            if not (self.gone or self.server.closing):
                 if self._answered == self.count or not self.request or \
                         is_cancelled():
                     raise
@@ -464,7 +472,8 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         req = self.request
         res = app.complete(req, app.plain_error(req, exc))
         try:
-            ready = await app.prepare(req, res, req.http_version, False)
+            ready = await self.server.prepare(
+                req, res, req.http_version, False)
             await self.send(ready[2] + ready[0])
         except Disconnected:
             pass
@@ -546,7 +555,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         # (what waits for that could not be cancelled without an error)
         while sent < size and not self.transport.get_write_buffer_size():
             self.wait(self.app.stall_timeout)
-            ticks = self.app.ticks
+            ticks = self.server.ticks
             try:
                 n = await self._loop.sendfile(
                     self.transport, file, start + sent,
@@ -567,7 +576,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
             if not n:
                 break
             sent += n
-            most = _WRITE if ticks == self.app.ticks else _FILE
+            most = _WRITE if ticks == self.server.ticks else _FILE
         file.seek(start + sent)
         return sent
 
@@ -594,7 +603,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         return self._ended
 
     def stop(self, now=False):
-        if self.app.closing and not (
+        if self.server.closing and not (
                 self.count or self._late or self.expired or now):
             # It was accepted a moment ago, and its request is on the way:
             # somebody else may go on listening on the same socket, and has
@@ -602,9 +611,9 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
             self._late = True
             self._loop.call_later(_LATE_S, self._stop_late)
         elif self.transport is None:
-            if self._opening:
-                self._opening.cancel()
-            self.discard()
+            # The socket is closed when that has ended: a transport that is
+            # being made would use it.
+            self._opening.cancel()
         elif self._closing or self._writing:
             # unless its time is over, let it have what was written
             if now or self.expired:
@@ -654,6 +663,9 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
     def discard(self):
         if self.transport:
             self.transport.abort()
+        elif self._opening:
+            self._opening.cancel()
+            return
         super().discard()
 
     async def aclose(self):
@@ -689,24 +701,28 @@ def _wake(waiter, result=None):
         waiter.set_result(result)
 
 
-class Server:
-    """A server that has not been started, with the methods that matter of
-    ``asyncio.Server``."""
+class Server(core.Server):
+    _loop = None
+    _task = None  # of start_serving()
 
-    def __init__(self, app):
-        self._app = app
-        self._task = None
-        self.sockets = (app.server,)
-        #: The port, also when the system has chosen it.
-        self.port = app.server.getsockname()[1]
+    @property
+    def sockets(self):
+        """The sockets that listen, until the server is closed."""
+        return () if self.closing else tuple(self.listeners)
+
+    @property
+    def port(self):
+        """The port, also when the system has chosen it."""
+        return self.listeners[0].getsockname()[1]
 
     def is_serving(self):
+        """Tell whether it serves in the background."""
         return self._task is not None
 
     async def start_serving(self):
         """Begin to serve, in the background."""
         if self._task is None:
-            self._task = asyncio.ensure_future(self._app._serve())
+            self._task = asyncio.ensure_future(self.serve())
             await asyncio.sleep(0)
 
     async def serve_forever(self):
@@ -714,12 +730,22 @@ class Server:
         await self.start_serving()
         await self._task
 
+    async def serve(self):
+        self._loop = asyncio.get_running_loop()
+        await super().serve()
+
     def close(self):
-        """Accept no more, and finish what is under way."""
-        self._app.shutdown()
-        if self._task is None:
-            self._app._abort()
-        self.sockets = ()
+        # May be called from another thread or by a signal, which does not
+        # wake the event loop.
+        self.closing = True
+        if self._loop is None:
+            if self._task is None:
+                self.abort()
+            return
+        try:
+            self._loop.call_soon_threadsafe(self.event.set)
+        except RuntimeError:
+            pass  # the loop has ended
 
     async def wait_closed(self):
         """Wait until all has been finished."""
@@ -732,6 +758,71 @@ class Server:
     async def __aexit__(self, *args):
         self.close()
         await self.wait_closed()
+
+    async def _respond(self, conn, req, res, body, pieces, head, left, keep,
+                       chunked):
+        # Files are left to the system. What that has not sent is for the
+        # core's method, which also looks after the end.
+        if type(res.body) is io.BufferedReader and res.size == left and \
+                chunked is False and not self.ssl and \
+                isinstance(conn, ProtocolConnection):
+            try:
+                await conn.send(head)
+                head = b''
+                left -= await conn.send_file(res.body, left)
+            except BaseException:
+                await core.close_body(pieces)
+                raise
+        attach = getattr(res.body, 'attach', None)
+        if attach and left is None and isinstance(conn, ProtocolConnection):
+            attach(conn.send_now, chunked)
+        return await super()._respond(conn, req, res, body, pieces, head,
+                                      left, keep, chunked)
+
+
+def listen(host, port):
+    """Bind an address, or all that a name has; return a list of sockets that
+    listen. An empty name, or ``None``, has all addresses of the machine.
+
+    :raises OSError: one of them cannot be bound.
+    """
+    found = socket.getaddrinfo(host or None, port, 0, socket.SOCK_STREAM, 0,
+                               socket.AI_PASSIVE)
+    sockets = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            if sockets and not port:
+                # one port for all addresses
+                address = (address[0], sockets[0].getsockname()[1],
+                           *address[2:])
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError:
+                continue  # the system knows no such addresses
+            sockets.append(sock)
+            # on Windows it would let two servers share a port
+            sock.setsockopt(
+                socket.SOL_SOCKET, socket.SO_REUSEADDR if os.name == 'posix'
+                else socket.SO_EXCLUSIVEADDRUSE, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                sock.bind(address)
+            except OSError as exc:
+                if exc.errno != errno.EADDRNOTAVAIL or len(found) < 2:
+                    raise
+                # a name may have addresses that this machine does not
+                sockets.pop().close()
+                continue
+            sock.listen(1024)
+            sock.setblocking(False)
+        if not sockets:
+            raise OSError(errno.EADDRNOTAVAIL, 'no address to be bound')
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
 
 
 # --- Application ------------------------------------------------------------
@@ -881,6 +972,19 @@ def parse_int(value):
 _core_parse_int = core._parse_int
 
 
+class Expression:
+    """The parser of a type that has a regular expression."""
+
+    def __init__(self, pattern, parser=None):
+        self.regex = re.compile('(?:' + pattern + ')\\Z')
+        self.parser = parser
+
+    def __call__(self, value):
+        if len(value) <= core.URLPattern.max_regex_length and \
+                self.regex.match(value):
+            return self.parser(value) if self.parser else value
+
+
 class URLPattern(core.URLPattern):
     # Goes straight to the parameters where these are whole segments.
     _plan = None  # tuples (index, name, parser), or (index, None, text)
@@ -984,28 +1088,8 @@ class Microdot(core.Microdot):
                 return route[2:5]
         return super().find_route(req)
 
-    async def _respond(self, conn, req, res, body, pieces, head, left, keep,
-                       chunked):
-        # Files are left to the system. What that has not sent is for the
-        # core's method, which also looks after the end.
-        if type(res.body) is io.BufferedReader and res.size == left and \
-                chunked is False and not self.ssl and \
-                isinstance(conn, ProtocolConnection):
-            try:
-                await conn.send(head)
-                head = b''
-                left -= await conn.send_file(res.body, left)
-            except BaseException:
-                await core.close_body(pieces)
-                raise
-        attach = getattr(res.body, 'attach', None)
-        if attach and left is None and isinstance(conn, ProtocolConnection):
-            attach(conn.send_now, chunked)
-        return await super()._respond(conn, req, res, body, pieces, head,
-                                      left, keep, chunked)
-
-    async def start_server(self, host='0.0.0.0', port=5000, debug=False,
-                           ssl=None, start_serving=True):
+    async def _start_server(self, shutdowns, host, port, debug, ssl,
+                            start_serving):
         # TLS may be a pair of files, and run() is told what keeps a server
         # from being started.
         where = 'cannot serve on %s:%s' % (host, port)
@@ -1014,8 +1098,8 @@ class Microdot(core.Microdot):
                 where = 'cannot use the TLS files %s and %s' % tuple(ssl)
                 ssl = tls_context(*ssl)
                 where = 'cannot serve on %s:%s' % (host, port)
-            server = await super().start_server(
-                host, int(port), debug, ssl, False)
+            server = await super()._start_server(
+                shutdowns, host, int(port), debug, ssl, False)
         except (OSError, ValueError) as exc:
             exc.why_not_started = '%s: %s' % (
                 where, getattr(exc, 'strerror', None) or exc)
@@ -1025,15 +1109,21 @@ class Microdot(core.Microdot):
             show_banner(server.sockets, ssl)
         if not start_serving:
             return server
-        await self._serve()
+        await server.serve()
 
     def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None,
             banner=True):
         if self.on_run:
             self.on_run()
             return
-        self._banner = banner
-        super().run(host, port, debug, ssl)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._banner = banner
+            super().run(host, port, debug, ssl)
+        else:
+            raise RuntimeError('run() makes an event loop, and one is running '
+                               'here: await start_server() instead')
 
 
 def show_banner(sockets, ssl):
@@ -1054,26 +1144,21 @@ def run_loop(app, main):
         seen = []
 
         def stop():
-            if seen or app.server is None:
+            if seen or not app.servers:
                 task.cancel()
             seen.append(True)
             app.shutdown()
 
-        handled = []
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                loop.add_signal_handler(number, stop)
-                handled.append(number)
-            except (NotImplementedError, ValueError, RuntimeError):
-                pass  # not here, or not in this thread
+        restore = [restorer for number in STOPPING
+                   for restorer in handle_signal(loop, number, stop)]
         try:
             await task
         except asyncio.CancelledError:
             if not seen:
                 raise
         finally:
-            for number in handled:
-                loop.remove_signal_handler(number)
+            for restorer in restore:
+                restorer()
 
     try:
         import uvloop
@@ -1091,6 +1176,36 @@ def run_loop(app, main):
             raise  # (nobody would hear of SystemExit in another thread)
         # on stderr, with exit status 1 and without a traceback
         raise SystemExit('microdot: ' + exc.why_not_started) from exc
+
+
+#: Signals that shut an application down.
+STOPPING = [getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGBREAK')
+            if hasattr(signal, name)]
+
+
+def handle_signal(loop, number, function):
+    """Have a function called in the event loop when a signal comes; return a
+    list of functions that undo that: none where it cannot be done."""
+    previous = signal.getsignal(number)
+    try:
+        loop.add_signal_handler(number, function)
+    except NotImplementedError:
+        # Windows
+        try:
+            signal.signal(number, lambda *args:
+                          loop.call_soon_threadsafe(function))
+        except ValueError:
+            return []  # not in this thread
+        return [functools.partial(signal.signal, number, previous)]
+    except (ValueError, RuntimeError):
+        return []  # not in this thread
+
+    def restore():
+        loop.remove_signal_handler(number)
+        if previous is not None:
+            signal.signal(number, previous)
+
+    return [restore]
 
 
 def tls_context(certificate, key):
@@ -1163,17 +1278,19 @@ FUNCTIONS = {
     'next_piece': next_piece,
     # what the system has
     'accept': accept,
+    'listen': listen,
     'run_loop': run_loop,
     'print_exception': print_exception,
     'format_exception': format_exception,
-    # what is made of a socket, and what start_serving=False returns
+    # what is made of a socket
     'connection_class': ProtocolConnection,
-    'server_class': Server,
+    # can be sent to another process, as a nested function cannot
+    '_expression': Expression,
     # bound to the class that has them
     'redirect': Response.redirect,
     'send_file': Response.send_file,
 }
-CLASSES = (URLPattern, Request, Response, Microdot)
+CLASSES = (URLPattern, Request, Response, Server, Microdot)
 
 
 def install():

@@ -139,6 +139,11 @@ class Microdot(core.Microdot):
 
     #: Whether :meth:`run` serves it, rather than another server.
     embedded_server = False
+    def __init__(self):
+        super().__init__()
+        # for what the gateway accepts
+        self.gateway = core.Server(self)
+
     _started = False   # by the server, or because that does not do it
     _running = False   # start-up has begun, shut-down is to come
     _starting = None   # the task of a start that no server has asked for
@@ -157,7 +162,7 @@ class Microdot(core.Microdot):
         """Stop the server. One that is not the built-in one gets SIGTERM, or
         rather the leader of its process group: that is the one to stop
         where there are several processes."""
-        if self.embedded_server or self.server:
+        if self.embedded_server or self.servers:
             super().shutdown()
         else:
             os.kill((getattr(os, 'getpgrp', None) or os.getpid)(),

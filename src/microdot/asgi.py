@@ -110,6 +110,7 @@ class _Exchange(Connection):
     def __init__(self, app, receive, send):
         # not the base class: the server does not hand its connections over
         self.app = app
+        self.server = app.gateway
         self._receive = receive
         self._send = send
 
@@ -118,12 +119,12 @@ class _Exchange(Connection):
 
     def wait(self, seconds):
         # Under the deadline that one sweep over all that wait looks at.
-        app = self.app
+        server = self.server
         if self.task is None:
             self.task = asyncio.current_task()
-            app.connections.add(self)
-        if not app._sweeping or app._sweeping.done():
-            app._sweeping = asyncio.create_task(app._sweep())
+            self.app.connections.add(self)
+        if not server.sweeping or server.sweeping.done():
+            server.sweeping = asyncio.create_task(server.sweep())
         super().wait(seconds)
 
     def stop(self, now=False):
@@ -427,7 +428,7 @@ class Microdot(_Microdot):
         if found:
             status, pairs, bare = found
         else:
-            body, pieces, head, left, _, chunked = await self.prepare(
+            body, pieces, head, left, _, chunked = await self.gateway.prepare(
                 req, res, '1.1', not (error or exchange.expired))
             line, pairs, close = split_head(res, head)
             status = int(line[9:12])

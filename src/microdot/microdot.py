@@ -778,14 +778,22 @@ class Connection(Stream):
     chunks = 0        # chunks so far
     done = True       # the body has been read
 
-    def __init__(self, app, addr, sock=None):
-        self.app = app
+    version = '1.1'   # of the request under way
+    keep = False      # another may follow it
+
+    def __init__(self, server, addr, sock=None):
+        self.server = server
+        self.app = server.app
         self.addr = addr
         self.sock = sock
-        if not app._sweeping:
-            app._sweeping = asyncio.create_task(app._sweep())
-        app.connections.add(self)
-        app.counters['open'] += 1
+
+    def register(self):
+        """Count this connection, and have its deadlines enforced."""
+        server = self.server
+        if not server.sweeping:
+            server.sweeping = asyncio.create_task(server.sweep())
+        self.app.connections.add(self)
+        self.app.counters['open'] += 1
 
     parse_head = staticmethod(parse_head)
 
@@ -794,15 +802,16 @@ class Connection(Stream):
 
     async def serve(self):
         app = self.app
+        server = self.server
         sock = self.sock
         try:
             try:
                 if self.reader:
                     pass
                 elif _BOARD:
-                    if app.ssl:
+                    if server.ssl:
                         # the socket below is what has to be closed in the end
-                        sock = app.ssl.wrap_socket(
+                        sock = server.ssl.wrap_socket(
                             sock, server_side=True,
                             do_handshake_on_connect=False)
                     sock.setblocking(False)
@@ -812,19 +821,19 @@ class Connection(Stream):
                     self.reader, self.writer = await asyncio.open_connection(
                         sock=sock)
                 self.rest()
-                while await self.fill() and await app.serve_requests(self):
+                while await self.fill() and await server.serve_requests(self):
                     pass
             except Disconnected:
                 if self.expired and self.partial:
-                    await app.serve_requests(self, HTTPException(408))
+                    await server.serve_requests(self, HTTPException(408))
             except MemoryError:
                 self.data = b''  # gives room for the answer
-                await app.serve_requests(self, HTTPException(503))
+                await server.serve_requests(self, HTTPException(503))
         except Disconnected:
             pass
         except asyncio.CancelledError:
             # ours: a client that left, or a shutdown
-            if not (self.gone or app.closing):
+            if not (self.gone or self.server.closing):
                 raise
         except (OSError, MemoryError):
             pass  # not to be served
@@ -948,8 +957,8 @@ class Connection(Stream):
         if self in app.connections:
             app.connections.remove(self)
             app.counters['open'] -= 1
-            if app._event:
-                app._event.set()
+            if self.server.event:
+                self.server.event.set()
 
     async def aclose(self):
         """Close the connection, whatever its state."""
@@ -986,7 +995,7 @@ class Connection(Stream):
 
     def wait(self, seconds):
         """Allow the peer that much time from now; ``None``: any."""
-        self.deadline = 0 if seconds is None else 1 + self.app.ticks + \
+        self.deadline = 0 if seconds is None else 1 + self.server.ticks + \
             int(seconds / self.app.sweep_interval)
 
     def rest(self):
@@ -998,8 +1007,9 @@ class Connection(Stream):
             if self.count or not self.deadline:
                 self.wait(app.keep_alive_timeout if self.count and
                           not self.partial else app.head_timeout)
-            if app._event and len(app.connections) >= app.max_connections:
-                app._event.set()  # it may have to make room
+            event = self.server.event
+            if event and len(app.connections) >= app.max_connections:
+                event.set()  # it may have to make room
 
     async def _more(self):
         # More of a body: *fill* under the deadline for silence, unless the
@@ -1601,10 +1611,6 @@ def dump_json(value):
     return json.dumps(value).encode()
 
 
-def too_many_streams():
-    return HTTPException(503, 'Too many streams', {'Retry-After': '10'})
-
-
 def too_large():
     return HTTPException(
         413, 'Payload too large, see Request.max_content_length')
@@ -1803,7 +1809,7 @@ Route = namedtuple('Route', (
 
 
 class Microdot:
-    """An application: routes, handlers, and the server that runs them."""
+    """An application: routes, handlers, and limits for its servers."""
 
     # Limits of the server, in seconds where not said otherwise; None: none.
 
@@ -1833,11 +1839,11 @@ class Microdot:
     #: with, or without, a slash at its end, when a route matches that.
     redirect_slashes = False
 
-    ssl = debug = closing = False
-    server = None
-    ticks = 0       # sweeps so far
-    streams = 0     # responses being streamed
-    _sweeping = _event = None
+    debug = False
+    streams = 0       # responses being streamed, by all servers
+    running = 0       # servers that have been started up
+    starting = False  # the handlers for start-up run
+    shutdowns = 0     # calls of shutdown()
 
     def __init__(self):
         self.before_request_handlers = []
@@ -1850,10 +1856,12 @@ class Microdot:
         #: Free for what lives as long as the application.
         self.g = Request.G()
         #: ``open``, ``accepted``, ``refused``, ``timed_out`` connections and
-        #: ``requests`` so far.
+        #: ``requests`` so far, and those that were ``malformed``.
         self.counters = {'open': 0, 'accepted': 0, 'refused': 0,
-                         'timed_out': 0, 'requests': 0}
+                         'timed_out': 0, 'requests': 0, 'malformed': 0}
         self.connections = set()
+        #: The :class:`Server` of each address that is served.
+        self.servers = []
         #: All :class:`Route` objects, those of mounted applications too, in
         #: the order of registration.
         self.routes = []
@@ -2274,6 +2282,22 @@ class Microdot:
                 raise
             return self.plain_error(req, failure)
 
+    def refuse(self, exc):
+        """Count a request that is malformed; return what it is answered with.
+        With ``debug``, the rule that it breaks is printed."""
+        self.counters['malformed'] += 1
+        if self.debug:
+            print('malformed request:', exc)
+        return HTTPException(400, 'Bad request')
+
+    def check_streams(self):
+        """See that one more response may be streamed.
+
+        :raises HTTPException: 503: there are as many as there may be.
+        """
+        if self.streams >= self.max_connections - self.reserved_connections:
+            raise HTTPException(503, 'Too many streams', {'Retry-After': '10'})
+
     def plain_error(self, req, exc):
         """Return a response to an exception that needs no handler: what
         ``abort()`` was given, or 500, and then the exception is logged."""
@@ -2321,89 +2345,262 @@ class Microdot:
 
     # Serving
 
+    def start_server(self, host='0.0.0.0', port=5000, debug=False, ssl=None,
+                     start_serving=True):
+        """Serve until :meth:`shutdown`, beside whatever else runs; to be
+        awaited. May be called again meanwhile, for another address.
+
+        :param host: the address to bind.
+        :param port: the port; 0 lets the system choose one (CPython).
+        :param debug: whether to print a line per request, and to send
+                      tracebacks to clients.
+        :param ssl: an ``SSLContext``, for TLS; on CPython also the names of
+                    two files in PEM form, the certificate and its key.
+        :param start_serving: if false, return a bound :class:`Server`, whose
+                              ``serve()`` is to be awaited.
+        :raises OSError: the address cannot be bound, or a file not be read.
+        :raises ValueError: the port is out of range.
+        """
+        # (a coroutine that has been made counts for shutdown())
+        return self._start_server(self.shutdowns, host, port, debug, ssl,
+                                  start_serving)
+
+    async def _start_server(self, shutdowns, host, port, debug, ssl,
+                            start_serving):
+        if port >> 16:
+            # or else the system takes its last 16 bits
+            raise ValueError('port out of range: %d, 0 to 65535' % port)
+        server = Server(self, listen(host, port), ssl)
+        self.debug = debug
+        if debug:
+            print('Starting server on %s:%d...' % (host, port))
+        if shutdowns != self.shutdowns:
+            server.close()
+        if not start_serving:
+            return server
+        await server.serve()
+
+    async def start_up(self):
+        """Run the handlers for start-up, once for all servers that run."""
+        while self.starting:
+            await asyncio.sleep(0.05)  # another server does
+        self.running += 1
+        if self.running == 1:
+            self.starting = True
+            try:
+                for handler in self.startup_handlers:
+                    await invoke_handler(handler)
+            finally:
+                self.starting = False
+
+    async def shut_down(self):
+        """Run the handlers for shut-down when the last server ends."""
+        self.running -= 1
+        if not self.running:
+            await self.run_shutdown()
+
+    async def run_shutdown(self):
+        # Runs all handlers for shut-down; returns what they have raised.
+        errors = []
+        await self.finish_background()
+        for handler in reversed(self.shutdown_handlers):
+            try:
+                await invoke_handler(handler)
+            except Exception as exc:
+                self.log_exception(None, exc)
+                errors.append(exc)
+        return errors
+
+    def answered(self, req, res):
+        """Start what is to run after a response. The servers call this when
+        the response is out, or its client gone, if there is anything to run.
+
+        :param req: the request; ``None``: it was malformed.
+        """
+        if not self.background:
+            from .background import Background
+            self.background = Background(self)
+        self.background.start(req, res)
+
+    async def finish_background(self):
+        """Wait until all that was registered with ``after_response`` has run,
+        at most for ``shutdown_timeout``; then cancel it."""
+        if self.background:
+            await self.background.finish()
+
+    async def handle_request(self, reader, writer):
+        """Serve one connection over a pair of streams, until it is closed.
+
+        :param reader: has ``read(n)``.
+        :param writer: has ``write``, ``drain``, ``close``, ``wait_closed``; or
+                       ``awrite`` and ``aclose``.
+        """
+        conn = Connection(Server(self), peer_address(
+            writer.get_extra_info('peername')))
+        conn.reader = reader
+        conn.writer = writer
+        conn.task = asyncio.current_task()
+        conn.register()
+        await conn.serve()
+
+    def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None):
+        """Serve until :meth:`shutdown` or Ctrl-C. The arguments are those of
+        :meth:`start_server`, and on CPython ``banner``: whether to say on
+        stderr where it listens, true by default.
+
+        :raises SystemExit: on CPython, that cannot be done. Says why on
+                            stderr, unless caught, and sets exit status 1.
+        """
+        try:
+            run_loop(self, self.start_server(host, port, debug, ssl))
+        finally:
+            # boards: after Ctrl-C nothing has been unwound
+            if _BOARD:
+                for server in self.servers:
+                    server.abort()
+                self.servers = []
+                asyncio.new_event_loop()
+                self.background = None  # its tasks went with their loop
+                if self.running:
+                    self.running = 1
+                    asyncio.run(self.shut_down())
+
+    def shutdown(self):
+        """Stop all servers: no more connections, idle ones closed at once,
+        requests in flight finish. May be called at any time, also twice, on
+        CPython from any thread. A server that is started later runs."""
+        self.shutdowns += 1
+        for server in list(self.servers):
+            server.close()
+
+    abort = staticmethod(abort)
+
+
+# --- The server -------------------------------------------------------------
+
+class Server:
+    """What serves an application on one address, or for a gateway that has
+    the sockets: connections, deadlines, and the task that accepts. It knows no
+    routes. The limits are those of the application.
+
+    :param listeners: sockets that listen.
+    :param ssl: an ``SSLContext``, for TLS.
+    """
+    closing = False  # no more is accepted
+    ticks = 0        # sweeps so far
+    sweeping = None  # the task that enforces deadlines
+    event = None     # a connection has gone, or close() was called
+
+    def __init__(self, app, listeners=(), ssl=None):
+        self.app = app
+        self.ssl = ssl
+        self.listeners = listeners
+        if listeners:
+            app.servers.append(self)
+
+    # Requests
+
     async def serve_requests(self, conn, error=None):
         """Answer the whole requests that a connection has read.
 
         :param error: an :class:`HTTPException` to answer instead.
         :return: whether the connection may go on.
         """
-        keep = True
-        while keep:
-            req = None
-            version = '1.1'
-            keep = False
+        app = self.app
+        while True:
+            conn.request = None
+            conn.version = '1.1'
+            conn.keep = False
             try:
-                head = error or conn.take_head()
-                if head is None:
+                if not error and not self._take_request(conn):
                     conn.rest()
                     return True
+            except HTTPException as exc:
+                error = exc
+            except ValueError as exc:
+                error = app.refuse(exc)
+            if error:
                 conn.deadline = 0
-                if error:
-                    raise error
-                method, target, version, fields, lines = conn.parse_head(head)
-                head = None  # nor of this
-                length, keep = parse_framing(version, fields)
-                expect = version != '1.0' and fields.get('expect')
-                conn.length = length
-                conn.done = not length
-                if length:
-                    conn.left = max(length, 0)
-                    conn.limit = Request.max_content_length
-                    conn.chunks = 0
-                    conn.expect = expect
-                conn.request = req = Request(
-                    self, conn.addr, method, target, version, (fields, lines),
-                    None, conn if length else None, (conn, conn), '', None,
-                    'https' if self.ssl else 'http', None)
-                if expect and expect.lower() != '100-continue':
-                    raise HTTPException(417)
-            except (ValueError, HTTPException) as exc:
-                error = exc if isinstance(exc, HTTPException) \
-                    else HTTPException(400, 'Bad request')
                 # what follows cannot be told from the head
                 conn.length = -2
                 conn.done = False
             conn.count += 1
-            self.counters['requests'] += 1
+            app.counters['requests'] += 1
+            req = conn.request
             try:
-                res = await self.dispatch_request(req, error)
+                res = await app.dispatch_request(req, error)
             except BaseException:
                 # the client left while the body was read
                 if req and req.jobs:
-                    self.answered(req, Response())
+                    app.answered(req, Response())
                 raise
-            if self.debug and req:
-                print(method, req.path, res.status_code)
+            if app.debug and req:
+                print(req.method, req.path, res.status_code)
+            if not await self._answer(conn, req, res, error):
+                return False
+
+    def _take_request(self, conn):
+        # Make a request of the next head, with the connection as its body.
+        # Returns False if the head is not yet here.
+        head = conn.take_head()
+        if head is None:
+            return False
+        conn.deadline = 0
+        method, target, version, fields, lines = conn.parse_head(head)
+        conn.version = version
+        length, conn.keep = parse_framing(version, fields)
+        expect = version != '1.0' and fields.get('expect')
+        conn.length = length
+        conn.done = not length
+        if length:
+            conn.left = max(length, 0)
+            conn.limit = Request.max_content_length
+            conn.chunks = 0
+            conn.expect = expect
+        conn.request = Request(
+            self.app, conn.addr, method, target, version, (fields, lines),
+            None, conn if length else None, (conn, conn), '', None,
+            'https' if self.ssl else 'http', None)
+        if expect and expect.lower() != '100-continue':
+            raise HTTPException(417)
+        return True
+
+    async def _answer(self, conn, req, res, error):
+        # Send a response, and read past what is left of the request. Returns
+        # whether the connection may go on.
+        app = self.app
+        try:
+            if res is Response.already_handled or conn.taken:
+                return False
+            keep = conn.keep
+            if error or conn.count >= app.max_requests or self.closing or \
+                    conn.expired or not conn.done and (
+                        conn.expect or conn.left > app.drain_size or
+                        conn.length < -1):
+                keep = False
             try:
-                if res is Response.already_handled or conn.taken:
-                    break
-                if error or conn.count >= self.max_requests or \
-                        self.closing or conn.expired or not conn.done and (
-                            conn.expect or conn.left > self.drain_size or
-                            conn.length < -1):
-                    keep = False
-                try:
-                    ready = self._prepare(req, res, version, keep)
-                except Exception:
-                    ready = await self.prepare(req, res, version, keep)
-                keep = ready[4]
-                if ready[1] or len(ready[0]) > _PIECE:
-                    keep = await self._respond(conn, req, res, *ready)
-                else:
-                    await conn.answer(ready[2] + ready[0])
-            except MemoryError:
-                raise Disconnected  # some of it may have been sent
-            finally:
-                if res.jobs or req and req.jobs:
-                    self.answered(req, res)
-            if not conn.done:
-                if not keep:
-                    conn.end()
-                keep = await self._drain(conn) and keep
-            conn.request = None
-            keep = keep and not self.closing
+                ready = self._prepare(req, res, conn.version, keep)
+            except Exception:
+                ready = await self.prepare(req, res, conn.version, keep)
+            body, pieces, head, _, keep, _ = ready
+            if pieces or len(body) > _PIECE:
+                keep = await self._respond(conn, req, res, *ready)
+            else:
+                await conn.answer(head + body)
+        except MemoryError:
+            raise Disconnected  # some of it may have been sent
+        finally:
+            if res.jobs or req and req.jobs:
+                app.answered(req, res)
+        if not conn.done:
+            if not keep:
+                conn.end()
+            keep = await self._drain(conn) and keep
+        conn.request = None
+        return keep and not self.closing
 
     def _prepare(self, req, res, version, keep):
+        app = self.app
         pieces = None
         body = res.body or b''
         if not isinstance(body, bytes):
@@ -2416,9 +2613,8 @@ class Microdot:
         else:
             pieces = res.body_iter()
             size = res.size
-            if size is None and self.streams >= \
-                    self.max_connections - self.reserved_connections:
-                raise too_many_streams()
+            if size is None:
+                app.check_streams()
         head, left, keep, chunked = encode_head(res, version, size, keep)
         if chunked is None and not pieces:
             body = b''
@@ -2439,7 +2635,8 @@ class Microdot:
                 await close_body(res.body)
                 if isinstance(exc, MemoryError):
                     raise exc  # nor would there be any for the next
-                res = self.complete(req, self.plain_error(req, exc))
+                res = self.app.complete(
+                    req, self.app.plain_error(req, exc))
 
     async def _respond(self, conn, req, res, body, pieces, head, left, keep,
                        chunked):
@@ -2455,7 +2652,7 @@ class Microdot:
         try:
             if watch:
                 # the first piece may be long in coming
-                self.streams += 1
+                self.app.streams += 1
                 if conn.expect:
                     # it may read the body, when it is too late to say this
                     await conn.send(_CONTINUE)
@@ -2495,12 +2692,12 @@ class Microdot:
             await conn.send(head)
         except Exception as exc:
             # the connection is cut: the client sees that the body is not whole
-            self.log_exception(req, exc)
+            self.app.log_exception(req, exc)
             keep = False
         finally:
             try:
                 if watch:
-                    self.streams -= 1
+                    self.app.streams -= 1
                     await conn.unwatch()
             finally:
                 await close_body(pieces)
@@ -2510,11 +2707,11 @@ class Microdot:
         # What is left of a body after the answer: read past if there is
         # little of it, so that the connection can be used again, or at least
         # so that the peer gets the answer and not a reset.
-        left = conn.limit = self.drain_size
+        left = conn.limit = self.app.drain_size
         whole = conn.length >= -1 and not conn.expect
         if not whole:
             conn.length = 0
-        conn.wait(self.drain_timeout)
+        conn.wait(self.app.drain_timeout)
         try:
             while left > 0 and not (whole and conn.done):
                 data = await conn.read(left)
@@ -2525,56 +2722,54 @@ class Microdot:
             return False
         return whole and conn.done
 
-    async def handle_request(self, reader, writer):
-        """Serve one connection over a pair of streams, until it is closed.
+    # Connections
 
-        :param reader: has ``read(n)``.
-        :param writer: has ``write``, ``drain``, ``close``, ``wait_closed``; or
-                       ``awrite`` and ``aclose``.
-        """
-        conn = Connection(self, peer_address(
-            writer.get_extra_info('peername')))
-        conn.reader = reader
-        conn.writer = writer
-        conn.task = asyncio.current_task()
-        await conn.serve()
-
-    async def _sweep(self):
-        # Enforces the deadlines, while there are connections.
+    async def sweep(self):
+        """Enforce the deadlines, as long as there are connections."""
         task = asyncio.current_task()
+        app = self.app
         try:
-            while True:
-                await asyncio.sleep(self.sweep_interval)
-                if not self.connections or self._sweeping is not task:
-                    break
+            while self.sweeping is task:
+                await asyncio.sleep(app.sweep_interval)
                 self.ticks += 1
-                # boards: this must not need memory, and may be changed
-                for conn in self.connections if _BOARD \
-                        else list(self.connections):
+                left = False
+                # boards: iterate without a copy, there may be no memory for
+                # one; MicroPython allows the set to change meanwhile
+                for conn in app.connections if _BOARD \
+                        else list(app.connections):
+                    if conn.server is not self:
+                        continue
+                    left = True
                     if 0 < conn.deadline <= self.ticks:
                         conn.deadline = 0
                         if not conn.expired:
                             conn.expired = True
-                            self.counters['timed_out'] += 1
+                            app.counters['timed_out'] += 1
                         conn.stop()
+                if not left:
+                    break
         finally:
-            if self._sweeping is task:
-                self._sweeping = None
+            if self.sweeping is task:
+                self.sweeping = None
+
+    def own(self):
+        """Return a list of the connections of this server."""
+        return [conn for conn in self.app.connections if conn.server is self]
 
     async def _changed(self):
-        # Wait until a connection has gone, or for shutdown().
-        self._event.clear()
-        await self._event.wait()
+        # Wait until a connection has gone, or for close().
+        self.event.clear()
+        await self.event.wait()
 
     async def _empty(self):
-        while self.connections:
+        while self.own():
             await self._changed()
 
     def _make_room(self, late=False):
         # Close the connection that has idled longest since its last request,
         # if any does. The first request of a new one may be on its way; if
         # it is late, all that idle are closed.
-        idle = [one for one in self.connections
+        idle = [one for one in self.own()
                 if one.reader and not one.request and not one.partial
                 and (one.count or late)]
         idle.sort(key=lambda one: one.deadline)
@@ -2582,31 +2777,36 @@ class Microdot:
             one.stop()
 
     async def _accept(self, listener):
-        # Never ends by itself: whatever fails, for want of memory, sockets or
-        # files, it waits a little and goes on.
+        # Never ends before close(): whatever fails, for want of memory,
+        # sockets or files, it waits a little and goes on.
+        app = self.app
         sock = None
         try:
-            while True:
+            while not self.closing:
                 conn = None
                 try:
                     # at once, even if there is no room: on lwIP data that
                     # comes before this waits for a timer
                     sock, addr = await accept(listener)
-                    while len(self.connections) >= self.max_connections:
-                        self._event.clear()
+                    while len(app.connections) >= app.max_connections:
+                        self.event.clear()
                         self._make_room()
-                        if len(self.connections) >= self.max_connections:
+                        if len(app.connections) >= app.max_connections:
                             try:
                                 await asyncio.wait_for(
-                                    self._event.wait(), 0.2)
+                                    self.event.wait(), 0.2)
                             except asyncio.TimeoutError:
                                 self._make_room(True)
+                        if self.closing:
+                            # (wait_for() may have lost the cancellation)
+                            return
                     conn = connection_class(self, peer_address(addr), sock)
                     sock = None
+                    conn.register()
                     conn.start()
-                    self.counters['accepted'] += 1
+                    app.counters['accepted'] += 1
                 except Exception:
-                    self.counters['refused'] += 1
+                    app.counters['refused'] += 1
                     if sock:
                         sock.close()
                     elif conn:
@@ -2623,150 +2823,87 @@ class Microdot:
                 sock.close()
             listener.close()
 
-    async def start_server(self, host='0.0.0.0', port=5000, debug=False,
-                           ssl=None, start_serving=True):
-        """Serve until :meth:`shutdown`, beside whatever else runs.
-
-        :param host: the address to bind.
-        :param port: the port; 0 lets the system choose one (CPython).
-        :param debug: whether to print a line per request, and to send
-                      tracebacks to clients.
-        :param ssl: an ``SSLContext``, for TLS; on CPython also the names of
-                    two files in PEM form, the certificate and its key.
-        :param start_serving: if false (CPython), return a bound server whose
-                              ``serve_forever()`` is to be awaited.
-        :raises OSError: the address cannot be bound, or a file not be read.
-        :raises ValueError: the port is out of range.
-        """
-        import socket
-        self.ssl = ssl
-        self.debug = debug
-        if port >> 16:
-            # or else the system takes its last 16 bits
-            raise ValueError('port out of range')
-        info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
-        self.server = sock = socket.socket(*info[:3])
+    async def serve(self):
+        """Serve until :meth:`close` or :meth:`Microdot.shutdown`."""
+        app = self.app
+        self.event = asyncio.Event()
+        accepting = []
         try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        except (AttributeError, OSError):
-            pass  # some network chips have none
-        try:
-            sock.bind(info[-1])
-            sock.listen(5 if _BOARD else 1024)
-            sock.setblocking(False)
-        except OSError:
-            self._abort()
-            raise
-        if debug:
-            print('Starting server on %s:%d...' % (host, port))
-        self.closing = False
-        self._event = asyncio.Event()
-        if not start_serving:
-            return server_class(self)
-        await self._serve()
-
-    async def _serve(self):
-        accepting = None
-        try:
-            for handler in self.startup_handlers:
-                await invoke_handler(handler)
-            accepting = asyncio.create_task(self._accept(self.server))
-            while not self.closing:
-                try:
-                    await self._changed()
-                except MemoryError:
-                    await asyncio.sleep(1)
-        finally:
-            grace = self.shutdown_timeout if self.closing else 0
-            self.closing = True
-            if accepting:
-                accepting.cancel()
-            for conn in list(self.connections):
-                if not conn.request:
-                    conn.stop()
-                elif conn.leave:
-                    conn.leave()
             try:
-                for seconds in (grace, 1):
+                await app.start_up()
+                for listener in self.listeners:
+                    accepting.append(asyncio.create_task(
+                        self._accept(listener)))
+                while not self.closing:
                     try:
-                        await asyncio.wait_for(self._empty(), seconds)
-                    except asyncio.TimeoutError:
-                        for conn in list(self.connections):
-                            conn.stop(True)
+                        await self._changed()
+                    except MemoryError:
+                        await asyncio.sleep(1)
             finally:
-                self._abort()
-            await self.run_shutdown()
-
-    def answered(self, req, res):
-        """Start what is to run after a response. The servers call this when
-        the response is out, or its client gone, if there is anything to run.
-
-        :param req: the request; ``None``: it was malformed.
-        """
-        if not self.background:
-            from .background import Background
-            self.background = Background(self)
-        self.background.start(req, res)
-
-    async def finish_background(self):
-        """Wait until all that was registered with ``after_response`` has run,
-        at most for ``shutdown_timeout``; then cancel it."""
-        if self.background:
-            await self.background.finish()
-
-    async def run_shutdown(self):
-        # Runs all handlers for shut-down; returns what they have raised.
-        errors = []
-        await self.finish_background()
-        for handler in reversed(self.shutdown_handlers):
-            try:
-                await invoke_handler(handler)
-            except Exception as exc:
-                self.log_exception(None, exc)
-                errors.append(exc)
-        return errors
-
-    def _abort(self):
-        # Close everything at once.
-        self._sweeping = None
-        self.streams = 0
-        for conn in list(self.connections):
-            conn.discard()
-        if self.server:
-            self.server.close()
-            self.server = None
-
-    def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None):
-        """Serve until :meth:`shutdown` or Ctrl-C. The arguments are those of
-        :meth:`start_server`, and on CPython ``banner``: whether to say on
-        stderr where it listens, true by default.
-
-        :raises SystemExit: on CPython, that cannot be done. Says why on
-                            stderr, unless caught, and sets exit status 1.
-        """
-        try:
-            run_loop(self, self.start_server(host, port, debug, ssl))
+                await self._end(accepting)
         finally:
-            # after Ctrl-C on a board nothing has been unwound
-            interrupted = self.server
-            self._abort()
-            if _BOARD:
-                asyncio.new_event_loop()
-                self.background = None  # its tasks went with their loop
-                if interrupted:
-                    asyncio.run(self.run_shutdown())
+            await app.shut_down()
 
-    def shutdown(self):
-        """Stop the server: no more connections, idle ones closed at once,
-        requests in flight finish. May be called at any time, also twice."""
+    async def _end(self, accepting):
+        # Let what is under way finish, and close all.
+        grace = self.app.shutdown_timeout if self.closing else 0
         self.closing = True
-        if self._event:
-            self._event.set()
+        for task in accepting:
+            task.cancel()
+        for conn in self.own():
+            if not conn.request:
+                conn.stop()
+            elif conn.leave:
+                conn.leave()
+        try:
+            for seconds in (grace, 1):
+                try:
+                    await asyncio.wait_for(self._empty(), seconds)
+                except asyncio.TimeoutError:
+                    for conn in self.own():
+                        conn.stop(True)
+        finally:
+            self.abort()
 
-    abort = staticmethod(abort)
+    def abort(self):
+        """Close everything at once."""
+        app = self.app
+        self.sweeping = None
+        for conn in self.own():
+            conn.discard()
+        for listener in self.listeners:
+            listener.close()
+        if self in app.servers:
+            app.servers.remove(self)
+        if not app.servers:
+            app.streams = 0
+
+    def close(self):
+        """Accept no more, and finish what is under way."""
+        self.closing = True
+        if self.event:
+            self.event.set()
 
 
-# --- The server -------------------------------------------------------------
+def listen(host, port):
+    """Bind an address; return a list of sockets that listen."""
+    import socket
+    info = socket.getaddrinfo(
+        host or '0.0.0.0', port, 0, socket.SOCK_STREAM)[0]
+    sock = socket.socket(*info[:3])
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    except (AttributeError, OSError):
+        pass  # some network chips have none
+    try:
+        sock.bind(info[-1])
+        sock.listen(5 if _BOARD else 1024)
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return [sock]
+
 
 async def accept(listener):
     """Wait for a connection; return its socket and address."""
@@ -2799,7 +2936,6 @@ def peer_address(addr):
 
 
 connection_class = Connection
-server_class = None  # what start_serving=False gives, on CPython
 
 if not _BOARD:
     try:

@@ -12,8 +12,8 @@ from .microdot import (
 )
 
 
-def wrap(f):
-    """Return the wrapper, see :meth:`Microdot.wrap_dispatch`, that calls *f*.
+class wrap:
+    """The wrapper, see :meth:`Microdot.wrap_dispatch`, that calls *f*.
 
     ``f(request, call_next)`` is called around the handling of each request,
     also of one that no route matches.
@@ -26,7 +26,11 @@ def wrap(f):
     application it applies to all of the parent, unless mounted with
     ``local=True``: then to the requests that the child answers.
     """
-    async def wrapper(request, call_next):
+    # (an object, since a nested function cannot be sent to another process)
+    def __init__(self, f):
+        self.f = f
+
+    async def __call__(self, request, call_next):
         res = None
         made = []
         taken = False  # a handler has answered on the socket itself
@@ -43,7 +47,8 @@ def wrap(f):
 
         try:
             try:
-                res = await invoke_handler(f, request, following)
+                res = await invoke_handler(
+                    self.f, request, following)
                 if res is None:
                     raise TypeError('a middleware returned None')
                 res = make_response(res)
@@ -62,5 +67,3 @@ def wrap(f):
                 request.jobs = (request.jobs or []) + res.jobs
             res = Response.already_handled
         return res
-
-    return wrapper

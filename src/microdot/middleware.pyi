@@ -3,6 +3,10 @@ from typing import Any
 
 from .microdot import Request, Response
 
-def wrap(f: Callable[..., Any]) -> Callable[
-    [Request, Callable[[Request], Awaitable[Response]]],
-    Awaitable[Response]]: ...
+class wrap:
+    f: Callable[..., Any]
+    def __init__(self, f: Callable[..., Any]) -> None: ...
+    async def __call__(
+        self, request: Request,
+        call_next: Callable[[Request], Awaitable[Response]],
+    ) -> Response: ...

@@ -14,6 +14,7 @@ from .microdot import (
     Disconnected,
     NoCaseDict,
     Response,
+    Server,
     encode_lines,
     invoke_handler,
     parse_chunk_size,
@@ -358,9 +359,7 @@ class _Connection(Connection):
     _request = None
 
     def __init__(self, client, scheme, data, sock=None):
-        # not the base class: the server does not know of this connection
-        self.app = client.app
-        self.addr = ('127.0.0.1', 1234)
+        super().__init__(Server(client.app), ('127.0.0.1', 1234))
         self.scheme = scheme
         self.replaced_sock = sock
         self.data = data
@@ -743,7 +742,7 @@ class TestClient:
     async def _exchange(self, conn, path, is_head):
         handled = False
         try:
-            await self.app.serve_requests(conn)
+            await conn.server.serve_requests(conn)
             await self.app.finish_background()
             handled = True
         except Disconnected:

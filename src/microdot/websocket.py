@@ -477,8 +477,7 @@ class WebSocket:
     def _enter(self):
         # A WebSocket counts as a stream does.
         app = self.request.app
-        if app.streams >= app.max_connections - app.reserved_connections:
-            abort(503, 'Too many streams', {'Retry-After': '10'})
+        app.check_streams()
         app.streams += 1
         self._counted = True
 

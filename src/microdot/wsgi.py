@@ -154,11 +154,12 @@ class _Socket(Connection):
     # The connection itself, for a WebSocket, where the server lets the
     # application have it.
     def __init__(self, app, addr, sock):
-        super().__init__(app, addr)
+        super().__init__(app.gateway, addr)
         self.shared = sock
 
     async def open(self):
         """Begin to use it beside the server."""
+        self.register()
         self.task = asyncio.current_task()
         self.reader, self.writer = await asyncio.open_connection(
             sock=self.shared.dup())
@@ -554,7 +555,7 @@ class Microdot(_Microdot):
         finally:
             if conn:
                 await conn.aclose()
-        prepared = await self.prepare(req, res, '1.1', True)
+        prepared = await self.gateway.prepare(req, res, '1.1', True)
         pieces = prepared[1]
         if pieces and prepared[5] is None:
             # it must not have a body

@@ -14,6 +14,7 @@ from microdot.microdot import (
     Microdot,
     Request,
     Response,
+    Server,
     encode_head,
     find_head,
     http_date,
@@ -62,8 +63,7 @@ class Peer(Connection):
     """A connection that brings given pieces, and then ends."""
 
     def __init__(self, app, pieces):
-        self.app = app
-        self.addr = None
+        super().__init__(Server(app), None)
         self.pieces = list(pieces)
         self.sent = b''
 
@@ -104,7 +104,7 @@ async def serve(pieces):
     app = make_app()
     conn = Peer(app, pieces)
     try:
-        while await conn.fill() and await app.serve_requests(conn):
+        while await conn.fill() and await conn.server.serve_requests(conn):
             pass
     except Disconnected:
         pass
@@ -442,7 +442,7 @@ def test_requests_in_any_pieces_are_what_was_meant(models, places):
 
     async def converse():
         conn = Peer(app, cut(wire, places))
-        while await conn.fill() and await app.serve_requests(conn):
+        while await conn.fill() and await conn.server.serve_requests(conn):
             pass
         return conn.sent
 
@@ -528,7 +528,7 @@ def test_lines_of_a_body_are_those_of_its_text(words, separator, chunks,
         return ''
 
     async def converse():
-        while await conn.fill() and await app.serve_requests(conn):
+        while await conn.fill() and await conn.server.serve_requests(conn):
             pass
 
     usual = Request.max_readline, Request.max_body_length

@@ -202,7 +202,7 @@ def test_port_can_be_bound_again_at_once():
         other = make_app()
         task = asyncio.create_task(
             other.start_server('127.0.0.1', server.port))
-        await until(lambda: other.server or task.done())
+        await until(lambda: other.servers or task.done())
         assert not task.done()
         other.shutdown()
         await soon(task)

@@ -57,7 +57,7 @@ def refused(capsys, *args, **kwargs):
     with pytest.raises(SystemExit) as caught:
         app.run(*args, **kwargs)
     assert not started
-    assert app.server is None
+    assert app.servers == []
     assert isinstance(caught.value.__cause__, (OSError, ValueError))
     # nothing but what the exception itself will have printed
     assert capsys.readouterr() == ('', '')
@@ -75,7 +75,8 @@ def test_port_in_use_is_told_in_a_line(capsys, taken):
 @pytest.mark.parametrize('port', [-1, 65536, 70000, 1 << 40])
 def test_port_out_of_range_is_told_in_a_line(capsys, port):
     assert refused(capsys, '127.0.0.1', port) == (
-        'microdot: cannot serve on 127.0.0.1:%d: port out of range' % port)
+        'microdot: cannot serve on 127.0.0.1:%d: port out of range: %d, '
+        '0 to 65535' % (port, port))
 
 
 def test_address_of_another_machine_is_told_in_a_line(capsys):
@@ -183,7 +184,7 @@ def test_a_board_refuses_a_port_out_of_range(tmp_path):
              '70000'],
             capture_output=True, text=True, timeout=servers.PATIENCE_S)
         assert result.returncode == 1
-        assert result.stderr.endswith('ValueError: port out of range\n')
+        assert result.stderr.endswith('port out of range: 70000, 0 to 65535\n')
 
 
 STOPPED = """\

@@ -32,7 +32,7 @@ app = Microdot()
 @app.get('/')
 async def slow(request):
     print('running', flush=True)
-    while not app.closing:
+    while not app.servers[0].closing:
         await asyncio.sleep(0.01)
     print('closing', flush=True)
     await asyncio.sleep(0 if int(sys.argv[2]) else 60)

@@ -54,7 +54,8 @@ class Transport:
 async def deliver(app, pieces):
     """Deliver pieces; return what was answered, but for dates."""
     transport = Transport()
-    conn = microdot.connection_class(app, ('127.0.0.1', 1234))
+    conn = microdot.connection_class(
+        microdot.Server(app), ('127.0.0.1', 1234))
     # there is no socket that a transport could be made of
     conn._open = lambda: asyncio.sleep(0)
     conn.start()

@@ -825,7 +825,7 @@ def test_a_stream_ends_when_its_client_leaves(app):
         # a task of the application is not left behind
         await asyncio.sleep(0)
         assert asyncio.all_tasks() - {asyncio.current_task()} <= \
-            {app._sweeping}
+            {app.gateway.sweeping}
 
     for messages in ((), (body(b''),), (None,)):
         body_.begun = body_.ended = False

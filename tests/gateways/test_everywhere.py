@@ -158,7 +158,7 @@ def in_memory(data):
     async def main():
         conn = _Connection(TestClient(app), 'http', data)
         try:
-            await app.serve_requests(conn)
+            await conn.server.serve_requests(conn)
         except Disconnected:
             pass
         return await conn.finish()

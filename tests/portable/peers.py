@@ -1,7 +1,7 @@
 """Peers of an application in memory; runs on both interpreters, also where
 there is no event loop."""
 
-from microdot.microdot import Connection, Disconnected, Microdot
+from microdot.microdot import Connection, Disconnected, Microdot, Server
 
 
 class Recorder(Microdot):
@@ -21,9 +21,7 @@ class Peer(Connection):
     """A connection that brings given pieces, one at a time, and ends."""
 
     def __init__(self, app, pieces):
-        # not the base class: the server does not know of this connection
-        self.app = app
-        self.addr = ('127.0.0.1', 1234)
+        super().__init__(Server(app), ('127.0.0.1', 1234))
         self.pieces = list(pieces)
         self.sent = b''
         #: Bytes that have been kept at once, of what came.
@@ -32,7 +30,7 @@ class Peer(Connection):
     async def serve(self):
         """Serve until the peer ends, as the server does."""
         try:
-            while await self.fill() and await self.app.serve_requests(self):
+            while await self.fill() and await self.server.serve_requests(self):
                 pass
         except Disconnected:
             pass

@@ -74,8 +74,8 @@ class Server:
             self.port = next_port()
             self.task = asyncio.create_task(self.app.start_server(
                 self.host, self.port, **self.kwargs))
-            await until(lambda: self.app.server or self.task.done())
-            if self.app.server:
+            await until(lambda: self.app.servers or self.task.done())
+            if self.app.servers:
                 return self
             try:
                 await self.task
@@ -132,7 +132,7 @@ class Server:
         if exc:
             return
         counters = self.app.counters
-        if counters['open'] or self.app.connections or self.app.server:
+        if counters['open'] or self.app.connections or self.app.servers:
             raise AssertionError('left open: %s %s' % (
                 counters, self.app.connections))
         if self.logged or self.unnoticed:

@@ -236,7 +236,7 @@ class TestAfterResponse(unittest.TestCase):
     @unittest.skipIf(not hasattr(asyncio, 'core'), 'loops are unwound')
     def test_nobody_waits_for_a_loop_that_has_ended(self):
         async def interrupt():
-            await until(lambda: self.app.server)
+            await until(lambda: self.app.servers)
             res = Response()
             res.after_response(self.note, 'never')
             self.app.answered(None, res)

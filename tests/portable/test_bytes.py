@@ -334,7 +334,7 @@ class TestInMemory(unittest.TestCase):
             app = make_app()
             conn = _Connection(TestClient(app), 'http', request)
             try:
-                await app.serve_requests(conn)
+                await conn.server.serve_requests(conn)
             except Disconnected:
                 pass
             return await conn.finish()

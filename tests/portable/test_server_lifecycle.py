@@ -192,7 +192,7 @@ class TestShutdown(unittest.TestCase):
                     pass
                 server.task = None
                 self.assertEqual(app.log, ['stream closed'])
-                self.assertIsNone(app.server)
+                self.assertEqual(app.servers, [])
 
         run(main())
 
@@ -227,7 +227,7 @@ class TestStart(unittest.TestCase):
                 app.on_startup(lambda: app.log.append('up'))
                 with self.assertRaises(OSError):
                     await soon(app.start_server('127.0.0.1', server.port))
-                self.assertIsNone(app.server)
+                self.assertEqual(app.servers, [])
                 self.assertEqual(app.log, [])
                 self.assertEqual((await server.ask()).body, b'hello')
 
@@ -323,7 +323,7 @@ class TestHooks(unittest.TestCase):
                 await server.stop()
                 with self.assertRaises(ValueError):
                     await soon(app.start_server('127.0.0.1', server.port))
-                self.assertIsNone(app.server)
+                self.assertEqual(app.servers, [])
                 self.assertEqual(ended, [True])
                 # the port is free again
                 async with Server(make_app()) as other:
@@ -471,7 +471,7 @@ class TestLeaks(unittest.TestCase):
             async with Server(app) as server:
                 await self.mixed(server, 20)
                 await server.idle()
-                await until(lambda: app._sweeping is None)
+                await until(lambda: app.servers[0].sweeping is None)
                 server.forget()
                 gc.collect()
                 files = open_files()
@@ -479,7 +479,7 @@ class TestLeaks(unittest.TestCase):
                 memory = gc.mem_alloc() if hasattr(gc, 'mem_alloc') else 0
                 await self.mixed(server, 300)
                 await server.idle()
-                await until(lambda: app._sweeping is None)
+                await until(lambda: app.servers[0].sweeping is None)
                 server.forget()
                 self.assertEqual(len(app.connections), 0)
                 self.assertEqual(app.streams, 0)

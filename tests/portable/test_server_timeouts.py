@@ -186,7 +186,7 @@ class TestTimeouts(unittest.TestCase):
     def test_slow_handler_is_left_alone(self):
         async def check(app, server, client):
             await client.send(ask(b'/wait'))
-            await until(lambda: app.ticks > 8)
+            await until(lambda: app.servers[0].ticks > 8)
             app.release.set()
             self.assertEqual((await client.answer()).body, b'waited')
 
@@ -197,7 +197,7 @@ class TestTimeouts(unittest.TestCase):
         async def check(app, server, client):
             await client.send(ask(b'/stream'))
             await client.line(b'first\r\n')
-            await until(lambda: app.ticks > 8)
+            await until(lambda: app.servers[0].ticks > 8)
             app.release.set()
             self.assertEqual(await client.line(b'\r\n\r\n'), b'0')
 
@@ -217,7 +217,7 @@ class TestTimeouts(unittest.TestCase):
         async def check(app, server, client):
             await client.send(GET)
             self.assertEqual((await client.answer()).body, b'hello')
-            await until(lambda: app.ticks > 4)
+            await until(lambda: app.servers[0].ticks > 4)
             await client.send(GET)
             self.assertEqual((await client.answer()).body, b'hello')
 
@@ -227,10 +227,10 @@ class TestTimeouts(unittest.TestCase):
         async def check(app, server, client):
             await client.close()
             await server.idle()
-            await until(lambda: app._sweeping is None)
-            ticks = app.ticks
+            await until(lambda: app.servers[0].sweeping is None)
+            ticks = app.servers[0].ticks
             await asyncio.sleep(0.15)
-            self.assertEqual(app.ticks, ticks)
+            self.assertEqual(app.servers[0].ticks, ticks)
             self.assertEqual((await server.ask()).body, b'hello')
 
         serve(check)
@@ -365,6 +365,6 @@ class TestLimitOfConnections(unittest.TestCase):
             await server.idle()
             self.assertEqual(app.counters, {
                 'open': 0, 'accepted': 2, 'refused': 0, 'timed_out': 1,
-                'requests': 3})
+                'requests': 3, 'malformed': 0})
 
         serve(check, keep_alive_timeout=0.05)

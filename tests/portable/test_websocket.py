@@ -1136,7 +1136,7 @@ class TestOverSockets(unittest.TestCase):
 
     def test_idle_socket_outlives_the_time_limits_of_requests(self):
         async def check(app, server, ws):
-            await until(lambda: app.ticks > 8)
+            await until(lambda: app.servers[0].ticks > 8)
             await ws.send(TEXT, b'still here')
             self.assertEqual(await ws.next(), (TEXT, b'still here'))
 

@@ -21,6 +21,7 @@ from microdot.microdot import (
     Microdot,
     Request,
     Response,
+    Server,
 )
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -118,8 +119,7 @@ class Peer(Connection):
     """A connection that brings given pieces, and then ends."""
 
     def __init__(self, app, pieces):
-        self.app = app
-        self.addr = None
+        super().__init__(Server(app), None)
         self.pieces = pieces
         self.sent = b''
         self.most_held = 0
@@ -195,7 +195,7 @@ async def serve(pieces):
     app.forget()
     conn = Peer(app, pieces)
     try:
-        while await conn.fill() and await app.serve_requests(conn):
+        while await conn.fill() and await conn.server.serve_requests(conn):
             pass
     except Disconnected:
         pass

@@ -1,13 +1,12 @@
 """The one place where the command starts the server of an application."""
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Sequence
 from typing import Any
 
 from .. import _cpython as _untyped
-from ..microdot import Microdot
+from ..microdot import Microdot, Server
 
 _cpython: Any = _untyped
 
@@ -20,27 +19,10 @@ def serve(app: Microdot, sockets: Sequence[socket.socket],
     :param tls: the files of a certificate and its key.
     :raises Exception: whatever a handler for start-up has raised.
     """
-    engine: Any = app
-    first, *others = sockets
-
     async def main() -> None:
-        engine.ssl = _cpython.tls_context(*tls) if tls else None
-        engine.debug = debug
-        engine.server = first
-        engine.closing = False
-        engine._event = asyncio.Event()
-        accepting: list[Any] = []
+        context = _cpython.tls_context(*tls) if tls else None
+        server = Server(app, sockets, context)
+        app.debug = debug
+        await server.serve()
 
-        async def accept_others() -> None:
-            accepting.extend(asyncio.create_task(engine._accept(sock))
-                             for sock in others)
-
-        engine.startup_handlers.append(accept_others)
-        try:
-            await engine._serve()
-        finally:
-            engine.startup_handlers.remove(accept_others)
-            for task in accepting:
-                task.cancel()
-
-    _cpython.run_loop(engine, main())
+    _cpython.run_loop(app, main())
