@@ -1,0 +1,22 @@
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .microdot import Microdot
+
+class Metrics:
+    max_series: int
+    app: Microdot
+    in_flight: int
+    series: dict[str, list[float]]
+    def __init__(
+        self, app: Microdot, path: str | None = '/metrics') -> None: ...
+    def render(self) -> str: ...
+
+class Health:
+    timeout: float
+    app: Microdot
+    checks: Iterable[Callable[[], Any]]
+    failed: list[str]
+    def __init__(
+        self, app: Microdot, path: str = '/health',
+        checks: Iterable[Callable[[], Any]] = ()) -> None: ...
