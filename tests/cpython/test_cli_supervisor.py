@@ -313,3 +313,11 @@ async def block(request):
             found = [pid(command) for _ in range(30)]
             assert time.monotonic() - began < 0.9
             assert len(set(found[-10:])) == 1
+
+
+def test_what_workers_do_not_share_is_named_once(folder):
+    save(folder / 'app.py', HELLO + '\nfrom microdot.pubsub import Hub\n')
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        pids(command, 2)
+        command.stop()
+        assert command.output.count('each worker has its own hubs') == 1

@@ -14,7 +14,7 @@ from ..microdot import Microdot
 from . import CommandError, engine, serving
 from .find import import_app
 from .options import Settings
-from .run import CHILD, Signals, failed, name_of
+from .run import CHILD, Signals, failed, name_of, warn
 from .screens import explain
 from .terminal import Terminal
 
@@ -91,6 +91,8 @@ def run(signals: Signals) -> int:
         if settings.reload and settings.debug:
             from . import livereload
             livereload.install(app, part['generation'], settings.root_path)
+        if settings.workers > 1 and not part['quiet']:
+            warn_of_own(serving.kept_per_process())
         signals.hold(app)
         if control:
             announce(app, control)
@@ -107,6 +109,12 @@ def run(signals: Signals) -> int:
     finally:
         signals.ignore()
     return 0
+
+
+def warn_of_own(kept: list[str]) -> None:
+    """Say what each worker has for itself, rather than all of them."""
+    if kept:
+        warn('each worker has its own %s' % ', '.join(kept))
 
 
 def share(app: Microdot, sockets: list[socket.socket], board: list[int],

@@ -37,9 +37,38 @@ def set_up_logging(level: str) -> None:
     logger = logging.getLogger('microdot')
     logger.setLevel(level.upper())
     if not logger.hasHandlers():
-        handler = LogHandler()
-        handler.setFormatter(logging.Formatter('%(message)s'))
+        # (that of the logs has colours for a terminal)
+        logs = optional('logs')
+        handler = logs.StreamHandler() if logs else LogHandler()
         logger.addHandler(handler)
+
+
+def log_requests(app: Microdot, form: str) -> None:
+    """Log each request, unless the program does it in its own way."""
+    logs = optional('logs')
+    if logs is None or any(
+            isinstance(getattr(wrapper, '__self__', None), logs.AccessLog)
+            for wrapper in app.wrappers):
+        return
+    logs.AccessLog(app, format=form)
+    # Around everything else: it is the whole time that counts.
+    app.wrappers.insert(0, app.wrappers.pop())
+
+
+#: What modules keep in each process, which is worth a word where there are
+#: several.
+PER_PROCESS = {
+    'pubsub': 'hubs', 'ratelimit': 'rate limits', 'stores': 'stores',
+    'metrics': 'metrics', 'schedule': 'scheduled functions'}
+
+
+def kept_per_process() -> list[str]:
+    """Return what the program uses that each process has for itself."""
+    package = __package__.rpartition('.')[0]
+    if package + '._redis' in sys.modules:
+        return []
+    return [text for name, text in PER_PROCESS.items()
+            if '%s.%s' % (package, name) in sys.modules]
 
 
 def limits_of(holder: type) -> list[str]:
@@ -122,9 +151,7 @@ def prepare(app: Microdot, settings: Settings) -> None:
     if settings.proxy:
         trust(app, settings.proxy)
     if not settings.no_access_log:
-        logs = optional('logs')
-        if logs:
-            logs.AccessLog(app, format=settings.log_format)
+        log_requests(app, settings.log_format)
     if settings.debug and not settings.uds and not settings.proxy:
         debug = optional('debug')
         if debug:
