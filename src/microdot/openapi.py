@@ -401,11 +401,9 @@ def parameter_schema(kind):
 def routes_of(app):
     """Return the routes of an application, in the order in which they are
     asked, as ``(methods, pattern, handler, name, host)``."""
-    found = []
-    for route in getattr(app, 'routes', None) or app._routes:
-        found.append((route[0], route[1].url_pattern, route[2], route[7],
-                      getattr(route, 'host', None)))
-    return found
+    return [(route.methods, route.pattern.url_pattern, route.handler,
+             route.name, getattr(route, 'host', None))
+            for route in app.routes]
 
 
 def _is_hidden(handler):

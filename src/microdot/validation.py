@@ -53,9 +53,9 @@ def _check(value, rule, at, faults, extra):
     if isinstance(rule, Field):
         field = rule
         rule = field.rule
-    if value is None and field.default is None:
-        return None
     text = at[0] != 'body'  # all values are
+    if field.default is None and (value is None or text and value == ''):
+        return None
     inner = None
     error = None
     if value is ...:

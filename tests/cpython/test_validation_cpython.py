@@ -424,6 +424,24 @@ def test_what_is_not_json_is_answered_with_line_and_column():
     assert 'line 2, column 3' in res.text
 
 
+def test_faults_are_part_of_a_problem_where_errors_are_json():
+    app = Microdot()
+    app.json_errors = True
+
+    @app.post('/')
+    @with_body({'a': int})
+    async def index(request, body):
+        pass
+
+    res = run(TestClient(app).post('/', body={'a': 'x'}))
+    assert res.status_code == 422
+    assert res.headers['Content-Type'].startswith('application/problem+json')
+    assert res.json['title'] == 'Unprocessable Content'
+    assert res.json['status'] == 422
+    assert res.json['errors'] == [
+        {'at': ['body', 'a'], 'error': 'must be an integer'}]
+
+
 def test_a_body_that_was_left_on_the_stream_is_413(monkeypatch):
     from microdot import Request
     monkeypatch.setattr(Request, 'max_body_length', 5)
@@ -512,7 +530,8 @@ texts = st.text(max_size=4) | st.sampled_from(
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from(['a', 'b', 'c']), texts, max_size=3),
        st.dictionaries(st.sampled_from(['a', 'b?', 'c?']), st.sampled_from(
-           [str, int, float, bool, ('a', 'b'), (1, 2), Field(int, min=0)]),
+           [str, int, float, bool, ('a', 'b'), (1, 2), Field(int, min=0),
+            Field(int, default=None), Field(str, default=None)]),
            max_size=3), extras)
 def test_boards_and_cpython_find_the_same_in_queries(pairs, rule, extra):
     faults = []

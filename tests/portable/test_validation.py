@@ -301,7 +301,8 @@ class TestValidation(unittest.TestCase):
 class TestPairs(unittest.TestCase):
     RULE = {'name': str, 'age?': int, 'weight?': float, 'active?': bool,
             'tags?': [str], 'sizes?': Field([int], max=2), 'kind?': ('a', 'b'),
-            'level?': (1, 2), 'page': Field(int, min=1, default=1)}
+            'level?': (1, 2), 'page': Field(int, min=1, default=1),
+            'size': Field(int, default=None)}
     #: (pairs, what the handler gets beside its defaults)
     VALID = (
         ('name=a', {'name': 'a'}),
@@ -323,6 +324,8 @@ class TestPairs(unittest.TestCase):
         ('name=a&level=2', {'name': 'a', 'level': 2}),
         ('name=a&page=3', {'name': 'a', 'page': 3}),
         ('name=a&other=1', {'name': 'a'}),
+        ('name=a&size=', {'name': 'a', 'size': None}),
+        ('name=a&size=5', {'name': 'a', 'size': 5}),
     )
     INVALID = (
         ('', 'name', 'is missing'),
@@ -361,7 +364,7 @@ class TestPairs(unittest.TestCase):
                 with self.subTest(where=where, pairs=pairs):
                     res, got = self.send(where, pairs)
                     self.assertEqual(res.status_code, 200)
-                    wanted = {'page': 1}
+                    wanted = {'page': 1, 'size': None}
                     for name in expected:
                         wanted[name] = expected[name]
                     self.assertEqual(got, [(where, wanted)])
