@@ -1162,6 +1162,7 @@ class Request:
 
     root_path = ''        # where a gateway has put the application
     body_used = False
+    id = None             # given by logs.AccessLog, which logs it
     error = None          # the exception that is answered
     exception = None      # that nobody handled
     entry = None          # the Route that matches
@@ -2534,7 +2535,7 @@ class Server:
                 if req and req.jobs:
                     app.answered(req, Response())
                 raise
-            if app.debug and req:
+            if app.debug and req and not req.id:
                 print(req.method, req.path, res.status_code)
             if not await self._answer(conn, req, res, error):
                 return False

@@ -228,6 +228,7 @@ class Request:
     sock: tuple[Any, Any] | None
     after_request_handlers: list[Callable[..., Any]]
     body_used: bool
+    id: str | None
     error: BaseException | None
     exception: BaseException | None
     body: bytes

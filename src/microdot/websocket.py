@@ -422,6 +422,9 @@ class WebSocket:
         except BaseException:
             self._finish()
             raise
+        opened = getattr(self.request, 'upgraded', None)
+        if opened:
+            opened(self.request, self)  # a log wants to know
         # what is cancelled before it has begun would not clean up
         await asyncio.sleep(0)
 

@@ -1,0 +1,209 @@
+"""A line for each request, when its answer has been sent, and an id for it."""
+import json
+import os
+import sys
+import time
+from binascii import hexlify
+
+_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
+
+if _BOARD:
+    _now = time.ticks_ms
+    _since = time.ticks_diff
+
+    def _write(line, status):
+        print(line)
+
+    def _color(handler):
+        pass
+else:
+    import logging
+
+    def _now():
+        return time.perf_counter() * 1000
+
+    def _since(now, start):
+        return now - start
+
+    class StreamHandler(logging.StreamHandler):
+        """Writes to stderr, with colours on a terminal unless ``NO_COLOR`` is
+        set. What cannot be written, as a pipe is closed, is dropped: the
+        client gets its answer all the same."""
+        #: Codes of colours by the first digit of a status.
+        colors = {'2': 32, '3': 36, '4': 33, '5': 31}
+
+        def __init__(self):
+            super().__init__(sys.stderr)
+
+        def format(self, record):
+            text = super().format(record)
+            color = self.colors.get(str(getattr(record, 'status', ''))[:1])
+            if color and self.stream.isatty() and \
+                    not os.environ.get('NO_COLOR'):
+                text = '\x1b[%dm%s\x1b[0m' % (color, text)
+            encoding = getattr(self.stream, 'encoding', None) or 'ascii'
+            return text.encode(encoding, 'backslashreplace').decode(encoding)
+
+        def handleError(self, record):
+            pass
+
+    logger = logging.getLogger('microdot.access')
+
+    def _write(line, status):
+        if not logger.hasHandlers():
+            logger.addHandler(StreamHandler())
+            logger.setLevel(logging.INFO)
+        logger.info('%s', line, extra={'status': status})
+
+
+def escape(text):
+    """Return text for a line of a log: what could end the line or reach the
+    terminal as a command is written as ``\\xNN``."""
+    if text.encode().strip(b'abcdefghijklmnopqrstuvwxyz0123456789/-_.~') and \
+            not text.isalpha():
+        text = ''.join(['\\x%02x' % ord(char)
+                        if char < ' ' or '\x7f' <= char < '\xa0' or
+                        char in '\\\u2028\u2029' else char for char in text])
+    return text
+
+
+def as_text(entry):
+    """Return an entry as a line of text."""
+    return '%s %s %s %s %s %s %.1f ms' % (
+        entry['time'], entry['client'], entry['method'], entry['path'],
+        entry['status'], '-' if entry['bytes'] is None else entry['bytes'],
+        entry['ms'])
+
+
+class _Counted:
+    # A streamed body that counts its bytes.
+    def __init__(self, response):
+        self.body = response.body
+        self.pieces = response.body_iter()
+        self.count = 0
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        piece = await self.pieces.__anext__()
+        self.count += len(piece.encode() if isinstance(piece, str) else piece)
+        return piece
+
+    async def aclose(self):
+        for each in (self.pieces, self.body):
+            for name in ('aclose', 'close'):
+                if hasattr(each, name):
+                    result = getattr(each, name)()
+                    if hasattr(result, '__await__') or \
+                            _BOARD and hasattr(result, 'throw'):
+                        await result
+                    return
+
+
+class _Access:
+    # What is known of a request before it is logged.
+    response = websocket = None
+
+    def __init__(self):
+        self.start = _now()
+
+
+class AccessLog:
+    """Logs each request of an application once its answer has been sent.
+
+    :param app: the application, with all that is mounted on it.
+    :param format: ``'text'``, ``'json'``, or a function that makes a line of
+                   an entry: a dict of ``time``, ``id``, ``client``,
+                   ``method``, ``path``, ``status``, ``bytes`` (``None``: not
+                   known) and ``ms``; of a WebSocket ``code`` when it ends.
+    :param header: the header that carries the id, which is ``request.id``.
+    :param trusted: whether an id that comes with a request is kept: for
+                    applications behind a proxy that sets it.
+
+    ::
+
+        AccessLog(app, format='json')
+    """
+    #: Characters of an id, and of a path, that are kept.
+    max_id = 64
+    max_path = 256
+
+    def __init__(self, app, format='text', header='X-Request-ID',
+                 trusted=False):
+        self.format = {'text': as_text, 'json': json.dumps}.get(format, format)
+        if isinstance(self.format, str):
+            raise ValueError("format is 'text', 'json' or a function, not %r"
+                             % format)
+        self.header = header
+        self.trusted = trusted
+        app.wrap_dispatch(self._around)
+        app.finishers.append(self._finish)
+
+    def _id(self, request):
+        found = self.trusted and request.headers.get(self.header) or ''
+        if 0 < len(found) <= self.max_id and not found.encode().strip(
+                b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
+                b'0123456789-_.:=+/'):
+            return found
+        return hexlify(os.urandom(8)).decode()
+
+    async def _around(self, request, call_next):
+        request.id = self._id(request)
+        request.access = access = _Access()
+        request.upgraded = self._opened
+        try:
+            return await call_next(request)
+        finally:
+            if access.websocket:
+                self.write(request, 101, None,
+                           code=access.websocket.close_code or 1006)
+
+    def _opened(self, request, ws):
+        # Called by the WebSocket when it is open.
+        request.access.websocket = ws
+        self.write(request, 101, None)
+
+    def _finish(self, request, response):
+        if request is None:
+            self.write(None, response.status_code, len(response.body or b''))
+            return
+        access = getattr(request, 'access', None)
+        if access and not access.websocket:
+            response.headers[self.header] = request.id
+            if not isinstance(response.body, (bytes, str)) and \
+                    response.body and response.size is None and \
+                    not isinstance(response.body, _Counted):
+                response.body = _Counted(response)
+            if access.response is None:
+                request.after_response(self._sent, request)
+            access.response = response  # the last is that which is sent
+
+    async def _sent(self, request):
+        response = request.access.response
+        body = response.body
+        self.write(request, response.status_code,
+                   0 if response.is_head else
+                   response.size if response.size is not None else
+                   body.count if isinstance(body, _Counted) else
+                   len(body or b''))
+
+    def write(self, request, status, size, **more):
+        """Write a line.
+
+        :param request: ``None``: it was malformed.
+        """
+        when = time.localtime()
+        entry = {
+            'time': '%04d-%02d-%02d %02d:%02d:%02d' % tuple(when)[:6],
+            'id': None, 'client': '-', 'method': '-', 'path': '-',
+            'status': status, 'bytes': size, 'ms': 0}
+        if request:
+            entry['id'] = request.id
+            if request.client_addr:
+                entry['client'] = request.client_addr[0]
+            entry['method'] = escape(request.method[:16])
+            entry['path'] = escape(request.path[:self.max_path])
+            entry['ms'] = round(_since(_now(), request.access.start), 1)
+        entry.update(more)
+        _write(self.format(entry), status)
