@@ -30,8 +30,8 @@ def notes(settings: Settings) -> list[str]:
     if settings.reload:
         found.append('starts again when a file is saved')
     if settings.debug:
-        found.append('debug: errors show the program to whoever opens it '
-                     'on this computer')
+        found.append('debug: shows lines of the program with errors, on this '
+                     'computer only')
     return found
 
 
@@ -101,8 +101,9 @@ def serve_here(settings: Settings, signals: Signals) -> int:
         banner.show(listening.sockets, bool(tls), settings.root_path,
                     notes(settings))
         engine.serve(app, listening.sockets, tls, settings.debug)
+        Terminal(sys.stderr).end()
     except KeyboardInterrupt:
-        pass
+        Terminal(sys.stderr).end()
     except (Exception, SystemExit) as exc:
         return failed(exc, settings)
     finally:

@@ -274,6 +274,8 @@ class Supervisor:
         try:
             while not self.step():
                 self.sleep()
+            if not self.status:
+                self.terminal.end()
         finally:
             for child in self.living():
                 child.process.kill()

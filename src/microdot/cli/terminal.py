@@ -60,3 +60,12 @@ class Terminal:
             self.stream.write(text.encode(
                 encoding, 'backslashreplace').decode(encoding) + '\n')
         self.stream.flush()
+
+    def end(self) -> None:
+        """Leave the line in which a terminal has shown ``^C``, so that what
+        comes next begins its own."""
+        try:
+            if self.stream.isatty():
+                self.print('')
+        except (AttributeError, ValueError):
+            pass  # it has been closed
