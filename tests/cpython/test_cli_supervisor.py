@@ -177,6 +177,7 @@ def test_workers_answer_on_one_port(folder):
         found = pids(command, 2)
         assert command.process.pid not in found
         assert command.stop() == 0
+        assert 'Traceback' not in command.output
     assert not alive(found)
 
 

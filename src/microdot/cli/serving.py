@@ -16,21 +16,6 @@ _ENDS = ('_timeout', '_connections', '_interval', '_size', '_rate',
          '_requests', '_length', '_bodies')
 
 
-class LogHandler(logging.StreamHandler[Any]):
-    """Writes to what stderr is at the time, a line for each record."""
-
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> Any:
-        return sys.stderr
-
-    @stream.setter
-    def stream(self, value: Any) -> None:
-        pass
-
-
 def set_up_logging(level: str) -> None:
     """Let the ``microdot`` loggers speak on stderr, where the program has not
     set up logging itself."""
@@ -39,8 +24,8 @@ def set_up_logging(level: str) -> None:
     if not logger.hasHandlers():
         # (that of the logs has colours for a terminal)
         logs = optional('logs')
-        handler = logs.StreamHandler() if logs else LogHandler()
-        logger.addHandler(handler)
+        logger.addHandler(logs.StreamHandler() if logs
+                          else logging.StreamHandler())
 
 
 def log_requests(app: Microdot, form: str) -> None:

@@ -231,7 +231,7 @@ class SharedListener:
         share.listeners.append(self)
 
     def fileno(self) -> int:
-        return self.poll.fileno()
+        return -1 if self.poll.closed else self.poll.fileno()
 
     def getsockname(self) -> Any:
         return self.sock.getsockname()
@@ -264,6 +264,8 @@ class SharedListener:
 
     def close(self) -> None:
         """Accept no more, and let the others know."""
+        if self.poll.closed:
+            return
         self.share.listeners.remove(self)
         if not self.share.listeners:
             self.share.end()
