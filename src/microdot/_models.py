@@ -50,6 +50,8 @@ class Field:
     :raises ValueError: *pattern* without *max*, or *max* is over
                         :attr:`max_pattern`.
     """
+    __module__ = __package__ + '.validation'    # where programs find it
+
     #: Levels of objects and lists: more is a fault.
     max_depth = 32
     #: Characters of a text and items of a list that have no *max*.

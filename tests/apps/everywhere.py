@@ -16,6 +16,7 @@ from binascii import crc32
 from microdot import Microdot, Request, Response, abort, asgi, redirect, wsgi
 from microdot.proxies import TrustedProxies
 from microdot.sse import with_sse
+from microdot.validation import Field, with_body, with_form, with_query
 from microdot.websocket import websocket_upgrade, with_websocket
 
 LOG = os.environ.get('EVERYWHERE_LOG')
@@ -176,6 +177,17 @@ def make_app(kind):
     @app.post('/post-json')
     async def post_json(request):
         return [request.json]
+
+    @app.post('/validated')
+    @with_query({'page': Field(int, default=1)})
+    @with_body({'name': str, 'tags?': [str]})
+    async def validated(request, query, body):
+        return [query, body]
+
+    @app.post('/validated-plain')
+    @with_form({'a': [int], 'b?': bool})
+    def validated_plain(request, form):
+        return form
 
     @app.get('/path/<name>')
     async def one(request, name):

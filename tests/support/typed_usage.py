@@ -17,6 +17,7 @@ from microdot import (
     abort,
     redirect,
     send_file,
+    validation,
 )
 from microdot.auth import BasicAuth, TokenAuth
 from microdot.cors import CORS
@@ -30,10 +31,12 @@ from microdot.multipart import (
     getlist,
     with_form_data,
 )
+from microdot.openapi import OpenAPI, describe, document_of
 from microdot.password import check_password, hash_password
 from microdot.session import Session, SessionDict, with_session
 from microdot.sse import SSE, with_sse
 from microdot.test_client import TestClient
+from microdot.validation import Field, spec_of, with_body, with_query
 from microdot.websocket import WebSocket, WebSocketError, with_websocket
 
 app = Microdot()
@@ -249,3 +252,19 @@ async def talk(request: Request, ws: WebSocket, room: int) -> None:
 async def events(request: Request, sse: SSE) -> None:
     assert_type(sse.last_event_id, str | None)
     assert_type(await sse.send({'a': 1}, event='e', event_id=7), bool)
+
+
+OpenAPI(app, title='Shop', version='1.0')
+
+
+@app.post('/items')
+@with_query({'page': Field(int, min=1, default=1)})
+@with_body({'name': Field(str, max=80), 'kind': ('a', 'b')}, extra='forbid')
+@describe(summary='Add', responses={201: {'id': int}, 409: None}, tags=['a'])
+async def add_item(
+        request: Request, body: dict[str, Any], query: dict[str, Any]
+) -> tuple[dict[str, int], int]:
+    value, faults = validation.check({'a': 1}, {'a': int})
+    assert_type(faults, list[dict[str, Any]])
+    assert_type(document_of(app), dict[str, Any])
+    return {'id': len(spec_of(add_item))}, 201
