@@ -1063,6 +1063,8 @@ class Microdot(core.Microdot):
     #: command that imports a program, to serve it itself, puts it there.
     on_run = None
     _banner = False     # run() has yet to say where it listens
+    #: The prefix under which a proxy has it: an argument of :meth:`run`.
+    root_path = ''
 
     def __init__(self):
         self._index = RouteIndex(())
@@ -1106,16 +1108,20 @@ class Microdot(core.Microdot):
             raise
         if self._banner:
             self._banner = False
-            show_banner(server.sockets, ssl)
+            show_banner(server.sockets, ssl, self.root_path)
         if not start_serving:
             return server
         await server.serve()
 
     def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None,
-            banner=True):
+            banner=True, root_path=''):
         if self.on_run:
             self.on_run()
             return
+        if root_path or self.root_path:
+            from .cli.rootpath import install
+            install(self, root_path)
+            self.root_path = root_path
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -1126,13 +1132,13 @@ class Microdot(core.Microdot):
                                'here: await start_server() instead')
 
 
-def show_banner(sockets, ssl):
+def show_banner(sockets, ssl, root_path):
     """Say on stderr where a server listens, and how to stop it."""
     try:
         from .cli import banner
     except ImportError:
         return  # left out
-    banner.show(sockets, bool(ssl))
+    banner.show(sockets, bool(ssl), root_path.rstrip('/'))
 
 
 def run_loop(app, main):

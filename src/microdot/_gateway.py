@@ -149,12 +149,12 @@ class Microdot(core.Microdot):
     _starting = None   # the task of a start that no server has asked for
 
     def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None,
-            banner=True):
+            banner=True, root_path=''):
         """Serve with the built-in server, see
         :meth:`microdot.microdot.Microdot.run`."""
         self.embedded_server = True
         try:
-            super().run(host, port, debug, ssl, banner)
+            super().run(host, port, debug, ssl, banner, root_path)
         finally:
             self.embedded_server = False
 

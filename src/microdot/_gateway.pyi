@@ -23,7 +23,8 @@ class Microdot(_core.Microdot):
     embedded_server: bool
     def run(
         self, host: str = '0.0.0.0', port: int = 5000, debug: bool = False,
-        ssl: Any = None, banner: bool = True) -> None: ...
+        ssl: Any = None, banner: bool = True,
+        root_path: str = '') -> None: ...
     def shutdown(self) -> None: ...
     def make_request(
         self, client_addr: tuple[str, int] | None, method: str, url: str,

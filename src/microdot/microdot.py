@@ -2447,7 +2447,8 @@ class Microdot:
     def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None):
         """Serve until :meth:`shutdown` or Ctrl-C. The arguments are those of
         :meth:`start_server`, and on CPython ``banner``: whether to say on
-        stderr where it listens, true by default.
+        stderr where it listens, true by default; and ``root_path``: the
+        prefix under which a proxy has the application.
 
         :raises SystemExit: on CPython, that cannot be done. Says why on
                             stderr, unless caught, and sets exit status 1.

@@ -400,6 +400,7 @@ class Microdot:
     background: Background | None
     # CPython
     on_run: Callable[[Microdot], None] | None
+    root_path: str
     redirect_slashes: bool
 
     def __init__(self) -> None: ...
@@ -484,7 +485,7 @@ class Microdot:
     def run(
         self, host: str = '0.0.0.0', port: int = 5000, debug: bool = False,
         ssl: _ssl.SSLContext | _TLSFiles | None = None,
-        banner: bool = True) -> None: ...
+        banner: bool = True, root_path: str = '') -> None: ...
     def shutdown(self) -> None: ...
     @staticmethod
     def abort(

@@ -302,3 +302,9 @@ def test_app_run_says_where_it_listens(folder):
 def test_app_run_says_nothing_without_a_banner(folder):
     result = start(folder, STOPPED % "'127.0.0.1', 0, banner=False")
     assert (result.returncode, result.stderr) == (0, '')
+
+
+def test_app_run_takes_a_prefix(folder):
+    result = start(folder, STOPPED % "'127.0.0.1', 0, root_path='/todo'")
+    assert result.returncode == 0
+    assert re.search(r'  http://127\.0\.0\.1:\d+/todo/\n', result.stderr)

@@ -1,5 +1,6 @@
 """What options do to the application that is served."""
 
+import asyncio
 import os
 import shutil
 import socket
@@ -10,8 +11,9 @@ import time
 import pytest
 
 from command import HELLO, PATIENCE, Command, run
-from microdot import Microdot, Request
-from microdot.cli import CommandError, certificates, serving
+from microdot import Microdot, Request, redirect
+from microdot.cli import CommandError, certificates, rootpath, serving
+from microdot.test_client import TestClient
 from microdot.websocket import WebSocket
 
 pytestmark = pytest.mark.skipif(os.name != 'posix', reason='signals')
@@ -195,3 +197,68 @@ def test_variables_are_set_before_the_program(folder, words):
     with Command('run', '--port', 0, '--env', '.env', *words, cwd=folder,
                  env={'CLI_A': 'set'}) as command:
         assert command.get('/env') == (200, 'set file')
+
+
+# --- A prefix
+
+def under_prefix():
+    app = Microdot()
+
+    @app.get('/')
+    async def index(request):
+        return '%s %s' % (request.path, request.root_path)
+
+    @app.get('/a/<name>')
+    async def item(request, name):
+        return '%s %s' % (name, request.root_path)
+
+    @app.get('/go')
+    async def go(request):
+        return redirect(request.args['to'])
+
+    rootpath.install(app, '/to/do')
+    return app
+
+
+@pytest.mark.parametrize('path, text', [
+    ('/to/do/', '/ /to/do'), ('/to/do', '/ /to/do'), ('/', '/ /to/do'),
+    ('/to/do/a/x%2Fy', 'x/y /to/do'), ('/a/x', 'x /to/do'),
+    ('/to/dont', 'Not found'), ('/to/do/to/do/', 'Not found')])
+def test_prefix_may_come_or_be_taken_off(path, text):
+    assert asyncio.run(TestClient(under_prefix()).get(path)).text == text
+
+
+@pytest.mark.parametrize('to, location', [
+    ('/b', '/to/do/b'), ('/', '/to/do/'), ('/to/do', '/to/do'),
+    ('/to/do/x', '/to/do/x'), ('/to/dont', '/to/do/to/dont'),
+    ('/to/do?x', '/to/do?x'), ('b', 'b'), ('//other.example/b',
+                                           '//other.example/b'),
+    ('https://other.example/', 'https://other.example/')])
+def test_redirect_has_the_prefix_once(to, location):
+    async def main():
+        client = TestClient(under_prefix())
+        return await client.get('/go?to=' + to.replace('?', '%3F'))
+
+    assert asyncio.run(main()).headers['Location'] == location
+
+
+def test_prefix_is_in_the_link_and_off_the_path(folder):
+    with Command('run', '--port', 0, '--root-path', '/todo',
+                 cwd=folder) as command:
+        assert command.wait_for(r'http://127.0.0.1:\d+/todo/\n')
+        assert command.get('/todo/') == (200, 'hello')
+        assert command.get('/') == (200, 'hello')
+
+
+def test_another_prefix_takes_the_place_of_the_first():
+    app = under_prefix()
+    rootpath.install(app, '/b')
+    assert asyncio.run(TestClient(app).get('/b/')).text == '/ /b'
+    rootpath.install(app, '')
+    assert asyncio.run(TestClient(app).get('/')).text == '/ '
+
+
+@pytest.mark.parametrize('root_path', ['todo', '//todo', '/a//b'])
+def test_prefix_that_is_no_path_is_refused(root_path):
+    with pytest.raises(ValueError, match='root_path'):
+        rootpath.install(Microdot(), root_path)

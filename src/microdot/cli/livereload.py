@@ -130,9 +130,12 @@ def install(app: Microdot, name: str, root_path: str = '') -> None:
                  pages are to be loaded again.
     :param root_path: what the paths of the site begin with.
     """
+    # (this comes before the prefix is taken off)
+    paths = PATH, root_path + PATH
+
     async def wrapper(request: Request, call_next: Callable[
             [Request], Awaitable[Response]]) -> Response:
-        if request.path == PATH and request.method in ('GET', 'HEAD'):
+        if request.path in paths and request.method in ('GET', 'HEAD'):
             return answer(request, name)
         return await call_next(request)
 

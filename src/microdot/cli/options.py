@@ -89,8 +89,8 @@ def read_choice(choices: tuple[str, ...]) -> Callable[[Any], str]:
 
 
 def read_root_path(value: Any) -> str:
-    if not isinstance(value, str) or not value.startswith('/'):
-        raise ValueError('a path that begins with /')
+    if not isinstance(value, str) or value[:1] != '/' or '//' in value:
+        raise ValueError('a path that begins with one /')
     return value.rstrip('/')
 
 

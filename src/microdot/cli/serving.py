@@ -135,6 +135,9 @@ def prepare(app: Microdot, settings: Settings) -> None:
     set_limits(app, settings.limit)
     if settings.proxy:
         trust(app, settings.proxy)
+    if settings.root_path:
+        from .rootpath import install
+        install(app, settings.root_path)
     if not settings.no_access_log:
         log_requests(app, settings.log_format)
     if settings.debug and not settings.uds and not settings.proxy:
