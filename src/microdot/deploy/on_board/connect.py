@@ -1,0 +1,16 @@
+"""Runs on the board before the application, unless that sees to networks
+itself: connects to the network that ``wifi.json`` names."""
+
+import json, network, time  # noqa: E401, I001  one line of a main.py
+
+wifi = network.WLAN(network.STA_IF)
+wifi.active(True)
+if not wifi.isconnected():
+    with open('wifi.json') as file:
+        settings = json.load(file)
+    wifi.connect(settings['ssid'], settings['password'])
+    for _ in range(200):
+        if wifi.isconnected():
+            break
+        time.sleep_ms(100)
+print('address:', wifi.ifconfig()[0] if wifi.isconnected() else 'none yet')

@@ -1,0 +1,111 @@
+"""Starting an application on a board, and seeing what the framework takes."""
+
+import ast
+import collections
+import queue
+import re
+import time
+
+from .collect import Failure, in_bytes, parse_source, read_imports
+from .line import MARK, Reading, on_board
+
+#: Where the application finds the name and password of a network, as
+#: ``on_board/connect.py`` has it.
+WIFI_FILE = 'wifi.json'
+#: Seconds that an application has to run before it counts as started.
+STARTING_S = 5
+
+
+def start_code(main, wifi=False):
+    """Return the code that runs the application as the main program.
+
+    :param wifi: whether to connect to the network of ``wifi.json`` before,
+                 unless the application sees to networks itself.
+
+    The part of it under ``if __name__ == '__main__':`` is carried out too,
+    which importing it would not do.
+    """
+    name = main.stem
+    if name == 'main':
+        return "execfile('main.py')\n"
+    guarded = ''
+    for node in parse_source(main).body:
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Compare) \
+                and getattr(node.test.left, 'id', '') == '__name__':
+            guarded += '\n'.join(
+                ast.unparse(statement) for statement in node.body) + '\n'
+    code = 'import %s\n' % name
+    if wifi and 'network' not in read_imports(main):
+        code = on_board('connect') + code
+    if guarded:
+        code += 'exec(%r, %s.__dict__)\n' % (guarded, name)
+    return code
+
+
+def check(line, items, show, romfs=False):
+    """Load the framework on the board and tell what that takes.
+
+    :param items: what was copied.
+    :param show: called with each line to show.
+    """
+    modules = sorted(
+        'microdot' if item.source.stem == '__init__'
+        else 'microdot.' + item.source.stem
+        for item in items if item.path.startswith('lib/microdot/'))
+    if not modules:
+        return
+    (before, after, origin), = line.ask(
+        on_board('check') + '_check(%r, %r)\n' % (MARK, modules))
+    show('the framework takes %s of heap, which leaves %s' % (
+        in_bytes(before - after), in_bytes(after)))
+    if origin and not re.match(r'(.*/)?lib/microdot/', origin):
+        show('warning: the board uses %s instead, which is part of its '
+             'firmware' % origin)
+
+
+def start(line, code, follow, show, folder):
+    """Start the application, after a soft reset.
+
+    :param follow: whether to show what it prints, until it ends or Ctrl-C;
+                   otherwise this returns as soon as it runs.
+    :param show: called with each line to show.
+    :param folder: for a temporary file.
+    :raises Failure: it has ended with an error.
+    """
+    file = folder / 'start.py'
+    file.write_bytes(code.encode())
+    if follow:
+        show('started; Ctrl-C stops looking on, not the application')
+    output = collections.deque(maxlen=50)
+    deadline = None if follow else time.monotonic() + STARTING_S
+    with Reading(line.open(['run', str(file)])) as reading:
+        try:
+            while True:
+                text = reading.get(
+                    deadline and max(0, deadline - time.monotonic()))
+                if text is None:
+                    break
+                output.append(text)
+                if follow:
+                    show(text)
+        except queue.Empty:
+            # Nobody listens any more, which the application does not notice.
+            show('started')
+            return
+        except KeyboardInterrupt:
+            show('')
+            return
+        status = reading.process.wait()
+    if status:
+        raise Failure(_why_it_ended(line, output, follow, show))
+    show('the application has ended')
+
+
+def _why_it_ended(line, output, shown, show):
+    text = '\n'.join(output)
+    if 'Traceback' not in text or 'MemoryError' in text:
+        return line.explain(text)
+    if not shown:
+        for each in output:
+            show(each)
+    return 'the application ended with an error'
