@@ -449,10 +449,6 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
                 await self._fail(exc)
         except Exception as exc:
             app.log_exception(None, exc)
-        except BaseException as exc:
-            # a TaskGroup makes a group of what says that the client has left
-            if not hasattr(exc, 'split') or exc.split(Disconnected)[1]:
-                raise
         finally:
             self.task = self.request = None
             self._begun = False
@@ -1072,6 +1068,12 @@ class Microdot(core.Microdot):
 
     def __repr__(self):
         return '<%s, %d routes>' % (type(self).__name__, len(self.routes))
+
+    async def answer_error(self, req, exc, last=True):
+        # a TaskGroup makes a group of what says that the client has left
+        if hasattr(exc, 'split') and not exc.split(Disconnected)[1]:
+            raise Disconnected
+        return await super().answer_error(req, exc, last)
 
     def candidates(self, path):
         index = self._index

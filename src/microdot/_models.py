@@ -817,9 +817,8 @@ def _json_body(request):
     if not body:
         try:
             request.json  # noqa: B018 - 413 if it was left on the stream
-        except HTTPException as exc:
-            if exc.status_code != 400:
-                raise
+        except ValueError:
+            pass
         abort(400, 'not JSON: the body is empty')
     return body
 

@@ -462,12 +462,19 @@ class Microdot(_Microdot):
                 await exchange.send(start)
                 await exchange.send({'type': prefix + '.body',
                                      'body': b'' if bare else body})
+        except Disconnected:
+            raise
         except OSError as exc:
             if pieces:
                 self.log_exception(req, exc)
                 raise
-        except Exception as exc:
+        except core.LEAVING:
+            raise
+        except BaseException as exc:
+            # (sys.exit() must not end the server)
             self.log_exception(req, exc)
+            if not isinstance(exc, Exception):
+                raise RuntimeError('the body has ended with %r' % exc) from exc
             raise
 
     def _open(self, scope, exchange):

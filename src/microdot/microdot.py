@@ -38,6 +38,14 @@ _PIECE = 512 if _BOARD else 65536
 
 # --- Port shims -------------------------------------------------------------
 
+try:
+    _ConnectionError = ConnectionResetError
+    from errno import ECONNRESET
+except (NameError, ImportError):  # boards
+    _ConnectionError = OSError
+    ECONNRESET = 104
+
+
 def iscoroutine(obj):
     """Tell whether *obj* is to be awaited. On a board that is also true of a
     generator, which has the same type there."""
@@ -127,9 +135,30 @@ class HTTPException(Exception):
         self.headers = headers
 
 
-class Disconnected(BaseException):
-    """The client is gone: its socket failed, or ended inside a message. Like
-    ``CancelledError`` it is not for handlers to catch, only to clean up."""
+class MalformedBody(ValueError):
+    """The body or query of a request is not what its type says. Where no
+    handler catches it, it is answered as an :class:`HTTPException` is. Its
+    text says what is wrong."""
+    status_code = 400
+    reason = '400 error'
+    headers = None
+
+
+# What is answered with the status that it carries.
+_ANSWERS = (HTTPException, MalformedBody)
+
+
+class Disconnected(_ConnectionError):
+    """The client is gone: its socket failed, or ended inside a message.
+    Handlers may catch this ``OSError`` to clean up (on CPython it is a
+    ``ConnectionResetError``); what they let pass is not logged."""
+    def __init__(self):
+        super().__init__(ECONNRESET, 'the client has left')
+
+
+# What is nobody's error, and ends more than a request.
+LEAVING = (asyncio.CancelledError, Disconnected, KeyboardInterrupt,
+            GeneratorExit)
 
 
 def abort(status_code, reason=None, headers=None):
@@ -1278,7 +1307,7 @@ class Request:
         try:
             return parse_pairs(text)
         except ValueError:
-            raise HTTPException(400)
+            raise MalformedBody('Badly encoded form or query')
 
     def _content(self, *types):
         # The body if it is of one of these types, or else None.
@@ -1319,7 +1348,8 @@ class Request:
     def _get_json(self):
         """The body parsed as JSON, or ``None`` when it is of another type.
 
-        :raises HTTPException: 400: not JSON. 413: left on the stream.
+        :raises ValueError: not JSON: a :class:`MalformedBody`, 400.
+        :raises HTTPException: 413: left on the stream.
         """
         if self._json is None:
             text = self._content('application/json', '+json')
@@ -1328,15 +1358,15 @@ class Request:
                     self._json = json.loads(text)
                 except (ValueError, RuntimeError):
                     # RuntimeError: nested too deep
-                    raise HTTPException(400)
+                    raise MalformedBody('The body is not JSON')
         return self._json
 
     def _get_form(self):
         """The fields of an URL-encoded form as a :class:`MultiDict`, or
         ``None`` when the body is of another type.
 
-        :raises HTTPException: 400: badly encoded. 413: left on the stream,
-                               or too many fields.
+        :raises ValueError: badly encoded: a :class:`MalformedBody`, 400.
+        :raises HTTPException: 413: left on the stream, or too many fields.
         """
         if self._form is None:
             text = self._content('application/x-www-form-urlencoded')
@@ -2129,11 +2159,13 @@ class Microdot:
 
     async def _exception(self, req, exc, last):
         # What is answered to an exception.
-        http = isinstance(exc, HTTPException)
+        http = isinstance(exc, _ANSWERS)
         keys = list(mro(type(exc)))
         if http:
             keys = [] if self._error_handler(req, (exc.status_code,)) \
-                else keys[:keys.index(HTTPException) + 1]
+                else keys[:keys.index(Exception)]
+            if keys and not isinstance(exc, HTTPException):
+                keys.append(HTTPException)
         if req:
             req.error = exc
         handler = self._error_handler(req, keys)
@@ -2179,7 +2211,10 @@ class Microdot:
                 raise error or HTTPException(400, 'Bad request')
             else:
                 res = await self._handle(req)
-        except Exception as exc:
+        except LEAVING:
+            raise
+        except BaseException as exc:
+            # (not only an Exception: sys.exit() must not end the server)
             res = await self.answer_error(req, exc)
         return self.complete(req, res)
 
@@ -2213,6 +2248,8 @@ class Microdot:
             if error:
                 raise error
             return await self._handle(req)
+        except Disconnected:
+            raise
         except Exception as exc:
             return await self.answer_error(req, exc, False)
 
@@ -2278,7 +2315,9 @@ class Microdot:
                 res = await self._exception(req, aborted, last)
             return await self._after(req, res, self.get_request_handlers(
                 req, 'after_error_request'))
-        except Exception as failure:
+        except LEAVING:
+            raise
+        except BaseException as failure:
             if not last:
                 raise
             return self.plain_error(req, failure)
@@ -2302,7 +2341,7 @@ class Microdot:
     def plain_error(self, req, exc):
         """Return a response to an exception that needs no handler: what
         ``abort()`` was given, or 500, and then the exception is logged."""
-        if isinstance(exc, HTTPException):
+        if isinstance(exc, _ANSWERS):
             return Response(exc.reason, exc.status_code, exc.headers)
         self.log_exception(req, exc)
         return Response(INTERNAL_ERROR, 500, {'Content-Type': 'text/plain'})
@@ -2692,7 +2731,9 @@ class Server:
                 if chunked:
                     head += b'0\r\n\r\n'
             await conn.send(head)
-        except Exception as exc:
+        except LEAVING:
+            raise
+        except BaseException as exc:
             # the connection is cut: the client sees that the body is not whole
             self.app.log_exception(req, exc)
             keep = False

@@ -78,7 +78,16 @@ class HTTPException(Exception):
         self, status_code: int, reason: str | None = None,
         headers: Mapping[str, Any] | None = None) -> None: ...
 
-class Disconnected(BaseException): ...
+class MalformedBody(ValueError):
+    status_code: int
+    headers: None
+    reason: str
+
+class Disconnected(ConnectionResetError):
+    def __init__(self) -> None: ...
+
+ECONNRESET: int
+LEAVING: tuple[type[BaseException], ...]
 
 def abort(
     status_code: int, reason: str | None = None,

@@ -5,6 +5,7 @@ be there only then.
 """
 from .microdot import (
     HTTPException,
+    MalformedBody,
     Response,
     close_body,
     invoke_handler,
@@ -58,7 +59,7 @@ class wrap:
                     for dropped in made:
                         if dropped is not res:
                             await close_body(dropped.body)
-        except HTTPException as exc:
+        except (HTTPException, MalformedBody) as exc:
             # abort() in a middleware: those around it see the answer
             res = await request.app.answer_error(request, exc)
         if taken:

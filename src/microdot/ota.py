@@ -11,7 +11,7 @@ import json
 import os
 from binascii import hexlify
 
-from .microdot import abort
+from .microdot import Disconnected, abort
 
 
 def _exists(path):
@@ -196,6 +196,9 @@ class Ota:
                 async for piece in request.stream:
                     total.update(piece)
                     file.write(piece)
+        except Disconnected:
+            _remove(new)
+            raise
         except OSError as exc:
             _remove(new)
             abort(507, 'No room for the file: %s' % exc)

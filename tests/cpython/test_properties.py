@@ -11,6 +11,7 @@ from microdot.microdot import (
     Connection,
     Disconnected,
     HTTPException,
+    MalformedBody,
     Microdot,
     Request,
     Response,
@@ -241,7 +242,7 @@ def test_any_query_is_parsed_or_refused(query):
     try:
         assert all(isinstance(value, str) for key in req.args
                    for value in req.args.getlist(key))
-    except HTTPException as exc:
+    except (HTTPException, MalformedBody) as exc:
         assert exc.status_code in (400, 413)
 
 
@@ -257,7 +258,7 @@ def test_any_body_is_parsed_or_refused(content_type, body):
     for name in ('json', 'form'):
         try:
             getattr(req, name)
-        except HTTPException as exc:
+        except (HTTPException, MalformedBody) as exc:
             assert exc.status_code in (400, 413)
 
 

@@ -473,6 +473,82 @@ class TestErrors(unittest.TestCase):
                          'text/plain; charset=UTF-8')
         self.assertEqual(app.logged, [exc])
 
+    def test_exit_of_a_handler_is_500_and_logged_once(self):
+        class Own(BaseException):
+            pass
+
+        for exc in (SystemExit(3), Own('x')):
+            app = self.make(exc)
+
+            @app.errorhandler(404)
+            async def fails_too(request, exc=exc):
+                raise exc
+
+            @app.middleware
+            async def around(request, call_next):
+                return await call_next(request)
+
+            for path in ('/', '/none'):
+                with self.subTest(exc=exc, path=path):
+                    res = request(app, path)
+                    self.assertEqual((res.status_code, res.text),
+                                     (500, 'Internal server error'))
+                    self.assertEqual(app.logged, [exc])
+                    app.logged.clear()
+
+    def test_exit_of_a_stream_is_logged_and_cuts_the_body(self):
+        app = Recorder()
+        exc = SystemExit(3)
+
+        @app.get('/')
+        async def view(request):
+            def pieces():
+                yield 'a'
+                raise exc
+            return pieces()
+
+        with self.assertRaises(SystemExit):
+            request(app)
+        self.assertEqual(app.logged, [exc])
+
+    def test_malformed_bodies_have_the_error_handlers_of_their_kind(self):
+        json = {'Content-Type': 'application/json'}
+        for key, text in ((400, 'by status'), (HTTPException, 'by class'),
+                          (ValueError, 'by kind'), (None, '400 error')):
+            app = Recorder()
+
+            @app.post('/')
+            async def view(request):
+                return str(request.json)
+
+            if key:
+                @app.errorhandler(key)
+                async def handler(request, exc=None, text=text):
+                    return text, 400
+
+            @app.errorhandler(Exception)
+            async def other(request, exc):
+                return 'other', 500
+
+            with self.subTest(key=key):
+                res = request(app, '/', 'POST', headers=json, body=b'}')
+                self.assertEqual((res.status_code, res.text), (400, text))
+                self.assertEqual(app.logged, [])
+
+    def test_handler_may_catch_a_malformed_body_as_a_value_error(self):
+        app = Recorder()
+
+        @app.post('/')
+        async def view(request):
+            try:
+                return request.json
+            except ValueError as exc:
+                return 'caught %d' % exc.status_code
+
+        res = request(app, '/', 'POST', body=b'}',
+                      headers={'Content-Type': 'application/json'})
+        self.assertEqual(res.text, 'caught 400')
+
     def test_errors_of_sockets_and_memory_are_those_of_the_handler(self):
         for exc in (OSError(104, 'x'), OSError(32), OSError(-1, 'x'),
                     EOFError(), MemoryError(), KeyError('x')):

@@ -6,6 +6,7 @@ import unittest
 
 from helpers import heap_kb, run
 from microdot import Microdot, Response
+from peers import Recorder
 from serving import GET, Server, next_port
 
 
@@ -431,6 +432,37 @@ class TestRequestBody(unittest.TestCase):
             await client.close()
             await server.idle()
             self.assertEqual(ended, [True, True])
+
+        serve(app, check)
+
+
+    def test_handler_can_catch_that_its_client_has_cut_the_body(self):
+        app = Recorder()
+        caught = []
+
+        @app.post('/<how>', max_content_length=100000)
+        async def upload(request, how):
+            try:
+                while await request.stream.read(1000):
+                    pass
+            except OSError as exc:
+                caught.append(how)
+                if how == 'raised':
+                    raise
+                if how == 'another':
+                    raise exc
+            return 'done'
+
+        async def check(server, client):
+            for how in (b'raised', b'another', b'kept'):
+                other = await server.connect()
+                await other.send(b'POST /' + how + b' HTTP/1.1\r\nHost: a\r\n'
+                                 b'Content-Length: 90000\r\n\r\nabc')
+                await other.close()
+            await client.close()
+            await server.idle()
+            self.assertEqual(sorted(caught), ['another', 'kept', 'raised'])
+            self.assertEqual(app.logged, [])
 
         serve(app, check)
 
