@@ -1,7 +1,9 @@
 """Set up pytest: paths, and the plugin for portable tests."""
 
 import pathlib
+import signal
 import sys
+import threading
 
 _TOP = pathlib.Path(__file__).resolve().parent.parent
 
@@ -14,3 +16,9 @@ for _folder in (
         sys.path.insert(0, _path)
 
 pytest_plugins = ['portable_plugin']
+
+# Where Ctrl-C is ignored, as under nohup, children would ignore it too, and
+# tests send it to them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and \
+        threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,11 +12,16 @@ makes a virtual environment in ``.venv``, fetches MicroPython (see
 - ``size``: what the core costs a board;
 - ``test``: all tests, last, so that pytest's summary ends the output.
 
+``python3 tools/check.py quick`` is for between two commits: ``lint``,
+``types`` and the portable tests, on the running Python and on the smallest
+MicroPython.
+
 Name some of these to run only them. What follows ``--`` goes to pytest, as in
 ``tools/check.py test -- -k cookies``. The exit status is 0 if all went well.
 """
 
 import argparse
+import collections
 import concurrent.futures
 import hashlib
 import os
@@ -27,6 +32,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -35,6 +41,18 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 VENV = TOP / '.venv'
 #: Names the steps that failed, for the plugin that this file is to pytest.
 FAILED = 'MICRODOT_CHECK_FAILED'
+#: When the first step began, for the same.
+STARTED = 'MICRODOT_CHECK_STARTED'
+#: What ``quick`` runs, and the options of its tests.
+QUICK = ('lint', 'types', 'test')
+QUICK_OPTIONS = ('tests/portable', '--interpreter', 'running',
+                 '--interpreter', 'micropython-1.25-32')
+#: Seconds that each step takes on two cores, about.
+USUAL_S = {'lint': 1, 'types': 60, 'docs': 40, 'package': 20, 'size': 20,
+           'test': 900}
+USUAL_QUICK_S = 120
+#: Seconds without a word after which a terminal is told what is going on.
+SILENCE_S = 8
 #: Seconds that the hello example has to start, and to stop.
 PATIENCE = 30
 
@@ -138,6 +156,7 @@ def check_docs(step):
     """Build the documentation; it ends up in ``docs/_build/html``."""
     step.run(venv_python(VENV), '-m', 'sphinx', '-W', '--keep-going', '-q',
              '-b', 'html', 'docs', 'docs/_build/html')
+    return 'ok: ' + (TOP / 'docs/_build/html/index.html').as_uri()
 
 
 def check_package(step):
@@ -233,6 +252,74 @@ def try_hello(command, **kwargs):
         return output.read()
 
 
+# ------------------------------------------------------------- what is shown
+
+class Progress:
+    """Tells on a terminal which steps are running, while they say nothing.
+
+    A context manager. Steps are added to ``running`` and taken out of it.
+    """
+
+    def __init__(self, stream=None, silence_s=SILENCE_S):
+        self.running = {}
+        self.interrupted = False
+        self._stream = stream or sys.stdout
+        self._silence_s = silence_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._tell, daemon=True)
+
+    def _tell(self):
+        while not self._over.wait(self._silence_s):
+            now = time.monotonic()
+            text = ', '.join('%s for %d s' % (name, now - start)
+                             for name, start in list(self.running.items()))
+            if text:
+                self._stream.write('running: %s\n' % text)
+                self._stream.flush()
+
+    def __enter__(self):
+        if self._stream.isatty():
+            self._thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._over.set()
+        if self._thread.ident:
+            self._thread.join()
+
+
+progress = Progress()
+
+
+def in_words(seconds):
+    """Return a time as text."""
+    if seconds < 90:
+        return '%d seconds' % round(seconds)
+    return '%d minutes' % round(seconds / 60)
+
+
+def announce(steps, quick):
+    """Print in one line what will run, and for how long."""
+    seconds = USUAL_QUICK_S if quick else sum(
+        USUAL_S.get(name, 0) for name in steps)
+    print('check: %s; about %s on two cores%s' % (
+        ', '.join(steps), in_words(seconds),
+        '' if VENV.exists() else ', and some minutes more to set all up'),
+        flush=True)
+
+
+def sum_up_skips(reports):
+    """Return lines: how many tests were skipped, for each reason."""
+    reasons = collections.Counter()
+    for report in reports:
+        text = report.longrepr
+        if isinstance(text, tuple):
+            text = text[2]
+        reasons[str(text).replace('Skipped: ', '', 1)] += 1
+    return ['%5d skipped: %s' % (count, reason)
+            for reason, count in reasons.most_common()]
+
+
 # ----------------------------------------------------------------- the rest
 
 def attempt(name, function):
@@ -241,22 +328,27 @@ def attempt(name, function):
     :return: its name if it failed, otherwise ``None``.
     """
     step = Step(name)
-    start = time.monotonic()
+    start = progress.running[name] = time.monotonic()
     outcome = 'ok'
     try:
-        function(step)
+        outcome = function(step) or 'ok'
     except Failure as failure:
         outcome = 'FAILED: %s' % failure
     except Exception as error:
         outcome = 'FAILED: %s: %s' % (type(error).__name__, error)
+    finally:
+        del progress.running[name]
+    if progress.interrupted:
+        return name
+    failed = outcome.startswith('FAILED')
     text = '%-12s %5.1f s  %s\n' % (
         name, time.monotonic() - start, outcome)
-    if outcome != 'ok':
+    if failed:
         text = '\n'.join(step.output + [text])
     # In one piece, since two steps run at a time.
     sys.stdout.write(text)
     sys.stdout.flush()
-    return None if outcome == 'ok' else name
+    return name if failed else None
 
 
 def run_tests(failed, options):
@@ -265,13 +357,28 @@ def run_tests(failed, options):
     # This file is a plugin of pytest as well: see below.
     env['PYTHONPATH'] = str(TOP / 'tools')
     env[FAILED] = ' '.join(failed)
-    return subprocess.call(
+    process = subprocess.Popen(
         [str(venv_python(VENV)), '-m', 'pytest', '-p', 'check', '-n', '2',
-         *options], cwd=TOP, env=env)
+         '-rfE', *options], cwd=TOP, env=env)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        # It has had the same signal, and puts away what it has started.
+        process.wait()
+        raise
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Repeat, shortly before the last line, which steps failed."""
+    """Sum up the skips, and repeat, shortly before the last line, which
+    steps failed."""
+    lines = sum_up_skips(terminalreporter.stats.get('skipped', ()))
+    if lines:
+        terminalreporter.section('skipped')
+        for line in lines:
+            terminalreporter.line(line)
+    if STARTED in os.environ:
+        terminalreporter.line('all checks took %s' % in_words(
+            time.time() - float(os.environ[STARTED])))
     failed = os.environ.get(FAILED, '').split()
     if failed:
         terminalreporter.section('checks that failed before the tests')
@@ -295,27 +402,68 @@ def main(argv=None):
         description=__doc__)
     parser.add_argument('steps', nargs='*', metavar='step')
     steps = parser.parse_args(argv).steps or [*CHECKS, 'test']
+    quick = 'quick' in steps
+    if quick:
+        steps = [name for name in steps if name not in ('quick', *QUICK)]
+        steps += QUICK
+        options = [*QUICK_OPTIONS, *options]
     for name in steps:
         if name not in CHECKS and name != 'test':
             parser.error('no step ' + name)
+    if threading.current_thread() is threading.main_thread():
+        # Where Ctrl-C is ignored, as under nohup, children would ignore it
+        # too, and tests send it to them.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    started = time.time()
+    os.environ[STARTED] = str(started)
+    announce(steps, quick)
+    try:
+        status = run(steps, options)
+    except KeyboardInterrupt:
+        print('\ncheck: interrupted after %s' % in_words(
+            time.time() - started))
+        return 130
+    if 'test' not in steps:
+        print('all checks took %s' % in_words(time.time() - started))
+    return status
+
+
+def run(steps, options):
+    """Run steps, two at a time, and then the tests.
+
+    :param options: for pytest.
+    :return: the exit status.
+    """
     # The machine is assumed to have two cores.
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        fetching = None
-        if 'test' in steps or 'size' in steps:
-            fetching = pool.submit(attempt, 'interpreters',
-                                   fetch_interpreters)
-        if attempt('set-up', set_up):
-            return 1
-        running = [pool.submit(attempt, name, CHECKS[name])
-                   for name in CHECKS if name in steps and name != 'size']
-        if 'size' in steps:
-            fetching.result()
-            running.append(pool.submit(attempt, 'size', check_size))
-    failed = [name for name in (each.result() for each in running) if name]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool, progress:
+        try:
+            failed = run_checks(steps, pool)
+        except KeyboardInterrupt:
+            progress.interrupted = True
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    if failed == ['set-up']:
+        return 1
     status = 1 if failed else 0
     if 'test' in steps:
         status = run_tests(failed, options) or status
     return status
+
+
+def run_checks(steps, pool):
+    """Run all steps but the tests; return the names of those that failed.
+    """
+    fetching = None
+    if 'test' in steps or 'size' in steps:
+        fetching = pool.submit(attempt, 'interpreters', fetch_interpreters)
+    if attempt('set-up', set_up):
+        return ['set-up']
+    running = [pool.submit(attempt, name, CHECKS[name])
+               for name in CHECKS if name in steps and name != 'size']
+    if 'size' in steps:
+        fetching.result()
+        running.append(pool.submit(attempt, 'size', check_size))
+    return [name for name in (each.result() for each in running) if name]
 
 
 if __name__ == '__main__':

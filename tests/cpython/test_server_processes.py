@@ -223,7 +223,10 @@ def test_second_signal_stops_at_once(interpreter, number):
                 'the server to listen no more')
             child.interrupt(number)
             child.wait(3)
-            assert servers.read_all(sock) == b''
+            try:
+                assert servers.read_all(sock) == b''
+            except ConnectionResetError:
+                pass  # stopping at once may reset what is open
         assert 'Task was destroyed' not in child.output
         assert 'never' not in child.output
 

@@ -1,9 +1,11 @@
 """tools/check.py reports what fails, and then goes on to the tests."""
 
+import io
 import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -17,6 +19,7 @@ class Reporter:
 
     def __init__(self):
         self.lines = []
+        self.stats = {}
 
     def section(self, title):
         self.lines.append(title)
@@ -78,6 +81,7 @@ def test_failed_steps_fail_the_whole_although_the_tests_pass(monkeypatch):
 
 
 def test_failed_steps_are_repeated_at_the_end_of_pytest(monkeypatch):
+    monkeypatch.delenv(check.STARTED, False)
     monkeypatch.setenv(check.FAILED, 'lint docs')
     reporter = Reporter()
     check.pytest_terminal_summary(reporter)
@@ -86,10 +90,68 @@ def test_failed_steps_are_repeated_at_the_end_of_pytest(monkeypatch):
 
 
 def test_without_failed_steps_nothing_is_added(monkeypatch):
+    monkeypatch.delenv(check.STARTED, False)
     monkeypatch.setenv(check.FAILED, '')
     reporter = Reporter()
     check.pytest_terminal_summary(reporter)
     assert reporter.lines == []
+
+
+def test_skips_are_summed_up_by_reason():
+    class Report:
+        def __init__(self, reason):
+            self.longrepr = ('file.py', 1, 'Skipped: ' + reason)
+
+    assert check.sum_up_skips(
+        [Report('a is missing'), Report('b'), Report('a is missing')]) == [
+            '    2 skipped: a is missing', '    1 skipped: b']
+
+
+def test_quick_runs_what_a_change_needs(monkeypatch, capsys):
+    ran = []
+    monkeypatch.setattr(check, 'run', lambda *args: ran.append(args) or 0)
+    assert check.main(['quick', '--', '-x']) == 0
+    assert ran == [(['lint', 'types', 'test'], [*check.QUICK_OPTIONS, '-x'])]
+    assert capsys.readouterr().out.startswith(
+        'check: lint, types, test; about ')
+
+
+def test_control_c_takes_one_line(monkeypatch, capsys):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(check, 'run', interrupt)
+    assert check.main(['lint']) == 130
+    assert capsys.readouterr().out.split('\n')[2].startswith(
+        'check: interrupted after ')
+
+
+def test_a_terminal_is_told_what_runs():
+    class Terminal(io.StringIO):
+        told = threading.Event()
+
+        def isatty(self):
+            return True
+
+        def flush(self):
+            self.told.set()
+
+    terminal = Terminal()
+    with check.Progress(terminal, 0.01) as progress:
+        progress.running['docs'] = check.time.monotonic()
+        assert terminal.told.wait(10)
+    assert terminal.getvalue().startswith('running: docs for 0 s\n')
+
+
+def test_where_control_c_is_ignored_children_still_get_it():
+    code = ('import signal, sys; sys.path.insert(0, "tools"); import check\n'
+            'signal.signal(signal.SIGINT, signal.SIG_IGN)\n'
+            'check.run = lambda *args: print(signal.getsignal('
+            'signal.SIGINT) is signal.default_int_handler) or 0\n'
+            'check.main(["lint"])')
+    result = subprocess.run([sys.executable, '-c', code], cwd=TOP,
+                            capture_output=True, text=True, timeout=60)
+    assert '\nTrue\n' in result.stdout
 
 
 def test_an_unknown_step_is_refused(capsys):
