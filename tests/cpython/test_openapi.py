@@ -1,5 +1,6 @@
 """OpenAPI: the document is valid, and says what the application does."""
 
+import collections
 import dataclasses
 import datetime
 import decimal
@@ -369,6 +370,21 @@ def test_mounted_applications_are_described():
     assert list(document_of(sub)['paths']) == ['/{id}']
 
 
+@pytest.mark.parametrize('host, server', [
+    ('api.example.com', {'url': '//api.example.com/'}),
+    ('<name>.example.com', {'url': '//{name}.example.com/', 'variables': {
+        'name': {'default': 'www'}}})])
+def test_a_route_of_one_host_says_so(host, server):
+    app = Microdot()
+    app.get('/')(run)
+    route, = app.routes
+    if not hasattr(route, 'host'):
+        cls = collections.namedtuple('Hosted', (*route._fields, 'host'))
+        route = cls(*route, None)
+    app.routes[0] = route._replace(host=host)
+    assert operation(app)['servers'] == [server]
+
+
 def test_what_openapi_does_not_know_is_left_out():
     app = Microdot()
     static(app, '/files', str(TOP / 'docs'))
@@ -555,6 +571,9 @@ from microdot.openapi import OpenAPI
 from microdot.validation import with_body
 app = Microdot()
 OpenAPI(app, title='Shop')
+@app.after_request
+async def strict(request, response):
+    response.headers['Content-Security-Policy'] = "default-src 'self'"
 @app.post('/items/<name>')
 @with_body({'count': int})
 async def add(request, name, body):
@@ -584,6 +603,40 @@ def test_a_browser_sends_a_request(browser, tmp_path):  # noqa: F811
         page.click('#add .send')
         page.wait_for('document.querySelector(".status.bad") !== null')
         assert 'must be an integer' in page.text
+        page.close()
+
+
+@needs_browser
+def test_the_page_fits_a_phone_and_is_used_by_keyboard(
+        browser, tmp_path):  # noqa: F811
+    script = tmp_path / 'page.py'
+    script.write_text(PAGE)
+    with servers.serve(servers.running(), script=script,
+                       before=['127.0.0.1']) as server:
+        page = browser.open('http://127.0.0.1:%d/docs' % server.port)
+        page.send('Emulation.setDeviceMetricsOverride', width=390, height=844,
+                  deviceScaleFactor=1, mobile=True)
+        page.wait_for('document.querySelector(".operation") !== null')
+
+        def press(key, code, modifiers=0, text=None):
+            for kind in ('keyDown', 'keyUp'):
+                page.send('Input.dispatchKeyEvent', type=kind, key=key,
+                          windowsVirtualKeyCode=code, modifiers=modifiers,
+                          **({'text': text} if text and kind == 'keyDown'
+                             else {}))
+
+        press('/', 191, text='/')
+        page.wait_for('document.activeElement.id === "find"')
+        assert page.evaluate('document.activeElement.value') == ''
+        page.evaluate('document.querySelector("#add summary").focus()')
+        press('Enter', 13, text='\r')
+        page.wait_for('document.querySelector("#add textarea") !== null')
+        assert page.evaluate('document.documentElement.scrollWidth') <= 390
+        page.evaluate('document.querySelector("#add textarea").focus()')
+        press('Enter', 13, modifiers=2)
+        page.wait_for('document.querySelector("#add .status") !== null')
+        assert page.evaluate('document.documentElement.scrollWidth') <= 390
+        assert '200 OK' in page.text
         page.close()
 
 
