@@ -1,6 +1,7 @@
 """``microdot run``, in terminals and pipes."""
 
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -308,3 +309,56 @@ def test_app_run_takes_a_prefix(folder):
     result = start(folder, STOPPED % "'127.0.0.1', 0, root_path='/todo'")
     assert result.returncode == 0
     assert re.search(r'  http://127\.0\.0\.1:\d+/todo/\n', result.stderr)
+
+
+# --- What the system lacks
+
+WITHOUT_SIGNALS = """\
+import asyncio
+import os
+import pathlib
+import signal
+
+from microdot import Microdot
+from microdot.cli.run import Signals
+
+
+def refuse(*args):
+    raise NotImplementedError
+
+
+asyncio.SelectorEventLoop.add_signal_handler = refuse
+app = Microdot()
+
+
+@app.on_startup
+async def interrupt():
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.1, os.kill, os.getpid(), signal.SIGINT)
+
+
+Signals().hold(app)
+app.run('127.0.0.1', 0, banner=False)
+print('ended')
+"""
+
+
+def test_signal_ends_it_where_loops_take_none(folder):
+    result = start(folder, WITHOUT_SIGNALS)
+    assert (result.returncode, result.stdout, result.stderr) == \
+        (0, 'ended\n', '')
+
+
+@pytest.mark.skipif(not os.path.exists('/proc/self/schedstat'),
+                    reason='no /proc/PID/schedstat')
+def test_first_answer_takes_a_quarter_second_of_processor_time(folder):
+    used = []
+    for _ in range(3):
+        with Command('run', '--port', 0, cwd=folder) as command:
+            assert command.get() == (200, 'hello')
+            tasks = '/proc/%d/task' % command.process.pid
+            used.append(sum(
+                int(pathlib.Path(tasks, task, 'schedstat')
+                    .read_text().split()[0]) / 1e9
+                for task in os.listdir(tasks)))
+    assert min(used) <= 0.25

@@ -41,7 +41,7 @@ class Signals:
     they are remembered until the server runs."""
 
     def __init__(self) -> None:
-        self.held = False
+        self.app: Microdot | None = None
         self.seen = False
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.handle)
@@ -50,13 +50,16 @@ class Signals:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
     def handle(self, number: int, frame: object) -> None:
-        if not self.held:
+        if self.app is None or self.seen:
             raise KeyboardInterrupt
         self.seen = True
+        # (Windows has no other way; elsewhere the server has its own handler
+        # from its start on)
+        self.app.shutdown()
 
     def hold(self, app: Microdot) -> None:
         """Let the application end what comes until it serves."""
-        self.held = True
+        self.app = app
 
         @app.on_startup
         def end_if_seen() -> None:

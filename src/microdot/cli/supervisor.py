@@ -106,8 +106,8 @@ class Child:
 
     def describe_end(self) -> str:
         code = self.process.returncode
-        if self.error:
-            return self.error
+        if self.error or not POSIX:
+            return self.error  # on Windows it has said so itself
         if code < 0:
             try:
                 name = signal.Signals(-code).name
@@ -439,7 +439,9 @@ class Supervisor:
         if child.ready and child.process.returncode == 0:
             self.end()  # the program has ended itself
             return
-        self.terminal.print('\n' + child.describe_end())
+        text = child.describe_end()
+        if text:
+            self.terminal.print('\n' + text)
         self.say_waiting('the next save')
 
     def say(self, text: str) -> None:
