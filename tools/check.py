@@ -6,6 +6,7 @@ makes a virtual environment in ``.venv``, fetches MicroPython (see
 
 - ``lint``: ruff;
 - ``types``: ``mypy --strict`` and stubtest, on the stubs;
+- ``bodies``: mypy inside functions, see ``tools/bodies.py``;
 - ``docs``: the documentation, where a warning is an error;
 - ``package``: builds wheel and sdist, installs the wheel into an empty
   environment and runs the hello example there;
@@ -48,8 +49,8 @@ QUICK = ('lint', 'types', 'test')
 QUICK_OPTIONS = ('tests/portable', '--interpreter', 'running',
                  '--interpreter', 'micropython-1.25-32')
 #: Seconds that each step takes on two cores, about.
-USUAL_S = {'lint': 1, 'types': 60, 'docs': 40, 'package': 20, 'size': 20,
-           'test': 900}
+USUAL_S = {'lint': 1, 'types': 60, 'bodies': 10, 'docs': 40, 'package': 20,
+           'size': 20, 'test': 900}
 USUAL_QUICK_S = 120
 #: Seconds without a word after which a terminal is told what is going on.
 SILENCE_S = 8
@@ -152,6 +153,11 @@ def check_types(step):
              PYTHONPATH='src')
 
 
+def check_bodies(step):
+    """Check the bodies of functions, which the stubs hide."""
+    step.run(venv_python(VENV), 'tools/bodies.py')
+
+
 def check_docs(step):
     """Build the documentation; it ends up in ``docs/_build/html``."""
     step.run(venv_python(VENV), '-m', 'sphinx', '-W', '--keep-going', '-q',
@@ -187,6 +193,7 @@ def check_size(step):
 CHECKS = {
     'lint': check_lint,
     'types': check_types,
+    'bodies': check_bodies,
     'docs': check_docs,
     'package': check_package,
     'size': check_size,
