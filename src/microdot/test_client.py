@@ -109,6 +109,11 @@ def _encode_body(headers, body, form, files, json):
     return body
 
 
+def _target(path):
+    # What a client sends of an address: no fragment, blanks encoded.
+    return path.partition('#')[0].replace(' ', '%20')
+
+
 def _resolve(path, location):
     # A relative reference (RFC 3986, section 5.2); dot segments may begin it.
     if location[:1] == '/':
@@ -150,6 +155,13 @@ def _decode_chunks(data):
     if data[:2] != b'\r\n':
         raise ValueError('trailers')
     return body, data[2:]
+
+
+def _scoped(stored):
+    # The cookies of one name, as pairs of value and path.
+    if isinstance(stored, list):
+        return stored
+    return [stored if isinstance(stored, tuple) else (stored, '/')]
 
 
 def _is_past(date):
@@ -285,34 +297,44 @@ class TestResponse:
         """
         if self._content_type() != 'text/event-stream' or self.body is None:
             return None
+        # WHATWG HTML, section 9.2.6: what does not end in a blank line is
+        # no event. (event_id is what came with the event itself)
         events = []
-        fields = {}
+        data = None
+        name = event_id = retry = None
         body = self.body.replace(b'\r\n', b'\n').replace(b'\r', b'\n')
-        for line in body.split(b'\n'):
-            if line:
-                name, _, value = line.partition(b':')
-                if value[:1] == b' ':
-                    value = value[1:]
-                if name == b'data' and name in fields:
-                    value = fields[name] + b'\n' + value
-                fields[name] = value
+        if body[:3] == b'\xef\xbb\xbf':
+            body = body[3:]
+        lines = body.split(b'\n')
+        lines.pop()  # is not ended
+        for line in lines:
+            if not line:
+                if data:
+                    events.append(_make_event(data, name, event_id, retry))
+                data = name = event_id = retry = None
                 continue
-            data = fields.get(b'data')
-            if data:
-                event = {'data': data, 'data_json': None, 'retry': None}
-                try:
-                    event['data_json'] = loads(data.decode())
-                except ValueError:
-                    pass
-                for key, name in (('event', b'event'), ('event_id', b'id')):
-                    event[key] = fields[name].decode() \
-                        if name in fields else None
-                retry = fields.get(b'retry', b'')
-                if retry.isdigit():  # or else browsers ignore it
-                    event['retry'] = int(retry) / 1000
-                events.append(event)
-            fields = {}
+            field, _, value = line.partition(b':')
+            if value[:1] == b' ':
+                value = value[1:]
+            if field == b'data':
+                data = value if data is None else data + b'\n' + value
+            elif field == b'event':
+                name = value.decode()
+            elif field == b'id' and b'\0' not in value:
+                event_id = value.decode()
+            elif field == b'retry' and value.isdigit():
+                retry = int(value) / 1000
         return events
+
+
+def _make_event(data, name, event_id, retry):
+    event = {'data': data, 'data_json': None, 'event': name,
+             'event_id': event_id, 'retry': retry}
+    try:
+        event['data_json'] = loads(data.decode())
+    except ValueError:
+        pass
+    return event
 
 
 # --- Wire: WebSocket --------------------------------------------------------
@@ -541,8 +563,10 @@ class TestClient:
     handlers, and in the end its shutdown handlers; without, neither is run.
 
     :param cookies: a dict of cookies to begin with; those that the
-                    application sets are added. A value is the cookie's, or a
-                    tuple of that and a path.
+                    application sets are added as a browser does: by path,
+                    and those of another domain not at all. A value is the
+                    cookie's, or a tuple of that and a path, or a list of such
+                    tuples.
     :param scheme: ``'http'`` or ``'https'``.
     :param host: the value of the ``Host`` header.
     :param follow_redirects: whether to follow them, as a browser does.
@@ -620,6 +644,7 @@ class TestClient:
 
         An exception that ends a streamed body is always raised.
         """
+        path = _target(path)
         headers = NoCaseDict(headers)
         body = _encode_body(headers, body, form, files, json)
         if query is not None:
@@ -700,7 +725,8 @@ class TestClient:
             new_scheme, mark, rest = location.partition('://')
             if mark and '?' not in new_scheme:
                 host, slash, rest = rest.partition('/')
-                if host != headers.get('Host', self.host):
+                # (names of hosts have no case: RFC 9110, section 4.2.3)
+                if host.lower() != headers.get('Host', self.host).lower():
                     return res  # is not for this application to answer
                 scheme = new_scheme
                 location = '/' + rest
@@ -724,14 +750,16 @@ class TestClient:
         headers.setdefault('Host', self.host)
         cookies = [headers['Cookie']] if 'Cookie' in headers else []
         where = path.partition('?')[0]
-        for name, value in self.cookies.items():
-            if isinstance(value, tuple):
-                value, scope = value
+        found = []
+        for name in self.cookies:
+            for value, scope in _scoped(self.cookies[name]):
                 # RFC 6265, section 5.1.4
-                if where != scope and \
-                        not where.startswith(scope.rstrip('/') + '/'):
-                    continue
-            cookies.append('%s=%s' % (name, value))
+                if where == scope or \
+                        where.startswith(scope.rstrip('/') + '/'):
+                    found.append((-len(scope), '%s=%s' % (name, value)))
+        # section 5.4: those of longer paths come first
+        found.sort(key=lambda pair: pair[0])
+        cookies += [cookie for _, cookie in found]
         if cookies:
             headers['Cookie'] = '; '.join(cookies)
         for name, value in _pairs(headers):
@@ -763,10 +791,15 @@ class TestClient:
                 raise conn.last.exception  # it ended the body
             raise
         for cookie in res.headers.get('Set-Cookie', ()):
-            self._set_cookie(cookie)
+            self._set_cookie(cookie, conn, path)
         return res
 
-    def _set_cookie(self, cookie):
+    def _set_cookie(self, cookie, conn, where):
+        # Keeps a cookie as a browser does, or not.
+        host = conn.last.headers.get('Host', '') if conn.last else ''
+        host = host.lower()
+        if host[-1:] != ']':
+            host = host.partition(':')[0]
         options = {}
         cookie, _, rest = cookie.partition(';')
         for option in rest.split(';'):
@@ -774,18 +807,26 @@ class TestClient:
             options[name.strip().lower()] = value.strip()
         name, _, value = cookie.partition('=')
         name = name.strip()
+        # RFC 6265, section 5.3
+        domain = options.get('domain', '').lstrip('.').lower()
+        if domain and domain != host and not host.endswith('.' + domain):
+            return
         path = options.get('path', '')
         if path[:1] != '/':
-            path = '/'
+            where = where.partition('?')[0]
+            path = where[:where.rfind('/')] or '/'
         age = options.get('max-age', '')
         if (age[1:] if age[:1] == '-' else age).isdigit():
             delete = int(age) <= 0
         else:
             delete = _is_past(options.get('expires', ''))
+        kept = [pair for pair in _scoped(self.cookies.get(name, []))
+                if pair[1] != path]
         if not delete:
-            value = value.strip()
-            self.cookies[name] = value if path == '/' else (value, path)
-        elif name in self.cookies:
-            stored = self.cookies[name]
-            if path == (stored[1] if isinstance(stored, tuple) else '/'):
-                del self.cookies[name]
+            kept.append((value.strip(), path))
+        if not kept:
+            self.cookies.pop(name, None)
+        elif len(kept) > 1:
+            self.cookies[name] = kept
+        else:
+            self.cookies[name] = kept[0][0] if kept[0][1] == '/' else kept[0]

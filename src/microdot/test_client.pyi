@@ -49,7 +49,7 @@ class TestClient:
     __test__: bool
     max_redirects: int
     app: Microdot
-    cookies: dict[str, str | tuple[str, str]]
+    cookies: dict[str, str | tuple[str, str] | list[tuple[str, str]]]
     scheme: str | None
     host: str
     follow_redirects: bool
@@ -57,7 +57,8 @@ class TestClient:
     timeout: float | None
     def __init__(
         self, app: Microdot,
-        cookies: dict[str, str | tuple[str, str]] | None = None,
+        cookies: dict[
+            str, str | tuple[str, str] | list[tuple[str, str]]] | None = None,
         scheme: str | None = None, host: str | None = None,
         follow_redirects: bool = False, raise_exceptions: bool = False,
         timeout: float | None = None) -> None: ...

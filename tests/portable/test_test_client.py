@@ -199,12 +199,19 @@ class TestRequests(unittest.TestCase):
 
     def test_malformed_requests_are_answered_400(self):
         """S31: they raised."""
-        for path, headers in (('/a b', {}), ('a', {}), ('/', {'X Y': 'z'}),
+        for path, headers in (('a', {}), ('/', {'X Y': 'z'}),
                               ('/', {'Content-Length': 'x'}),
                               ('/', {'Host': 'a/b'})):
             with self.subTest(path=path, headers=headers):
                 res = run(TestClient(make_app()).get(path, headers))
                 self.assertEqual(res.status_code, 400)
+
+    def test_path_is_sent_as_browsers_do(self):
+        for path, url in (('/a b', '/a%20b'), ('/a#b c', '/a'),
+                          ('/a?b=c d#e', '/a?b=c%20d')):
+            with self.subTest(path=path):
+                res = run(TestClient(make_app()).get(path))
+                self.assertEqual(res.json['url'], url)
 
     def test_expectation_is_met(self):
         asked = echo(headers={'Expect': '100-continue'}, body='hello')
@@ -303,6 +310,20 @@ class TestResponses(unittest.TestCase):
              'event_id': None, 'retry': 2.5},
             {'data': b'[1]', 'data_json': [1], 'event': None,
              'event_id': None, 'retry': None}])
+
+    def test_events_are_parsed_by_the_standard(self):
+        """WHATWG HTML, section 9.2.6"""
+        for wire, found in (
+                (b'\xef\xbb\xbfdata: a\n\n', [(b'a', None)]),
+                (b'data: a\nid: 1\x002\n\n', [(b'a', None)]),
+                (b'id: 1\nid: 2\ndata: a\n\n', [(b'a', '2')]),
+                (b'data:\n\n', []), (b'data\ndata\n\n', [(b'\n', None)]),
+                (b'data: a\n\ndata: b\n', [(b'a', None)]),
+                (b'data:  a\nDATA: b\n\n', [(b' a', None)])):
+            with self.subTest(wire=wire):
+                res = self.get((wire, {'Content-Type': 'text/event-stream'}))
+                self.assertEqual([(event['data'], event['event_id'])
+                                  for event in res.events], found)
 
     def test_body_is_what_the_handler_wrote_itself(self):
         app = Microdot()
@@ -409,6 +430,66 @@ class TestCookies(unittest.TestCase):
             {'x': 'y', 'a': 'b', 'c': ('d', '/foo'), 'e': 'f=g', 'h': '"i"',
              'j': ''})
 
+    def test_cookie_without_a_path_is_that_of_its_folder(self):
+        """RFC 6265, section 5.1.4"""
+        for path, stored in (('/', 'b'), ('/x', 'b'), ('/x?/y/z', 'b'),
+                             ('/x/y', ('b', '/x')), ('/x/', ('b', '/x')),
+                             ('/x/y/z', ('b', '/x/y'))):
+            with self.subTest(path=path):
+                self.assertEqual(self.kept(path, 'a=b'), {'a': stored})
+
+    def test_cookies_of_one_name_live_side_by_side(self):
+        for first, second in (('/', '/x'), ('/x', '/')):
+            client = self.client('a=1; Path=' + first, 'a=2; Path=' + second)
+            self.assertEqual(sorted(client.cookies['a'], key=repr),
+                             [('1', first), ('2', second)])
+            run(client.get('/x/y'))
+            # section 5.4: longer paths first
+            self.assertEqual(
+                self.seen[-1],
+                'a=2; a=1' if second == '/x' else 'a=1; a=2')
+            run(client.get('/'))
+            self.assertEqual(self.seen[-1],
+                             'a=1' if second == '/x' else 'a=2')
+
+    def test_cookies_of_another_domain_are_not_kept(self):
+        for domain, kept in (('example.com', True), ('.Example.COM', True),
+                             ('www.example.com', False), ('ample.com', False),
+                             ('com.example', False)):
+            with self.subTest(domain=domain):
+                self.assertEqual(
+                    self.kept('/', 'a=b; Domain=' + domain),
+                    {'a': 'b'} if kept else {})
+
+    def client(self, *cookies):
+        app = Microdot()
+        self.seen = []
+        left = list(cookies)
+
+        @app.get('/<path:path>')
+        @app.get('/')
+        async def view(request, path=None):
+            self.seen.append(request.headers.get('Cookie'))
+            return '', 200, {'Set-Cookie': left.pop(0)} if left else {}
+
+        client = TestClient(app)
+        for _ in cookies:
+            run(client.get('/'))
+        return client
+
+    def kept(self, path, cookie):
+        client = self.client()
+        app = Microdot()
+
+        @app.get('/<path:path>')
+        @app.get('/')
+        async def view(request, path=None):
+            return '', 200, {'Set-Cookie': cookie}
+
+        client.app = app
+        run(client.get(path))
+        return client.cookies
+
     def test_case_of_a_path_is_kept(self):
         """S31: it was lowered."""
         self.assertEqual(self.after({}, 'a=b; PATH=/Foo'),
@@ -500,7 +581,11 @@ class TestRedirects(unittest.TestCase):
                 self.assertEqual(res.json['url'], url)
 
     def test_cookies_are_kept(self):
-        self.assertEqual(self.follow('/a').json['cookies'], {'a': 'b'})
+        self.assertEqual(self.follow('b').json['cookies'], {'a': 'b'})
+
+    def test_hosts_have_no_case(self):
+        res = self.follow('http://EXAMPLE.com:1234/a')
+        self.assertEqual(res.json['url'], '/a')
 
     def test_headers_are_kept(self):
         asked = self.follow('/a', headers={'X': 'y'}).json
