@@ -27,6 +27,7 @@ import time
 import traceback
 from http import HTTPStatus
 
+from . import _streams
 from . import microdot as core
 from .microdot import Disconnected, HTTPException
 
@@ -1034,6 +1035,7 @@ class Request(core.Request):
     stream = property(core.Request._get_stream)
     json = property(core.Request._get_json)
     form = property(core.Request._get_form)
+    create = staticmethod(_streams.create_request)
 
     def __repr__(self):
         return '<Request %s %r>' % (self.method, self.url)
@@ -1043,7 +1045,15 @@ class Request(core.Request):
         return sorted(names | {'args', 'cookies', 'g', 'headers'})
 
 
+class AsyncBytesIO(core.AsyncBytesIO):
+    awrite = _streams.AsyncBytesIO.awrite
+    aclose = _streams.AsyncBytesIO.aclose
+
+
 class Response(core.Response):
+    complete = _streams.complete_response
+    write = _streams.write_response
+
     def __repr__(self):
         kind = '%d bytes' % len(self.body) if isinstance(self.body, bytes) \
             else type(self.body).__name__
@@ -1055,6 +1065,7 @@ Response.already_handled = Response()
 
 
 class Microdot(core.Microdot):
+    handle_request = _streams.handle_request
     #: Called with the application by :meth:`run`, in place of serving: a
     #: command that imports a program, to serve it itself, puts it there.
     on_run = None
@@ -1074,6 +1085,12 @@ class Microdot(core.Microdot):
         if hasattr(exc, 'split') and not exc.split(Disconnected)[1]:
             raise Disconnected
         return await super().answer_error(req, exc, last)
+
+    @property
+    def url_map(self):
+        """The routes as a list of tuples ``(methods, URLPattern, handler,
+        url_prefix, subapp)``."""
+        return [route[:5] for route in self.routes]
 
     def candidates(self, path):
         index = self._index
@@ -1298,7 +1315,7 @@ FUNCTIONS = {
     'redirect': Response.redirect,
     'send_file': Response.send_file,
 }
-CLASSES = (URLPattern, Request, Response, Server, Microdot)
+CLASSES = (AsyncBytesIO, URLPattern, Request, Response, Server, Microdot)
 
 
 def install():

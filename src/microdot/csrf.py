@@ -66,8 +66,8 @@ class CSRF:
     async def _check(self, request):
         while self._unseen:
             f = self._unseen[-1]
-            if not any([_is_marked(route[2], (f,))
-                        for route in request.app.url_map]):
+            if not any([_is_marked(route.handler, (f,))
+                        for route in request.app.routes]):
                 # hidden by another decorator: it would not be protected
                 raise ValueError('protect() is not next to a route')
             self._unseen.pop()

@@ -125,7 +125,7 @@ class Health:
                 if name not in self.failed:
                     self.app.log_exception(request, exc)
         self.failed = failed
-        closing = self.app.closing
+        closing = any([server.closing for server in self.app.servers])
         return {'status': 'closing' if closing else
                 'failing' if failed else 'ok', 'failed': failed}, \
             503 if closing or failed else 200, {'Cache-Control': 'no-store'}

@@ -772,11 +772,6 @@ class AsyncBytesIO(Stream):
     async def readline(self):
         return self.stream.readline()
 
-    async def awrite(self, data):
-        return self.stream.write(data)
-
-    async def aclose(self):
-        pass
 
 
 # --- Transport --------------------------------------------------------------
@@ -932,11 +927,8 @@ class Connection(Stream):
             piece = data[i:i + 2048] if len(data) > 2048 else data
             self.wait(self.app.stall_timeout)
             try:
-                if hasattr(writer, 'drain'):
-                    writer.write(piece)  # boards: sends at once
-                    piece = writer.drain()
-                else:
-                    piece = writer.awrite(piece)
+                writer.write(piece)  # boards: sends at once
+                piece = writer.drain()
             except (OSError, EOFError):
                 raise Disconnected
             await self._peer(piece)
@@ -992,15 +984,13 @@ class Connection(Stream):
     async def aclose(self):
         """Close the connection, whatever its state."""
         writer = self.writer
-        try:
-            # boards: close() does nothing, wait_closed() closes
-            if hasattr(writer, 'wait_closed'):
+        if writer:
+            try:
+                # boards: close() does nothing, wait_closed() closes
                 writer.close()
                 await writer.wait_closed()
-            elif writer:
-                await writer.aclose()
-        except (OSError, EOFError):
-            pass
+            except (OSError, EOFError):
+                pass
 
     def take_head(self):
         """Return the next request head, or ``None``: not yet here."""
@@ -1271,36 +1261,6 @@ class Request:
         setattr(self, name, value)
         return value
 
-    @staticmethod
-    async def create(app, client_reader, client_writer, client_addr,
-                     scheme=None):
-        """Read one request from a stream that has ``readline``, ``read`` and
-        ``readexactly``.
-
-        :return: a :class:`Request`, or ``None`` at the end of the stream.
-        :raises ValueError: the request is malformed or over a limit.
-        """
-        head = b''
-        try:
-            while True:
-                line = (await client_reader.readline()).rstrip()
-                if not line:
-                    break
-                head += line + b'\r\n'
-                find_head(head + b'\r\n')
-            if not head:
-                return None
-            method, target, version, fields, lines = parse_head(head[:-2])
-            length = parse_framing(version, fields)[0]
-        except HTTPException as exc:
-            raise ValueError(exc.reason)
-        body = None
-        if 0 < length <= Request.max_body_length:
-            body = await client_reader.readexactly(length)
-        return Request(app, client_addr, method, target, version,
-                       (fields, lines), body, None if body else client_reader,
-                       (client_reader, client_writer), scheme=scheme)
-
     def _parse_pairs(self, text):
         if text.count('&') >= self.max_fields:
             raise HTTPException(413, 'See Request.max_fields')
@@ -1534,34 +1494,6 @@ class Response:
         kwargs['expires'] = 'Thu, 01 Jan 1970 00:00:01 GMT'
         kwargs['max_age'] = 0
         self.set_cookie(cookie, '', **kwargs)
-
-    def complete(self):
-        """Fill in ``Content-Length`` (for a body of ``bytes``) and
-        ``Content-Type`` where the headers lack them."""
-        if isinstance(self.body, bytes):
-            self.headers.setdefault('Content-Length', str(len(self.body)))
-        self.headers.setdefault('Content-Type',
-                                default_type(self.default_content_type))
-
-    async def write(self, stream):
-        """Write the response to a stream with ``awrite``, as HTTP/1.0 and
-        without regard to any request. The server does not use this."""
-        self.complete()
-        lines = [b'HTTP/1.0 ' + status_line(
-            self.status_code,
-            self.reason or self.status_code == 204 and 'N/A').encode()]
-        for name, value in self.headers.items():
-            encode_field(lines, name, value)
-        try:
-            await stream.awrite(encode_lines(lines))
-            if not self.is_head:
-                async for piece in self.body_iter():
-                    await stream.awrite(
-                        piece.encode() if isinstance(piece, str) else piece)
-        except OSError:
-            pass  # the client is gone
-        finally:
-            await close_body(self.body)
 
     def body_iter(self):
         """Return the body as an asynchronous iterator of pieces.
@@ -1909,12 +1841,6 @@ class Microdot:
         self._parents = []  # (parent, prefix, local)
 
     # Registration
-
-    @property
-    def url_map(self):
-        """The routes as a list of tuples ``(methods, URLPattern, handler,
-        url_prefix, subapp)``."""
-        return [route[:5] for route in self.routes]
 
     def route(self, url_pattern, methods=None, max_content_length=None,
               name=None):
@@ -2467,21 +2393,6 @@ class Microdot:
         at most for ``shutdown_timeout``; then cancel it."""
         if self.background:
             await self.background.finish()
-
-    async def handle_request(self, reader, writer):
-        """Serve one connection over a pair of streams, until it is closed.
-
-        :param reader: has ``read(n)``.
-        :param writer: has ``write``, ``drain``, ``close``, ``wait_closed``; or
-                       ``awrite`` and ``aclose``.
-        """
-        conn = Connection(Server(self), peer_address(
-            writer.get_extra_info('peername')))
-        conn.reader = reader
-        conn.writer = writer
-        conn.task = asyncio.current_task()
-        conn.register()
-        await conn.serve()
 
     def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None):
         """Serve until :meth:`shutdown` or Ctrl-C. The arguments are those of

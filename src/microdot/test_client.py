@@ -9,7 +9,6 @@ import time
 from json import dumps, loads
 
 from .microdot import (
-    AsyncBytesIO,
     Connection,
     Disconnected,
     NoCaseDict,
@@ -22,7 +21,8 @@ from .microdot import (
     urlencode,
 )
 
-__all__ = ['TestClient', 'TestResponse']
+__all__ = ['TestClient', 'TestResponse', 'create_request', 'handle_request',
+           'write_response']
 
 # The example of RFC 6455, section 1.3
 _KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
@@ -197,8 +197,9 @@ class TestResponse:
     @classmethod
     async def create(cls, res):
         """Make a response of a :class:`Response`, without a request."""
-        stream = AsyncBytesIO(b'')
-        await res.write(stream)
+        from . import _streams
+        stream = _streams.AsyncBytesIO(b'')
+        await _streams.write_response(res, stream)
         result = cls.parse(stream.stream.getvalue(), res.is_head)
         result.reason = res.reason
         return result
@@ -546,6 +547,31 @@ class _WebSocketConnection(_Connection):
         else:
             self.generator.close()
         return self.head or self.sent
+
+
+# --- Streams of a test's own ------------------------------------------------
+
+async def create_request(app, client_reader, client_writer, client_addr,
+                         scheme=None):
+    """Read a request from a pair of streams: what ``Request.create()`` does
+    on CPython."""
+    from . import _streams
+    return await _streams.create_request(
+        app, client_reader, client_writer, client_addr, scheme)
+
+
+async def write_response(response, stream):
+    """Write a response to a stream: what ``Response.write()`` does on CPython.
+    """
+    from . import _streams
+    await _streams.write_response(response, stream)
+
+
+async def handle_request(app, reader, writer):
+    """Serve one connection over a pair of streams: what
+    ``Microdot.handle_request()`` does on CPython."""
+    from . import _streams
+    await _streams.handle_request(app, reader, writer)
 
 
 # --- The client -------------------------------------------------------------

@@ -11,9 +11,10 @@ from typing import IO, Any
 
 from typing_extensions import Self, TypeAlias
 
-from .microdot import Microdot, NoCaseDict, Response
+from .microdot import Microdot, NoCaseDict, Request, Response
 
-__all__ = ['TestClient', 'TestResponse']
+__all__ = ['TestClient', 'TestResponse', 'create_request', 'handle_request',
+           'write_response']
 
 _Content: TypeAlias = str | bytes | bytearray | memoryview | IO[Any]
 _Body: TypeAlias = (
@@ -103,3 +104,10 @@ class TestClient:
         self, path: str, client: _Peer,
         headers: Mapping[str, Any] | None = None,
         timeout: float | None = None) -> TestResponse: ...
+
+async def create_request(
+    app: Microdot, client_reader: Any, client_writer: Any,
+    client_addr: tuple[str, int] | None,
+    scheme: str | None = None) -> Request | None: ...
+async def write_response(response: Response, stream: Any) -> None: ...
+async def handle_request(app: Microdot, reader: Any, writer: Any) -> None: ...

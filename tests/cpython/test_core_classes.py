@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 import microdot
-from microdot import _cpython
+from microdot import _cpython, _streams
 from microdot import microdot as core
 from microdot.asgi import Microdot as AsgiMicrodot
 from microdot.wsgi import Microdot as WsgiMicrodot
@@ -55,6 +55,20 @@ def test_the_public_class_has_no_other_classes():
     assert not [name for name in ('Disconnected', 'HTTPException', 'Request',
                                   'Response')
                 if hasattr(core.Microdot, name)]
+
+
+def test_tests_with_streams_of_their_own_find_the_methods_of_microdot_27():
+    assert core.Request.create is _streams.create_request
+    assert core.Response.write is _streams.write_response
+    assert core.Response.complete is _streams.complete_response
+    assert core.Microdot.handle_request is _streams.handle_request
+    assert issubclass(microdot.AsyncBytesIO, core.Stream)
+    assert microdot.AsyncBytesIO.awrite is _streams.AsyncBytesIO.awrite
+    app = microdot.Microdot()
+    app.post('/a')(max)
+    (methods, pattern, handler, prefix, subapp), = app.url_map
+    assert (methods, pattern.url_pattern, handler, prefix, subapp) == (
+        ['POST'], '/a', max, '', None)
 
 
 def test_objects_say_what_they_are():

@@ -3,6 +3,7 @@
 import unittest
 
 from helpers import heap_kb, run
+from microdot import _streams
 from microdot.microdot import AsyncBytesIO, MultiDict, NoCaseDict, mro
 
 NEEDS_EVENT_LOOP = False
@@ -220,7 +221,7 @@ class TestAsyncBytesIO(unittest.TestCase):
         self.assertEqual(run(stream.readuntil()), b'one\n')
 
     def test_awrite(self):
-        stream = AsyncBytesIO(b'')
+        stream = _streams.AsyncBytesIO(b'')
         run(stream.awrite(b'hel'))
         run(stream.awrite(b'lo'))
         run(stream.aclose())

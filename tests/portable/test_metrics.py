@@ -5,7 +5,7 @@ import unittest
 
 from helpers import change, run
 from microdot.metrics import Health, Metrics
-from microdot.microdot import Microdot, abort
+from microdot.microdot import Microdot, Server, abort
 from microdot.test_client import TestClient
 
 
@@ -140,7 +140,8 @@ class TestHealth(unittest.TestCase):
     def test_a_server_that_shuts_down_is_not_well(self):
         app = make_app()
         Health(app)
-        app.closing = True
+        server = Server(app, [None])
+        server.closing = True
         res = run(TestClient(app).get('/health'))
         self.assertEqual(res.status_code, 503)
         self.assertEqual(res.json['status'], 'closing')

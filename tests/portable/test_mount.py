@@ -114,12 +114,12 @@ class TestRoutes(unittest.TestCase):
                 self.assertEqual(seen, [(app, subsub, '/sub/subsub'),
                                         (app, sub, '/sub'), (app, None, '')])
 
-    def test_url_map_has_prefixes(self):
+    def test_routes_have_prefixes(self):
         subapp = Microdot()
         subapp.get('/a')(len)
         app = Microdot()
         app.mount(subapp, '/sub')
-        methods, pattern, handler, prefix, owner = app.url_map[0]
+        methods, pattern, handler, prefix, owner = app.routes[0][:5]
         self.assertEqual(pattern.url_pattern, '/sub/a')
         self.assertIs(handler, len)
         self.assertEqual(prefix, '/sub')

@@ -11,7 +11,7 @@ from microdot.microdot import (
     MultiDict,
     Request,
 )
-from microdot.test_client import TestClient
+from microdot.test_client import TestClient, create_request
 from peers import Peer, Recorder, Stream, converse, ways_to_cut
 
 NEEDS_EVENT_LOOP = False
@@ -24,10 +24,10 @@ except ValueError:
 
 
 def create(*lines, **kwargs):
-    """Return what Request.create() makes of lines and a body."""
+    """Return what create_request() makes of lines and a body."""
     body = kwargs.get('body', b'')
     data = '\n'.join(lines).encode() + b'\n\n' + body
-    return run(Request.create('app', Stream(data), 'writer', 'addr'))
+    return run(create_request('app', Stream(data), 'writer', 'addr'))
 
 
 def make(url='/', headers=None, body=b''):
@@ -64,12 +64,12 @@ class TestCreate(LimitsTestCase):
 
     def test_lines_may_end_in_crlf(self):
         stream = Stream(b'GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n')
-        req = run(Request.create('app', stream, 'writer', 'addr'))
+        req = run(create_request('app', stream, 'writer', 'addr'))
         self.assertEqual(req.headers, {'Host': 'a', 'X': 'y'})
 
     def test_scheme_is_passed_on(self):
         stream = Stream(b'GET / HTTP/1.0\r\n\r\n')
-        req = run(Request.create('app', stream, 'writer', 'addr', 'https'))
+        req = run(create_request('app', stream, 'writer', 'addr', 'https'))
         self.assertEqual(req.scheme, 'https')
 
     def test_headers_are_found_by_any_case(self):
@@ -84,7 +84,7 @@ class TestCreate(LimitsTestCase):
 
     def test_nothing_is_read_after_the_body(self):
         stream = Stream(b'POST / HTTP/1.0\nContent-Length: 2\n\nhimore')
-        run(Request.create('app', stream, 'writer', 'addr'))
+        run(create_request('app', stream, 'writer', 'addr'))
         self.assertEqual(run(stream.read()), b'more')
 
     def test_body_over_the_limit_stays_on_the_stream(self):
@@ -97,7 +97,7 @@ class TestCreate(LimitsTestCase):
 
     def test_end_of_the_stream_gives_none(self):
         for data in (b'', b'\r\n', b'\n'):
-            self.assertIsNone(run(Request.create(
+            self.assertIsNone(run(create_request(
                 'app', Stream(data), 'writer', 'addr')))
 
     def test_short_body_is_an_error(self):

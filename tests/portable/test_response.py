@@ -15,7 +15,7 @@ from microdot.microdot import (
     redirect,
     send_file,
 )
-from microdot.test_client import TestClient
+from microdot.test_client import TestClient, handle_request, write_response
 from peers import Recorder, Stream, converse
 
 NEEDS_EVENT_LOOP = False
@@ -25,7 +25,7 @@ def write(res):
     """Return what Response.write() writes: the lines of the head but for the
     first sorted, and the body."""
     stream = Stream()
-    run(res.write(stream))
+    run(write_response(res, stream))
     head, blank, body = stream.sent.partition(b'\r\n\r\n')
     assert blank
     lines = head.decode().split('\r\n')
@@ -142,7 +142,8 @@ class TestWrite(SettingsTestCase):
     def test_head_is_one_write(self):
         """S11: each line was a write of its own."""
         stream = Stream()
-        run(Response('foo', 200, {'X': 'y', 'Z': 'w'}).write(stream))
+        run(write_response(
+            Response('foo', 200, {'X': 'y', 'Z': 'w'}), stream))
         self.assertTrue(stream.writes <= 2)
 
     def test_client_that_is_gone_is_no_error(self):
@@ -152,7 +153,7 @@ class TestWrite(SettingsTestCase):
             async def awrite(self, data):
                 raise OSError(32, 'gone')
 
-        run(Response(body).write(Gone()))
+        run(write_response(Response(body), Gone()))
         self.assertEqual(body.closed, 1)
 
     def test_what_would_split_the_response_is_an_error(self):
@@ -163,7 +164,7 @@ class TestWrite(SettingsTestCase):
             with self.subTest(headers=res.headers):
                 stream = Stream()
                 with self.assertRaises(ValueError):
-                    run(res.write(stream))
+                    run(write_response(res, stream))
                 self.assertEqual(stream.sent, b'')
 
     def test_mock_with_nothing_but_awrite_will_do(self):
@@ -174,7 +175,7 @@ class TestWrite(SettingsTestCase):
                 self.data += data
 
         writer = Writer()
-        run(Response('foo').write(writer))
+        run(write_response(Response('foo'), writer))
         self.assertEqual(writer.data[-7:], b'\r\n\r\nfoo')
 
 
@@ -465,7 +466,7 @@ class TestBodies(SettingsTestCase):
         stream = Stream(b'GET / HTTP/1.0\r\n\r\n')
 
         async def serve():
-            await app.handle_request(stream, stream)
+            await handle_request(app, stream, stream)
 
         if not hasattr(__import__('asyncio'), 'run'):
             self.skipTest('needs tasks')
@@ -631,7 +632,8 @@ class TestSendFile(SettingsTestCase):
             with self.subTest(size=size):
                 self.setting('send_file_buffer_size', size)
                 stream = Stream()
-                run(send_file(name, content_type='text/html').write(stream))
+                run(write_response(
+                    send_file(name, content_type='text/html'), stream))
                 self.assertEqual(
                     stream.sent, b'HTTP/1.0 200 OK\r\n'
                     b'Content-Type: text/html\r\n\r\nfoo\n')

@@ -85,15 +85,15 @@ class TestRegistration(unittest.TestCase):
         self.assertEqual(request(app, 'POST', '/b').text, 'none')
         self.assertEqual(request(app, 'GET', '/c/d').text, 'd')
 
-    def test_url_map_lists_the_routes(self):
+    def test_routes_are_listed(self):
         app = Microdot()
 
         @app.route('/a', methods=['get', 'POST'])
         def view(request):
             pass
 
-        self.assertEqual(len(app.url_map), 1)
-        methods, pattern, handler, prefix, subapp = app.url_map[0]
+        self.assertEqual(len(app.routes), 1)
+        methods, pattern, handler, prefix, subapp = app.routes[0][:5]
         self.assertEqual(methods, ['GET', 'POST'])
         self.assertTrue(isinstance(pattern, URLPattern))
         self.assertEqual(pattern.url_pattern, '/a')

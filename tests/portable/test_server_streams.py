@@ -5,6 +5,11 @@ import unittest
 
 from helpers import change, run
 from microdot import Microdot, Request, Response
+from microdot.test_client import (
+    create_request,
+    handle_request,
+    write_response,
+)
 from peers import ways_to_cut
 
 
@@ -123,7 +128,7 @@ def handle(app, *pieces, writer=None):
     """Return the writer after a connection that brought these pieces."""
     if writer is None:
         writer = Writer()
-    run(app.handle_request(Reader(*pieces), writer))
+    run(handle_request(app, Reader(*pieces), writer))
     return writer
 
 
@@ -273,7 +278,7 @@ class TestHandleRequest(unittest.TestCase):
 
                 reader.read = fail
                 writer = Writer()
-                run(app.handle_request(reader, writer))
+                run(handle_request(app, reader, writer))
                 self.assertEqual(app.logged, [])
                 self.assertEqual(writer.closed, 1)
                 self.assertEqual(app.counters['open'], 0)
@@ -305,7 +310,7 @@ class TestHandleRequest(unittest.TestCase):
         for method in ('write', 'drain'):
             writer = Writer()
             self.fail_later(writer, method)
-            run(app.handle_request(
+            run(handle_request(app,
                 Open(b'GET /endless HTTP/1.1\r\nHost: a\r\n\r\n'), writer))
             self.assertEqual(closed, [True])
             closed.clear()
@@ -328,12 +333,12 @@ class TestHandleRequest(unittest.TestCase):
 
 class TestRequestCreate(unittest.TestCase):
     def create(self, data, writer='writer'):
-        return run(Request.create('app', Lines(data), writer, 'addr'))
+        return run(create_request('app', Lines(data), writer, 'addr'))
 
     def test_small_body_is_read_and_nothing_beyond_it(self):
         stream = Lines(b'POST /a?b=c HTTP/1.1\r\nHost: a:1\r\nX-Y: z\r\n'
                        b'Content-Length: 3\r\n\r\nabcdef')
-        request = run(Request.create('app', stream, 'writer', 'addr'))
+        request = run(create_request('app', stream, 'writer', 'addr'))
         self.assertEqual(request.app, 'app')
         self.assertEqual(request.client_addr, 'addr')
         self.assertEqual(request.method, 'POST')
@@ -348,7 +353,7 @@ class TestRequestCreate(unittest.TestCase):
         size = 3001
         stream = Lines(b'POST / HTTP/1.1\r\nHost: a\r\n'
                        b'Content-Length: %d\r\n\r\n' % size + b'x' * size)
-        request = run(Request.create('app', stream, 'writer', 'addr'))
+        request = run(create_request('app', stream, 'writer', 'addr'))
         self.assertEqual(request.body, b'')
         self.assertEqual(len(stream.data), size)
         self.assertEqual(run(request.stream.read(5)), b'xxxxx')
@@ -377,7 +382,7 @@ class Sink:
 
 def written(response):
     sink = Sink()
-    run(response.write(sink))
+    run(write_response(response, sink))
     return sink.data
 
 
@@ -427,7 +432,7 @@ class TestResponseWrite(unittest.TestCase):
                 self.closed = True
 
         body = Body()
-        run(Response(body).write(Gone()))
+        run(write_response(Response(body), Gone()))
         self.assertTrue(body.closed)
 
     def test_line_break_in_a_header_is_refused(self):

@@ -175,7 +175,7 @@ class TestCompiling(unittest.TestCase):
                 app = Microdot()
                 with self.assertRaises(ValueError):
                     app.get(text)(lambda request: '')
-                self.assertEqual(app.url_map, [])
+                self.assertEqual(app.routes, [])
 
     def test_pattern_is_kept_as_it_was(self):
         for text in ('/', 'foo', '/<int:a>/'):

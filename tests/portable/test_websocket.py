@@ -24,7 +24,7 @@ from microdot.microdot import (
     Response,
     abort,
 )
-from microdot.test_client import TestClient
+from microdot.test_client import TestClient, handle_request
 from microdot.websocket import (
     Utf8,
     WebSocket,
@@ -816,7 +816,7 @@ class TestOverSockets(unittest.TestCase):
             stream = Stream(
                 HANDSHAKE.replace(b'%s', b'/') + b'\r\n', frame(TEXT, b'one'),
                 frame(TEXT, b'two', fin=False), frame(0, b'') + close(1000))
-            await make_app(echo).handle_request(stream, stream)
+            await handle_request(make_app(echo), stream, stream)
             frames = stream.sent.split(b'\r\n\r\n', 1)[1]
             self.assertEqual(frames, b'\x81\x03one\x81\x03two\x88\x02\x03\xe8')
             self.assertEqual(stream.closed, 1)

@@ -179,7 +179,7 @@ def find_main(path, patterns=IGNORED):
 
 def for_boards(module):
     """Return whether a module of the package is for boards."""
-    return module == '__init__' or (
+    return module in ('__init__', '_streams') or (
         module[0] != '_' and module not in DESKTOP_ONLY)
 
 
