@@ -1857,9 +1857,16 @@ class Microdot:
 
         def decorated(f):
             pattern.compile()
+            handler, names, label = f, methods or ('GET',), name
+            if hasattr(f, 'as_handler'):
+                # a class of microdot.views
+                if methods:
+                    raise TypeError('a View has its methods: use route()')
+                handler, names = f.as_handler()
+                label = name or f.__name__
             self.register('routes', Route(
-                [method.upper() for method in methods or ('GET',)],
-                pattern, f, '', None, (), max_content_length, name))
+                [method.upper() for method in names], pattern, handler, '',
+                None, (), max_content_length, label))
             return f
         return decorated
 

@@ -1,0 +1,40 @@
+"""Routes whose methods are those of a class."""
+from .microdot import invoke_handler
+
+_METHODS = ('get', 'post', 'put', 'patch', 'delete', 'query', 'head',
+            'options')
+
+
+class View:
+    """The base of a class that answers the requests for a route. Its methods
+    ``get``, ``post``, ``put``, ``patch``, ``delete``, ``query``, ``head`` and
+    ``options``, those that it has, get what a function would.
+
+    Each request has an instance of its own, made without arguments.
+
+    Example::
+
+        @app.route('/items/<int:id>')
+        class Item(View):
+            async def get(self, request, id):
+                return {'id': id}
+    """
+    @classmethod
+    def as_handler(cls):
+        """Return the function and the methods of a route. The decorator
+        ``route`` calls it.
+
+        :raises TypeError: the class has no method for requests.
+        """
+        methods = [name for name in _METHODS if hasattr(cls, name)]
+        if not methods:
+            raise TypeError('a View needs a method such as get')
+
+        async def view(request, **kwargs):
+            name = request.method.lower()
+            # a HEAD request runs get, where there is no head
+            return await invoke_handler(
+                getattr(cls(), name if name in methods else 'get'), request,
+                **kwargs)
+
+        return view, methods
