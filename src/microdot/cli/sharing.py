@@ -23,9 +23,9 @@ from typing import Any
 OPEN_AHEAD = 0.1
 ACCEPTED_AHEAD = 16
 #: Seconds after which it looks again whether the others do take them.
-AWAY_S = 0.02
+AWAY_S = 0.05
 #: Seconds for which those that did not are not waited for.
-STUCK_S = 0.2
+STUCK_S = 0.5
 #: Seconds between two times at which it tells how many it has, if any.
 NEWS_S = 0.02
 
@@ -159,16 +159,17 @@ class Share:
         if self.away is not None:
             # The bell: another one leaves it to this one.
             self.listen()
-        behind = self.behind()
-        if not behind:
+        if not self.behind():
             return False
-        if all(state == _AWAY for _, state in behind):
-            self.board.ring(behind[0][0])
         self.seen = self.counts()
         for listener in self.listeners:
             listener.ignore()
         self.state = _AWAY
-        self.publish()
+        behind = self.behind()
+        # (asked again since this one is known to look away: were another one
+        # to do so in the same moment, one of both would notice)
+        if behind and all(state == _AWAY for _, state in behind):
+            self.board.ring(behind[0][0])
         self.wait()
         return True
 
