@@ -983,8 +983,21 @@ class Expression:
 
 
 class URLPattern(core.URLPattern):
+    #: Expressions of the types, for programs that look: the parsers decide.
+    segment_patterns = {'string': '[^/]+', 'path': '.+', 'int': '-?[0-9]+',
+                        'float': r'-?[0-9]+(?:\.[0-9]+)?'}
     # Goes straight to the parameters where these are whole segments.
     _plan = None  # tuples (index, name, parser), or (index, None, text)
+
+    @classmethod
+    def register_type(cls, type_name, pattern='[^/]+', parser=None):
+        """Add a type of parameter.
+
+        :param pattern: a regular expression for the whole value.
+        :param parser: converts the value; returns ``None`` for no match.
+        """
+        super().register_type(type_name, pattern, parser)
+        cls.segment_patterns[type_name] = pattern
 
     def compile(self):
         super().compile()

@@ -61,8 +61,8 @@ class CORS:
         ``local=True``.
         """
         if handle_cors:
-            app.after_request(self._apply)
-            app.after_error_request(self._apply)
+            app.after_request(self.after_request)
+            app.after_error_request(self.after_request)
 
     def is_listed(self, origin):
         """Tell whether an origin is allowed by name or by the expression."""
@@ -126,7 +126,17 @@ class CORS:
                 get('Access-Control-Request-Private-Network') == 'true':
             headers['Access-Control-Allow-Private-Network'] = 'true'
 
-    async def _apply(self, request, response):
+    def options_handler(self, request):
+        """Return the headers of an answer to an OPTIONS request, as a dict:
+        the application's and the policy's. For programs that set
+        ``app.options_handler``; :meth:`initialize` does without."""
+        headers = dict(request.app.default_options_handler(request))
+        headers.update(self.get_cors_headers(request))
+        return headers
+
+    async def after_request(self, request, response):
+        """Add the policy's headers to a response. :meth:`initialize`
+        registers it; subclasses may override it."""
         # The innermost policy applies, also when the response becomes that
         # of an error after it was applied.
         if request is None or getattr(request.g, '_cors', self) is not self:

@@ -353,6 +353,7 @@ async def next_piece(iterator: Any) -> Any: ...
 class URLPattern:
     max_regex_length: int
     segment_parsers: dict[str, Callable[[str], Any]]
+    segment_patterns: dict[str, str]
     url_pattern: str
     segments: list[str | tuple[str, str, Callable[[str], Any], str]] | None
     static: str | None

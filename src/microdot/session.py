@@ -186,11 +186,14 @@ class Session:
     max_cookie_size = 1536 if _BOARD else 4096
     #: Seconds that a session lasts where nothing else is said.
     default_max_age = 14 * 24 * 3600
+    #: Signs the sessions; a subclass may have it instead of the argument.
+    secret_key = None
 
     def __init__(self, app=None, secret_key=None, cookie_options=None,
                  cookie_name='session', max_age=None, rolling=False,
                  auto_save=False):
-        self.secret_key = secret_key
+        if secret_key is not None:
+            self.secret_key = secret_key
         self.cookie_options = cookie_options
         self.cookie_name = cookie_name
         self.max_age = max_age

@@ -497,3 +497,25 @@ class TestMounting(unittest.TestCase):
         self.assertEqual(ask(app, '/', origin=B).headers[ORIGIN], B)
         self.assertEqual(ask(app, '/child/x', origin=A).headers[CREDENTIALS],
                          'true')
+
+
+class TestNames(unittest.TestCase):
+    def test_a_subclass_sees_each_response(self):
+        class Mine(CORS):
+            async def after_request(self, request, response):
+                response.headers['X-Mine'] = 'yes'
+                return await super().after_request(request, response)
+
+        app = Microdot()
+        Mine(app, allowed_origins=[A])
+        res = ask(app, '/missing', origin=A)
+        self.assertEqual(res.headers['X-Mine'], 'yes')
+        self.assertEqual(res.headers[ORIGIN], A)
+
+    def test_options_handler_gives_the_headers_of_both(self):
+        app = make_app(allowed_origins=[A], max_age=60)
+        app.options_handler = app.cors.options_handler
+        res = ask(app, '/', 'OPTIONS', origin=A)
+        self.assertEqual(res.headers[ORIGIN], A)
+        self.assertEqual(res.headers[MAX_AGE], '60')
+        self.assertIn('GET', res.headers['Allow'])

@@ -1342,3 +1342,20 @@ class TestOtherResponses(unittest.TestCase):
 
         res = run(TestClient(app).get('/own'))
         self.assertEqual(sorted(cookies_of(res)), ['own', 'session'])
+
+
+class TestKeyOfAClass(unittest.TestCase):
+    def test_a_subclass_may_have_the_key(self):
+        class Mine(Session):
+            secret_key = 'of the class, and long enough for that'
+
+        self.assertIsNone(Session.secret_key)
+        session = Mine(Microdot())
+        self.assertEqual(session.decode(session.encode({'a': 1})), {'a': 1})
+
+    def test_the_argument_comes_before_the_key_of_the_class(self):
+        class Mine(Session):
+            secret_key = 'of the class, and long enough for that'
+
+        key = 'of the instance, and long enough too'
+        self.assertEqual(Mine(Microdot(), key).secret_key, key)

@@ -1,7 +1,6 @@
 """The line to a board: everything that is done through ``mpremote``."""
 
 import ast
-import functools
 import json
 import os
 import pathlib
@@ -49,7 +48,6 @@ class _Docstrings(ast.NodeTransformer):
         return node
 
 
-@functools.cache
 def on_board(*names):
     """Return the code of files of ``on_board``, without comments."""
     trees = [ast.parse((ON_BOARD / (name + '.py')).read_bytes())
