@@ -10,6 +10,8 @@ from microdot import Microdot, send_file
 #: A large one.
 FILE = __file__.rsplit('/', 3)[0] + '/src/microdot/microdot.py'
 
+QUIET = {} if sys.implementation.name == 'micropython' else {'banner': False}
+
 app = Microdot()
 app.max_connections = 4
 app.sweep_interval = 0.1
@@ -51,4 +53,4 @@ async def asset(request, name):
 
 
 if __name__ == '__main__':
-    app.run('127.0.0.1', int(sys.argv[1]))
+    app.run('127.0.0.1', int(sys.argv[1]), **QUIET)

@@ -64,7 +64,8 @@ def test_clocks_that_count_from_2000_make_the_same_tokens(monkeypatch):
     offset = calendar.timegm((2000, 1, 1, 0, 0, 0))
     monkeypatch.setattr(time, 'time', lambda: real_time() - offset)
     monkeypatch.setattr(time, 'gmtime', lambda s: real_gmtime(s + offset))
-    spec = importlib.util.spec_from_file_location('board', session.__file__)
+    spec = importlib.util.spec_from_file_location(
+        'microdot.board', session.__file__)
     board = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(board)
     assert abs(board.now() - real_time()) < 2

@@ -37,7 +37,7 @@ async def slow(request):
     print('closing', flush=True)
     await asyncio.sleep(0 if int(sys.argv[2]) else 60)
     return 'finished'
-app.run('127.0.0.1', int(sys.argv[1]))
+app.run('127.0.0.1', int(sys.argv[1]), banner=False)
 """
 #: A program that prints or logs a traceback.
 PROGRAM = """\

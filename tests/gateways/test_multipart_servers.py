@@ -238,7 +238,7 @@ def test_httpx(tmp_path):
             trust_env=False)
         assert answer.json() == [
             ['a', 'gr\u00fc\u00dfe'], ['b', '1'], ['b', '2'],
-            ['f', expected(b'1' * 70000, 'with %22quotes%22.txt')],
+            ['f', expected(b'1' * 70000, 'with "quotes".txt')],
             ['f', expected(b'', '\u20ac.txt')],
             ['g', expected(b'xyz', 'upload')]]
 

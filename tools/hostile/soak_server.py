@@ -163,7 +163,10 @@ def main(port, every):
     gc.collect()
     if hasattr(gc, 'threshold') and faults.BOARD:
         gc.threshold(16384)
-    app.run('127.0.0.1', int(port))
+    # only CPython has a banner
+    app.run('127.0.0.1', int(port), **(
+        {} if sys.implementation.name == 'micropython'
+        else {'banner': False}))
 
 
 if __name__ == '__main__':
