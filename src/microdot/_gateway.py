@@ -154,7 +154,8 @@ class Microdot(core.Microdot):
         :meth:`microdot.microdot.Microdot.run`."""
         self.embedded_server = True
         try:
-            super().run(host, port, debug, ssl, banner, root_path)
+            super().run(host, port, debug, ssl, banner=banner,
+                        root_path=root_path)
         finally:
             self.embedded_server = False
 

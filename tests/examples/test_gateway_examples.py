@@ -36,8 +36,8 @@ def test_an_example_answers_as_it_says(path, command, tmp_path):
         # with the port that the test has chosen
         words = [sys.executable, '-c', 'import runpy, sys, microdot\n'
                  'run = microdot.Microdot.run\n'
-                 'microdot.Microdot.run = lambda self, host, port, debug, '
-                 'ssl: run(self, host, %d, debug, ssl)\n'
+                 'microdot.Microdot.run = lambda self, host, port, *args, '
+                 '**kwargs: run(self, host, %d, *args, **kwargs)\n'
                  'runpy.run_path(%r, run_name="__main__")'
                  % (port, str(path))]
     else:
