@@ -1085,6 +1085,9 @@ class Microdot(core.Microdot):
     _banner = False     # run() has yet to say where it listens
     #: The prefix under which a proxy has it: an argument of :meth:`run`.
     root_path = ''
+    #: What answers errors by pages for the developer, see
+    #: :mod:`microdot.debug`.
+    debug_pages = None
 
     def __init__(self):
         self._index = RouteIndex(())
@@ -1138,6 +1141,8 @@ class Microdot(core.Microdot):
             exc.why_not_started = '%s: %s' % (
                 where, getattr(exc, 'strerror', None) or exc)
             raise
+        if debug:
+            show_errors(self)
         if self._banner:
             self._banner = False
             show_banner(server.sockets, ssl, self.root_path)
@@ -1157,11 +1162,25 @@ class Microdot(core.Microdot):
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            self._banner = banner
-            super().run(host, port, debug, ssl)
+            running = False
         else:
+            running = True
+        if running:
             raise RuntimeError('run() makes an event loop, and one is running '
                                'here: await start_server() instead')
+        # (not within "except": that would be the context of all exceptions)
+        self._banner = banner
+        super().run(host, port, debug, ssl)
+
+
+def show_errors(app):
+    """Have errors answered by pages for the developer, to whom may see
+    them."""
+    try:
+        from . import debug
+    except ImportError:
+        return  # left out
+    debug.install(app)
 
 
 def show_banner(sockets, ssl, root_path):

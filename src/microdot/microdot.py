@@ -46,6 +46,16 @@ except (NameError, ImportError):  # boards
     ECONNRESET = 104
 
 
+def print_line(method, path, status):
+    """Print a line for a request. A console that is gone does not cost the
+    client anything."""
+    try:
+        # (escapes are for no terminal to obey)
+        print(method, (repr if _BOARD else ascii)(path)[1:-1], status)
+    except OSError:
+        pass  # there is no other place to say so
+
+
 def iscoroutine(obj):
     """Tell whether *obj* is to be awaited. On a board that is also true of a
     generator, which has the same type there."""
@@ -2108,11 +2118,9 @@ class Microdot:
                 if not last:
                     raise exc
                 self.log_exception(req, exc)
-                exc = HTTPException(500, format_exception(exc) if self.debug
-                                    else INTERNAL_ERROR)
+                exc = HTTPException(500, INTERNAL_ERROR)
             res = await self.error_response(req, exc.status_code, exc.reason)
             if res == (exc.reason, 500):
-                # what a traceback shows may be somebody's markup
                 res += {'Content-Type': default_type('text/plain')},
         res = make_response(res)
         if http and exc.headers:
@@ -2325,8 +2333,8 @@ class Microdot:
 
         :param host: the address to bind.
         :param port: the port; 0 lets the system choose one (CPython).
-        :param debug: whether to print a line per request, and to send
-                      tracebacks to clients.
+        :param debug: whether to print a line per request and, on CPython, to
+                      answer errors by the pages of :mod:`microdot.debug`.
         :param ssl: an ``SSLContext``, for TLS; on CPython also the names of
                     two files in PEM form, the certificate and its key.
         :param start_serving: if false, return a bound :class:`Server`, whose
@@ -2493,8 +2501,6 @@ class Server:
                 if req and req.jobs:
                     app.answered(req, Response())
                 raise
-            if app.debug and req and not req.id:
-                print(req.method, req.path, res.status_code)
             if not await self._answer(conn, req, res, error):
                 return False
 
@@ -2546,6 +2552,8 @@ class Server:
                 keep = await self._respond(conn, req, res, *ready)
             else:
                 await conn.answer(head + body)
+            if app.debug and req and not req.id:
+                print_line(req.method, req.path, head[9:12].decode())
         except MemoryError:
             raise Disconnected  # some of it may have been sent
         finally:

@@ -25,6 +25,7 @@ from typing import (
 from typing_extensions import ParamSpec, Self, TypeAlias
 
 from .background import Background
+from .debug import DebugPages
 
 _T = TypeVar('_T')
 _D = TypeVar('_D')
@@ -65,6 +66,7 @@ INTERNAL_ERROR: str
 def iscoroutine(obj: object) -> bool: ...
 def print_exception(exc: BaseException) -> None: ...
 def format_exception(exc: BaseException) -> str: ...
+def print_line(method: str, path: str, status: str) -> None: ...
 def mro(cls: type) -> Sequence[type]: ...
 def is_async(function: Callable[..., Any]) -> int: ...
 async def invoke_handler(
@@ -405,6 +407,7 @@ class Microdot:
     g: Request.G
     routes: list[Route]
     finishers: list[Callable[[Request | None, Response], Response | None]]
+    debug_pages: DebugPages | None
     wrappers: list[_Wrapper]
     mounts: list[tuple[Microdot, str, bool, str | None]]
     background: Background | None

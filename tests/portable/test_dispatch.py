@@ -841,22 +841,12 @@ class TestTracebacks(unittest.TestCase):
             del core.print
 
     def test_they_never_reach_the_client(self):
-        res = self.get(False)
-        self.assertEqual(res.text, 'Internal server error')
-
-    def test_their_markup_is_none(self):
-        kind = Response.default_content_type
-        self.addCleanup(setattr, Response, 'default_content_type', kind)
-        Response.default_content_type = 'text/html'
-        self.test_unless_one_debugs()
-
-    def test_unless_one_debugs(self):
-        res = self.get(True)
-        self.assertEqual(res.status_code, 500)
-        self.assertIn('Traceback', res.text)
-        self.assertIn('ValueError: on purpose', res.text)
-        self.assertEqual(res.headers['Content-Type'],
-                         'text/plain; charset=UTF-8')
+        for debug in (False, True):
+            res = self.get(debug)
+            self.assertEqual(res.status_code, 500)
+            self.assertEqual(res.text, 'Internal server error')
+            self.assertEqual(res.headers['Content-Type'],
+                             'text/plain; charset=UTF-8')
 
 
 class TestApplicationBag(unittest.TestCase):
@@ -931,11 +921,37 @@ class TestDebug(unittest.TestCase):
         app.get('/a')(lambda request: '')
         request(app, '/a?b')
         request(app, '/c')
+        request(app, '/%1b[31m%0a')
         self.doCleanups()
         return lines
 
     def test_requests_are_printed(self):
-        self.assertEqual(self.lines(True), ['GET /a 200', 'GET /c 404'])
+        self.assertEqual(self.lines(True), [
+            'GET /a 200', 'GET /c 404', 'GET /\\x1b[31m\\n 404'])
+
+    def test_a_console_that_is_gone_costs_no_answer(self):
+        def fail(*args):
+            raise OSError(32)
+
+        core.print = fail
+        self.addCleanup(delattr, core, 'print')
+        app = Microdot()
+        app.debug = True
+        app.get('/')(lambda request: 'x')
+        self.assertEqual(request(app).text, 'x')
+        self.doCleanups()
+
+    def test_the_status_is_the_one_sent(self):
+        lines = []
+        core.print = lambda *args: lines.append(args[-1])
+        self.addCleanup(delattr, core, 'print')
+        app = Microdot()
+        app.debug = True
+        app.get('/')(lambda request: Response('', 200, {'X': 'a\nb'}))
+        app.log_exception = lambda *args: None
+        request(app)
+        self.doCleanups()
+        self.assertEqual(lines, ['500'])
 
     def test_requests_are_not_printed_by_default(self):
         self.assertEqual(self.lines(False), [])
