@@ -102,10 +102,8 @@ class Pieces:
 
         :raises ValueError: that is more than there should be.
         """
-        if isinstance(piece, str):
-            piece = piece.encode()
-        elif not isinstance(piece, bytes):
-            piece = bytes(memoryview(piece))
+        if not isinstance(piece, bytes):
+            piece = core.to_bytes(piece)
         if self.left is not None:
             if self.cut:
                 piece = piece[:self.left]

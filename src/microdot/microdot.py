@@ -380,6 +380,30 @@ def find_head(data, pos=0):
     return end
 
 
+def _parse_version(version):
+    # Any but the usual one.
+    version = version.decode()
+    if version[:5] != 'HTTP/' or len(version) != 8 or version[6] != '.':
+        raise ValueError('version')
+    version = version[5:]
+    if _parse_number(version[0] + version[2]) // 10 != 1:
+        raise HTTPException(505)
+    return version
+
+
+def _parse_absolute(target):
+    # The host and the path of a target in absolute form (RFC 9112, section
+    # 3.2.2).
+    scheme, _, rest = target.partition('://')
+    host = rest.split('/', 1)[0].split('?', 1)[0]
+    if scheme.lower() not in ('http', 'https') or not host or '#' in target:
+        raise ValueError('target')
+    target = rest[len(host):]
+    if target[:1] != '/':
+        target = '/' + target  # there may be a query without a path
+    return parse_host(host), target
+
+
 def parse_head(head):
     """Parse a request head, without the blank line that ends it.
 
@@ -400,15 +424,7 @@ def parse_head(head):
         raise ValueError('control character')
     method = method.decode()
     target = decode_text(target)
-    if version == b'HTTP/1.1':
-        version = '1.1'
-    else:
-        version = version.decode()
-        if version[:5] != 'HTTP/' or len(version) != 8 or version[6] != '.':
-            raise ValueError('version')
-        version = version[5:]
-        if _parse_number(version[0] + version[2]) // 10 != 1:
-            raise HTTPException(505)
+    version = '1.1' if version == b'HTTP/1.1' else _parse_version(version)
     most = Request.max_readline
     if len(lines) > Request.max_headers or len(head) > most and lines and \
             max([len(line) for line in lines]) > most:
@@ -425,18 +441,9 @@ def parse_head(head):
         raise ValueError('no host')
     if method == 'CONNECT':
         raise HTTPException(501)
-    if not target.startswith('/') or '#' in target:
-        # RFC 9112, section 3.2
-        if target != '*' or method != 'OPTIONS':
-            scheme, colon, rest = target.partition('://')
-            host = rest.split('/', 1)[0].split('?', 1)[0]
-            if scheme.lower() not in ('http', 'https') or not host or \
-                    '#' in target:
-                raise ValueError('target')
-            fields['host'] = parse_host(host)
-            target = rest[len(host):]
-            if target[:1] != '/':
-                target = '/' + target  # there may be a query without a path
+    if (target[:1] != '/' or '#' in target) and (
+            target != '*' or method != 'OPTIONS'):
+        fields['host'], target = _parse_absolute(target)
     return method, target, version, fields, lines
 
 
@@ -557,61 +564,66 @@ def encode_head(res, version, size, keep_alive):
                         own Content-Length is not that of the body.
     """
     status = res.status_code
-    keep_alive = keep_alive and status != 101
     old = version == '1.0'
     # RFC 9110, sections 6.4.1 and 8.6: these never have a body or a length.
-    bare = status < 200 or status == 204 or status == 304
-    typed = bare or res.body is None
-    chunked = None if bare or res.is_head else False
-    length = None
-    dated = False
-    lines = [(b'HTTP/1.0 ' if old else b'HTTP/1.1 ') + (
-        b'200 OK' if status == 200 and not res.reason  # boards: 3 us for it
-        else status_line(status, res.reason).encode())]
-    for name, value in res.headers.items():
-        key = parse_token(name)
-        if key == 'connection':
-            # what a handler may ask for is to close
-            if status != 101:
-                keep_alive = keep_alive and 'close' not in value.lower()
-                continue
-        elif key == 'content-length':
-            length = int(value)
-            continue
-        elif key == 'transfer-encoding' or key == 'keep-alive':
-            continue  # framing is decided here
-        elif key == 'content-type':
-            typed = True
-        elif key == 'date':
-            dated = True
-        encode_field(lines, name, value)
-    if not typed:
+    bare = status < 200 or status in (204, 304)
+    lines = [(b'HTTP/1.0 ' if old else b'HTTP/1.1 ') +
+             status_line(status, res.reason).encode()]
+    own = _encode_own(res, lines)
+    # what a handler may ask for is to close
+    keep_alive = keep_alive and status != 101 and \
+        'close' not in own.get('connection', '').lower()
+    if not bare and res.body is not None and 'content-type' not in own:
         lines.append(b'Content-Type: ' +
                      default_type(res.default_content_type).encode())
+    chunked = False
     if not bare:
-        if size is None or res.is_head and length is not None:
-            size = length
-        elif length is not None and length != size:
-            raise ValueError('Content-Length is not that of the body')
+        size = _measure(res, size, own.get('content-length'))
         if size is not None:
             lines.append(b'Content-Length: %d' % size)
         elif old:
             keep_alive = False
         else:
-            chunked = chunked is not None or None
+            chunked = True
             lines.append(b'Transfer-Encoding: chunked')
-    if not dated:
-        dated = date_line()
-        if dated:
-            lines.append(dated.encode())
-    if not keep_alive:
-        if status != 101:
+    date = '' if 'date' in own else date_line()
+    if date:
+        lines.append(date.encode())
+    if status != 101:
+        if not keep_alive:
             lines.append(b'Connection: close')
-    elif old:
-        lines.append(b'Connection: keep-alive')
+        elif old:
+            lines.append(b'Connection: keep-alive')
     return encode_lines(lines, res.headers or res.reason or
                         res.default_content_type != 'text/plain'), size, \
-        keep_alive, chunked
+        keep_alive, None if bare or res.is_head else chunked
+
+
+def _encode_own(res, lines):
+    # Append the handler's headers, but for those that frame the response,
+    # which is decided by encode_head(). Return what that has to know.
+    own = {}
+    for name, value in res.headers.items():
+        key = parse_token(name)
+        if key in ('connection', 'content-length', 'transfer-encoding',
+                   'keep-alive'):
+            own[key] = value
+            if key != 'connection' or res.status_code != 101:
+                continue
+        elif key == 'content-type' or key == 'date':
+            own[key] = value
+        encode_field(lines, name, value)
+    return own
+
+
+def _measure(res, size, length):
+    # The bytes of a body, by the handler's own length too.
+    if length is None:
+        return size
+    length = int(length)
+    if size is not None and length != size and not res.is_head:
+        raise ValueError('Content-Length is not that of the body')
+    return length
 
 
 # --- Containers -------------------------------------------------------------
@@ -1579,6 +1591,12 @@ redirect = Response.redirect
 send_file = Response.send_file
 
 
+def to_bytes(piece):
+    """Return text, or what else has bytes, as ``bytes``."""
+    return piece.encode() if isinstance(piece, str) \
+        else bytes(memoryview(piece))
+
+
 def dump_json(value):
     """Return *value* as JSON, in ``bytes``."""
     return json.dumps(value).encode()
@@ -2209,11 +2227,7 @@ class Microdot:
             req.route = target
             res = None
             if req.chain or self.before_request_handlers:
-                for handler in self.get_request_handlers(
-                        req, 'before_request', False):
-                    res = await invoke_handler(handler, req)
-                    if res:
-                        break
+                res = await self._before(req)
             if not res:
                 # (without a coroutine for invoke_handler())
                 if _BOARD or is_async(target):
@@ -2241,6 +2255,13 @@ class Microdot:
         if req.after_request_handlers:
             res = await self._after(req, res, req.after_request_handlers)
         return res
+
+    async def _before(self, req):
+        # What a handler before the route's answers in its place, if any does.
+        for handler in self.get_request_handlers(req, 'before_request', False):
+            res = await invoke_handler(handler, req)
+            if res:
+                return res
 
     async def answer_error(self, req, exc, last=True):
         """Return the response to an exception: that of the error handler for
@@ -2537,12 +2558,7 @@ class Server:
         try:
             if res is Response.already_handled or conn.taken:
                 return False
-            keep = conn.keep
-            if error or conn.count >= app.max_requests or self.closing or \
-                    conn.expired or not conn.done and (
-                        conn.expect or conn.left > app.drain_size or
-                        conn.length < -1):
-                keep = False
+            keep = not error and self._may_keep(conn)
             try:
                 ready = self._prepare(req, res, conn.version, keep)
             except Exception:
@@ -2566,15 +2582,22 @@ class Server:
         conn.request = None
         return keep and not self.closing
 
+    def _may_keep(self, conn):
+        # Whether another request may follow, as far as is known before the
+        # answer: what is left of the body has to be read first.
+        app = self.app
+        return conn.keep and conn.count < app.max_requests and not (
+            self.closing or conn.expired) and (conn.done or not (
+                conn.expect or conn.left > app.drain_size or
+                conn.length < -1))
+
     def _prepare(self, req, res, version, keep):
         app = self.app
         pieces = None
         body = res.body or b''
         if not isinstance(body, bytes):
-            if isinstance(body, str):
-                body = body.encode()
-            elif isinstance(body, (bytearray, memoryview)):
-                body = bytes(body)
+            if isinstance(body, (str, bytearray, memoryview)):
+                body = to_bytes(body)
         if isinstance(body, bytes):
             size = len(body)
         else:
@@ -2605,6 +2628,16 @@ class Server:
                 res = self.app.complete(
                     req, self.app.plain_error(req, exc))
 
+    async def _begin(self, conn, head):
+        # Send the head of a stream, whose first piece may be long in coming.
+        if conn.expect:
+            # the handler may read the body, when it is too late to say this
+            await conn.send(_CONTINUE)
+            conn.expect = None
+        await conn.send(head)
+        if conn.done:
+            conn.watch()
+
     async def _respond(self, conn, req, res, body, pieces, head, left, keep,
                        chunked):
         # Write a large or streamed response; tell whether the connection may
@@ -2618,22 +2651,13 @@ class Server:
         watch = size is None and not bare
         try:
             if watch:
-                # the first piece may be long in coming
                 self.app.streams += 1
-                if conn.expect:
-                    # it may read the body, when it is too late to say this
-                    await conn.send(_CONTINUE)
-                    conn.expect = None
-                await conn.send(head)
+                await self._begin(conn, head)
                 head = b''
-                if conn.done:
-                    conn.watch()
             if not bare:
                 async for piece in pieces:
-                    if isinstance(piece, str):
-                        piece = piece.encode()
-                    elif not isinstance(piece, bytes):
-                        piece = bytes(memoryview(piece))
+                    if not isinstance(piece, bytes):
+                        piece = to_bytes(piece)
                     if size is not None:
                         piece = piece[:left]  # the file has grown
                     if left is not None:
