@@ -131,6 +131,9 @@ class Hub(pubsub.Hub):
     def start(self):
         """Called in the loop when somebody begins to listen."""
 
+    async def enter(self, listener):
+        """Called when it listens, before it gets anything."""
+
     def accept(self, topic, message, data):
         """Take what was published, in the thread of the loop."""
         self.number += 1
@@ -236,6 +239,11 @@ class Listener(pubsub.Listener):
 
     async def __aenter__(self):
         self.hub.add(self)
+        try:
+            await self.hub.enter(self)
+        except BaseException:
+            self.hub.remove(self)
+            raise
         return self
 
     async def __aexit__(self, *args):
@@ -273,7 +281,7 @@ class Listener(pubsub.Listener):
         if len(self.queue) >= self.most:
             counters = self.hub.counters
             counters['dropped'] += 1
-            if self.hub.close:
+            if self.hub.closes:
                 counters['closed'] += 1
                 self.end()
                 return

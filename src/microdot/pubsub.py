@@ -32,8 +32,8 @@ class Hub:
 
     def __init__(self, queue=64, full='oldest', history=0):
         self.queue = queue
-        self.close = full == 'close'
-        if not (self.close or full == 'oldest'):
+        self.closes = full == 'close'
+        if not (self.closes or full == 'oldest'):
             raise ValueError('full: %r' % full)
         self.history = history
         self.counters = {'published': 0, 'delivered': 0, 'dropped': 0,
@@ -140,7 +140,7 @@ class Listener:
         hub.counters['delivered'] += 1
         if len(self.queue) >= hub.queue + hub.history:
             hub.counters['dropped'] += 1
-            if hub.close:
+            if hub.closes:
                 hub.counters['closed'] += 1
                 self.closed = True
             else:

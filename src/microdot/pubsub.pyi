@@ -11,7 +11,7 @@ class Hub:
     max_history: int
     max_pending: int
     queue: int
-    close: bool
+    closes: bool
     history: int
     counters: dict[str, int]
     life: str
@@ -33,3 +33,17 @@ class Listener:
     async def __aexit__(self, *args: object) -> None: ...
     def __aiter__(self) -> Self: ...
     async def __anext__(self) -> tuple[str, Any]: ...
+
+class RedisHub(Hub):
+    max_lag: int
+    history_seconds: int
+    max_replayed: int
+    max_unsent: int
+    report_interval: float
+    report_lifetime: float
+    def __init__(
+        self, url: str, queue: int = 64,
+        full: Literal['oldest', 'close'] = 'oldest', history: int = 100,
+        prefix: str = 'microdot:') -> None: ...
+    async def connect(self) -> None: ...
+    async def close(self) -> None: ...

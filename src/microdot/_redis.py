@@ -1,0 +1,408 @@
+"""What several processes and machines share, in a Redis: the messages of a
+hub (``pubsub.py``) and the counts of limits (``ratelimit.py``).
+"""
+import asyncio
+import itertools
+import json
+import logging
+import time
+from collections import deque
+
+from . import _pubsub
+
+try:
+    import redis
+    import redis.asyncio
+except ImportError as exc:
+    raise ImportError('this needs the library redis: pip install redis') \
+        from exc
+
+_logger = logging.getLogger('microdot.error')
+#: What says that Redis is not there, and may be later.
+_DOWN = (redis.ConnectionError, redis.TimeoutError, OSError)
+
+# Adds a message to the stream that all processes read and to that of its
+# topic, with the same id, unless it was added before: a connection that was
+# lost does not tell.
+_PUBLISH = """\
+local last = redis.call('GET', KEYS[2])
+if last and tonumber(last) >= tonumber(ARGV[1]) then return false end
+redis.call('SET', KEYS[2], ARGV[1], 'EX', 86400)
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*',
+                      't', ARGV[3], 'k', ARGV[4], 'd', ARGV[5])
+if KEYS[3] then
+    redis.call('XADD', KEYS[3], 'MAXLEN', ARGV[6], id,
+               't', ARGV[3], 'k', ARGV[4], 'd', ARGV[5])
+    redis.call('EXPIRE', KEYS[3], ARGV[7])
+end
+return id
+"""
+# As Limiter.hit(), by Redis' clock.
+_HIT = """\
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local count = tonumber(ARGV[1])
+local period = tonumber(ARGV[2])
+local step = period / count
+local last = tonumber(redis.call('GET', KEYS[1]) or '0')
+if last < now or last > now + period then last = now end
+local allowed = last + step <= now + period + 1
+if allowed then
+    last = last + step
+    redis.call('SET', KEYS[1], string.format('%.3f', last), 'PX', period + 1)
+end
+local left = math.floor((now + period + 1 - last) / step)
+if not allowed then left = -1 end
+return {left, math.max(math.floor(last + step - now - period), 0)}
+"""
+
+
+def _where(url):
+    # The address without the password.
+    return url.rpartition('@')[2].partition('://')[2] or \
+        url.rpartition('@')[2]
+
+
+def check_redis(url):
+    """Look whether a Redis takes us. One that is not there may come later.
+
+    :raises ValueError: the URL is malformed, or the password is wrong.
+    """
+    client = redis.Redis.from_url(
+        url, socket_connect_timeout=2, socket_timeout=2)
+    try:
+        client.ping()
+    except (redis.AuthenticationError, redis.ResponseError) as exc:
+        text = str(exc)
+        if isinstance(exc, redis.AuthenticationError) or \
+                text.startswith(('NOAUTH', 'WRONGPASS', 'NOPERM')):
+            raise ValueError(
+                'Redis at %s refuses the user or password of the URL '
+                '(redis://user:password@host): %s' % (
+                    _where(url), text)) from None
+    except _DOWN:
+        pass
+    finally:
+        client.close()
+
+
+class Link:
+    """Tells once when Redis is gone, and when it is back."""
+
+    def __init__(self, url):
+        self.where = _where(url)
+        self.lost = False
+        self.pause = 0.1
+
+    async def down(self, exc):
+        if not self.lost:
+            self.lost = True
+            _logger.error('Redis at %s is gone: %s; trying again',
+                          self.where, exc)
+        await asyncio.sleep(self.pause)
+        self.pause = min(self.pause * 2, 2)
+
+    def up(self):
+        if self.lost:
+            self.lost = False
+            _logger.warning('Redis at %s is back', self.where)
+        self.pause = 0.1
+
+
+class RedisHub(_pubsub.Hub):
+    """A hub of all processes and machines that use the same Redis.
+
+    Each topic has a stream there, of bounded length, and events have the ids
+    of its entries: so a client that connects again may do so anywhere.
+
+    :param url: such as ``redis://:password@host:6379/0`` or
+                ``unix:///path``.
+    :param history: messages of each topic that Redis keeps.
+    :param prefix: begin of the names of all keys.
+    :raises ValueError: Redis does not take the password.
+    """
+    #: Messages that Redis keeps for processes that lag or were cut off.
+    max_lag = 10000
+    #: Seconds after the last message that the history of a topic is kept.
+    history_seconds = 86400
+    #: Topics that a prefix is replayed for.
+    max_replayed = 1000
+    #: Bytes of messages that wait to be sent to Redis; more lose the oldest.
+    max_unsent = 16 * 1024 * 1024
+    #: Seconds between two reports of who listens here, and until a process
+    #: that has sent none is taken to be gone.
+    report_interval = 5
+    report_lifetime = 15
+
+    def __init__(self, url, queue=64, full='oldest', history=100,
+                 prefix='microdot:'):
+        super().__init__(queue, full, 0)
+        check_redis(url)
+        self.url = url
+        self.length = history
+        self.prefix = prefix
+        self.unsent = deque()  # (number, topic, kind, data)
+        self.unsent_bytes = 0
+        self.others = {}       # reports of other processes: (time, counts)
+        self.tasks = None
+
+    # Instead of handing on in this process alone.
+
+    def position(self, event_id):
+        """Return the number of an event, a pair, from its id."""
+        first, _, second = event_id.partition('-')
+        if first.isascii() and first.isdigit() and second.isascii() and \
+                second.isdigit() and len(event_id) < 40:
+            return int(first), int(second)
+        return 0, 0
+
+    def event_id(self, number):
+        """Return the id of an event, which is that of Redis."""
+        return '%d-%d' % number
+
+    def accept(self, topic, message, data):
+        """Take what was published, to be sent to Redis."""
+        kind = 'b' if message is data else \
+            's' if isinstance(message, str) else 'j'
+        self.number += 1
+        self.unsent.append((self.number, topic, kind, data))
+        self.unsent_bytes += len(data) + 100
+        while self.unsent_bytes > self.max_unsent:
+            self.unsent_bytes -= len(self.unsent.popleft()[3]) + 100
+            self.counters['dropped'] += 1
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return  # sent when the loop runs
+        self.start()
+        self.wake.set()
+
+    def count(self, topic):
+        """Return how many listeners, of all processes, would get a message
+        of a topic. What others have changes here within a second."""
+        oldest = time.monotonic() - self.report_lifetime
+        keys = [topic, *(topic[:end] + '*'
+                         for end in range(len(topic) + 1))]
+        return super().count(topic) + sum(
+            counts.get(key, 0) for when, counts in self.others.values()
+            if when > oldest for key in keys)
+
+    # Life
+
+    async def connect(self):
+        """Begin to send and listen. That happens by itself when somebody
+        listens or publishes in the event loop; a program that publishes from
+        threads alone has this as an ``on_startup`` handler."""
+        self.thread = _pubsub.get_ident()
+        self.loop = asyncio.get_running_loop()
+        self.start()
+        self.drain()
+
+    async def close(self):
+        """End the connections to Redis."""
+        tasks, self.tasks = self.tasks, None
+        left = tasks
+        while left:
+            # (the library may take in a cancellation)
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=0.2)
+
+    def start(self):
+        loop = asyncio.get_running_loop()
+        if self.tasks and self.tasks[0].get_loop() is loop:
+            return
+        self.wake = asyncio.Event()
+        self.changed = asyncio.Event()
+        self.ready = asyncio.Event()
+        self.wake.set()
+        self.link = Link(self.url)
+        self.tasks = [loop.create_task(each) for each in (
+            self._read(), self._send(), self._report())]
+
+    def _client(self):
+        return redis.asyncio.Redis.from_url(
+            self.url, socket_connect_timeout=5, socket_timeout=15)
+
+    def _key(self, topic):
+        return self.prefix + 'topic:' + topic
+
+    async def _read(self):
+        # Hands on what all processes have published, from now on.
+        stream = self.prefix + 'all'
+        last = None
+        task = asyncio.current_task()
+        is_cancelled = getattr(task, 'cancelling', bool)  # Python 3.11
+        async with self._client() as client:
+            while not is_cancelled():
+                try:
+                    if last is None:
+                        found = await client.xrevrange(stream, count=1)
+                        last = found[0][0] if found else b'0-0'
+                        self.ready.set()
+                    found = await client.xread({stream: last}, 500, 1000)
+                    self.link.up()
+                except (*_DOWN, redis.ResponseError) as exc:
+                    # (a ResponseError: it is loading its data)
+                    await self.link.down(exc)
+                    continue
+                for number, fields in found[0][1] if found else ():
+                    last = number
+                    self._take(number, fields)
+
+    def _take(self, number, fields):
+        kind = fields[b'k']
+        data = fields[b'd']
+        if kind == b'p':
+            life, counts = json.loads(data)
+            if life != self.life:
+                self.others.pop(life, None)
+                self.others[life] = time.monotonic(), counts
+                while len(self.others) > 1000:
+                    del self.others[next(iter(self.others))]
+            return
+        self.arrive(self.position(number.decode()), fields[b't'].decode(),
+                    self._decode(kind, data), data)
+
+    @staticmethod
+    def _decode(kind, data):
+        return data if kind == b'b' else data.decode() if kind == b's' \
+            else json.loads(data)
+
+    async def _send(self):
+        async with self._client() as client:
+            script = client.register_script(_PUBLISH)
+            while True:
+                if not self.unsent:
+                    self.wake.clear()
+                    await self.wake.wait()
+                # (this process is to get its own messages, too)
+                await self.ready.wait()
+                batch = list(itertools.islice(self.unsent, 200))
+                pipe = client.pipeline(transaction=False)
+                for number, topic, kind, data in batch:
+                    keys = [self.prefix + 'all',
+                            self.prefix + 'sent:' + self.life]
+                    if self.length and kind != 'p':
+                        keys.append(self._key(topic))
+                    await script(
+                        keys, (number, self.max_lag, topic, kind, data,
+                               self.length, self.history_seconds),
+                        client=pipe)
+                try:
+                    await pipe.execute()
+                except (*_DOWN, redis.ResponseError) as exc:
+                    await self.link.down(exc)
+                    continue
+                self.link.up()
+                newest = batch[-1][0]
+                while self.unsent and self.unsent[0][0] <= newest:
+                    self.unsent_bytes -= len(self.unsent.popleft()[3]) + 100
+
+    async def _report(self):
+        # Tells the others how many listen here.
+        while True:
+            counts = {topic: len(found)
+                      for topic, found in self.listeners.items()}
+            data = json.dumps([self.life, counts]).encode()
+            if len(data) <= self.max_message:
+                self.number += 1
+                self.unsent.append((self.number, '', 'p', data))
+                self.unsent_bytes += len(data) + 100
+                self.wake.set()
+            # (before Python 3.12 wait_for() may lose a cancellation)
+            timer = asyncio.get_running_loop().call_later(
+                self.report_interval, self.changed.set)
+            try:
+                await self.changed.wait()
+            finally:
+                timer.cancel()
+            self.changed.clear()
+            await asyncio.sleep(0.2)  # for several changes at once
+
+    # Listening
+
+    def add(self, listener):
+        after, listener.after = listener.after, None
+        super().add(listener)
+        listener.after = after
+        if after is not None:
+            # what comes meanwhile waits for what was before
+            listener.waits = True
+            listener.most += self.length
+        self.changed.set()
+
+    def remove(self, listener):
+        super().remove(listener)
+        self.changed.set()
+
+    async def enter(self, listener):
+        """Let a listener begin with what it has missed."""
+        await self.ready.wait()
+        if listener.after is None:
+            return
+        while True:
+            try:
+                async with self._client() as client:
+                    missed = await self._load(
+                        client, listener.topic, listener.after)
+                break
+            except (*_DOWN, redis.ResponseError) as exc:
+                await self.link.down(exc)
+        known = {entry[0] for entry in missed}
+        later = [entry for entry in listener.queue if entry[0] not in known]
+        listener.queue.clear()
+        listener.replay(missed + later)
+
+    async def _load(self, client, topic, after):
+        begin = self.position(after)
+        keys = [self._key(topic)]
+        if topic[-1] == '*':
+            pattern = ''.join('\\' + char if char in '\\*?[]^' else char
+                              for char in self._key(topic[:-1])) + '*'
+            keys = []
+            async for key in client.scan_iter(pattern, count=1000):
+                keys.append(key)
+                if len(keys) >= self.max_replayed:
+                    break
+        found = []
+        for key in keys:
+            for number, fields in await client.xrevrange(
+                    key, '+', '(' + self.event_id(begin), self.length):
+                data = fields[b'd']
+                found.append([
+                    self.position(number.decode()), fields[b't'].decode(),
+                    self._decode(fields[b'k'], data), data, None, None])
+        found.sort(key=lambda entry: entry[0])
+        return found
+
+
+class RedisLimiter:
+    """Counts hits for all processes. While Redis is gone, all are allowed."""
+
+    def __init__(self, url, prefix='microdot:limit:'):
+        check_redis(url)
+        self.url = url
+        self.prefix = prefix
+        self.link = Link(url)
+        self.loop = None
+
+    async def hit(self, key, count, period):
+        loop = asyncio.get_running_loop()
+        if loop is not self.loop:
+            self.loop = loop
+            self.client = redis.asyncio.Redis.from_url(
+                self.url, socket_connect_timeout=2, socket_timeout=2)
+            self.script = self.client.register_script(_HIT)
+        try:
+            left, wait = await self.script(
+                ['%s%d/%d:%s' % (self.prefix, count, period, key)],
+                (count, period))
+        except _DOWN as exc:
+            if not self.link.lost:
+                self.link.lost = True
+                _logger.error('Redis at %s is gone: %s; limits are off',
+                              self.link.where, exc)
+            return count, 0
+        self.link.up()
+        return left, wait

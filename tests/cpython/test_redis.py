@@ -1,0 +1,234 @@
+"""A real Redis between hubs, and behind limits."""
+
+import asyncio
+import contextlib
+import logging
+import threading
+
+import pytest
+
+from microdot import Microdot
+from microdot.pubsub import RedisHub
+from microdot.ratelimit import Limiter
+from redis_server import RedisServer, redis_server  # noqa: F401
+
+PATIENCE_S = 15
+
+
+def run(coro):
+    async def limited():
+        return await asyncio.wait_for(coro, PATIENCE_S)
+
+    return asyncio.run(limited())
+
+
+@contextlib.asynccontextmanager
+async def hubs(server, count=2, **options):
+    """Hubs that have only the Redis in common, as in several processes."""
+    found = [RedisHub(server.url, **options) for _ in range(count)]
+    try:
+        yield found
+    finally:
+        for hub in found:
+            await hub.close()
+
+
+async def take(messages, count):
+    found = []
+    async for _, message in messages:
+        found.append(message)
+        if len(found) == count:
+            return found
+
+
+async def gather(hub, topic, after):
+    async with hub.subscribe(topic, after) as messages:
+        return [entry[2] for entry in messages.queue]
+
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
+def test_messages_reach_all_processes_as_they_are(redis_server):  # noqa: F811
+    sent = ['text', 'gr\xfc\xdfe', b'\x00\xff', {'a': [1, None]}, 7, None]
+
+    async def main():
+        async with hubs(redis_server) as (ada, bob):
+            async with ada.subscribe('room/*') as first:
+                async with bob.subscribe('room/1') as second:
+                    for message in sent:
+                        ada.publish('room/1', message)
+                    assert await take(first, len(sent)) == sent
+                    assert await take(second, len(sent)) == sent
+
+    run(main())
+
+
+def test_history_can_be_had_from_any_process(redis_server):  # noqa: F811
+    async def main():
+        async with hubs(redis_server, history=5) as (ada, bob):
+            async with ada.subscribe('a') as messages:
+                for number in range(8):
+                    ada.publish('a', number)
+                ids = [ada.event_id((await messages.next())[0])
+                       for _ in range(8)]
+            assert await gather(bob, 'a', '') == [3, 4, 5, 6, 7]
+            assert await gather(bob, 'a', ids[5]) == [6, 7]
+            assert await gather(bob, 'a', ids[7]) == []
+            for wrong in ('x', '1', '1-', '-', '\xb2-1', '9' * 90 + '-1'):
+                assert len(await gather(bob, 'a', wrong)) == 5
+            bob.publish('b', 'other')
+            await until(lambda: ada.counters['published'] == 9)
+            assert await gather(ada, '*', '') == [3, 4, 5, 6, 7, 'other']
+        # and by one that has just begun
+        async with hubs(redis_server, count=1) as (cyd,):
+            assert await gather(cyd, 'a', ids[6]) == [7]
+
+    run(main())
+
+
+def test_listeners_of_all_processes_are_counted(redis_server):  # noqa: F811
+    async def main():
+        async with hubs(redis_server) as (ada, bob):
+            async with ada.subscribe('a'), bob.subscribe('*'):
+                await until(lambda: ada.count('a') == bob.count('a') == 2)
+                assert ada.count('b') == 1
+            await until(lambda: ada.count('a') == bob.count('a') == 0)
+
+    run(main())
+
+
+def test_threads_may_publish(redis_server):  # noqa: F811
+    async def main():
+        async with hubs(redis_server, count=1, queue=1000) as (hub,):
+            async with hub.subscribe('a') as messages:
+                thread = threading.Thread(target=lambda: [
+                    hub.publish('a', number) for number in range(500)])
+                thread.start()
+                assert await take(messages, 500) == list(range(500))
+                thread.join()
+
+    run(main())
+
+
+# (the library complains of connections that Redis has closed)
+@pytest.mark.filterwarnings(
+    'ignore::pytest.PytestUnraisableExceptionWarning')
+def test_killing_redis_loses_nothing_and_logs_once(
+        redis_server, caplog):  # noqa: F811
+    caplog.set_level(logging.WARNING, 'microdot.error')
+
+    async def main():
+        async with hubs(redis_server, queue=1000) as (ada, bob):
+            async with bob.subscribe('a') as messages:
+                for number in range(300):
+                    ada.publish('a', number)
+                    await asyncio.sleep(0.005)
+                    if number == 100:
+                        redis_server.kill()
+                    if number == 250:
+                        await asyncio.to_thread(redis_server.start)
+                assert await take(messages, 300) == list(range(300))
+
+    run(main())
+    errors = [record for record in caplog.records
+              if record.levelno >= logging.ERROR]
+    # one for each of the two processes
+    assert len(errors) == 2
+    assert 'is gone' in errors[0].getMessage()
+
+
+def test_a_wrong_password_is_told_at_the_start():
+    pytest.importorskip('redis')
+    import programs
+    try:
+        programs.fetch('redis-server')
+    except programs.FetchError as error:
+        pytest.skip(str(error))
+    with RedisServer('--requirepass', 'secret') as server:
+        for url in (server.url, 'unix://:wrong@' + server.path):
+            with pytest.raises(ValueError, match='password') as caught:
+                RedisHub(url)
+            assert 'wrong@' not in str(caught.value)
+        RedisHub('unix://:secret@' + server.path)
+
+
+def test_messages_over_the_limit_are_refused(redis_server):  # noqa: F811
+    hub = RedisHub(redis_server.url)
+    hub.publish('a', b'x' * 512 * 1024)
+    with pytest.raises(ValueError, match='max_message'):
+        hub.publish('a', b'x' * (512 * 1024 + 1))
+
+
+def test_what_cannot_be_sent_is_bounded(redis_server):  # noqa: F811
+    hub = RedisHub(redis_server.url)
+    for _ in range(100):
+        hub.publish('a', b'x' * 512 * 1024)
+    assert hub.unsent_bytes <= hub.max_unsent
+    assert hub.counters['dropped'] == 100 - len(hub.unsent)
+
+
+def test_a_redis_that_is_not_there_may_come_later(redis_server):  # noqa: F811
+    redis_server.kill()
+
+    async def main():
+        async with hubs(redis_server, count=1) as (hub,):
+            hub.publish('a', 'early')
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(redis_server.start)
+            assert await asyncio.wait_for(
+                gather_until(hub, 'early'), 20)
+
+    async def gather_until(hub, message):
+        while message not in await gather(hub, 'a', ''):
+            await asyncio.sleep(0.02)
+        return True
+
+    run(main())
+
+
+def test_limits_are_counted_for_all_processes(redis_server):  # noqa: F811
+    async def main():
+        first = Limiter('3/minute', redis=redis_server.url)
+        second = Limiter('3/minute', redis=redis_server.url)
+        lefts = [(await each.hit('a'))[0]
+                 for each in (first, second, first, second, first)]
+        assert lefts == [2, 1, 0, -1, -1]
+        left, wait = await first.hit('a')
+        assert left == -1 and 19000 < wait <= 20000
+        assert (await first.hit('b'))[0] == 2
+        await first.redis.client.aclose()
+        await second.redis.client.aclose()
+
+    run(main())
+
+
+def test_without_redis_nobody_is_limited(redis_server, caplog):  # noqa: F811
+    async def main():
+        limiter = Limiter('1/minute', redis=redis_server.url)
+        redis_server.kill()
+        for _ in range(3):
+            assert (await limiter.hit('a'))[0] >= 0
+        await limiter.redis.client.aclose()
+
+    run(main())
+    assert len(caplog.records) == 1
+
+
+def test_an_application_can_connect_when_it_starts(redis_server):  # noqa: F811
+    from microdot.test_client import TestClient
+
+    async def main():
+        hub = RedisHub(redis_server.url)
+        app = Microdot()
+        app.on_startup(hub.connect)
+        app.on_shutdown(hub.close)
+        app.get('/')(lambda request: hub.publish('a', 'from a thread'))
+        async with TestClient(app) as client:
+            await client.get('/')
+            while await gather(hub, 'a', '') != ['from a thread']:
+                await asyncio.sleep(0.01)
+
+    run(main())
