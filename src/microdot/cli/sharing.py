@@ -21,7 +21,7 @@ from typing import Any
 #: How much more a worker may have than another, before it looks away: of the
 #: open connections of both, and connections accepted.
 OPEN_AHEAD = 0.1
-ACCEPTED_AHEAD = 16
+ACCEPTED_AHEAD = 4
 #: Seconds after which it looks again whether the others do take them.
 AWAY_S = 0.05
 #: Seconds for which those that did not are not waited for.
