@@ -1115,14 +1115,26 @@ class Microdot(core.Microdot):
         return index.find(path)
 
     def find_route(self, req):
-        # Static routes are found by their path alone.
+        # Most requests have a route for their method: a static one is found
+        # by its path alone. What is left, such as 405, is for the core.
         index = self._index
-        if index.count == len(self.routes):
-            route = index.first.get(req.route_path)
-            if route and req.method in route.methods:
-                req.entry = route
-                req.chain = route.chain
-                return route[2:5]
+        if index.count != len(self.routes):
+            index = self._index = RouteIndex(self.routes)
+        path = req.route_path
+        method = req.method
+        route = index.first.get(path)
+        if route and method in route.methods:
+            req.entry = route
+            req.chain = route.chain
+            return route[2:5]
+        for route in index.find(path):
+            if method in route.methods:
+                args = route.pattern.match(path)
+                if args is not None:
+                    req.entry = route
+                    req.chain = route.chain
+                    req.url_args = args
+                    return route[2:5]
         return super().find_route(req)
 
     async def _start_server(self, shutdowns, host, port, debug, ssl,
