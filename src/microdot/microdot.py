@@ -1555,7 +1555,8 @@ class Response:
         :param compressed: the file is: ``True`` for gzip, or the name of the
                            coding. Nothing is compressed here.
         :param file_extension: added to the name when opening the file.
-        :raises HTTPException: 404: there is no such file.
+        :raises HTTPException: 404: there is no such file. 403: it may not be
+                               read.
         """
         name = filename = str(filename)
         headers = {}
@@ -1577,9 +1578,8 @@ class Response:
                 size = stream.seek(0, 2)
                 stream.seek(0)
             except OSError as exc:
-                # ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG
-                if exc.errno not in (2, 20, 21, 36):
-                    raise
+                if exc.errno in (1, 13):  # EPERM, EACCES
+                    raise HTTPException(403)
                 raise HTTPException(404, 'Not found')
         res = cls(stream, status_code, headers)
         res.size = size

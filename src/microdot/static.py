@@ -5,13 +5,16 @@ browser has it already, or sends the part that a browser asks for (RFC 9110,
 sections 8.8, 13 and 14).
 """
 import os
+import time
 
 from .helpers import add_vary
 from .microdot import HTTPException, Response, http_date
 
 _MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
-# ENOENT, ENOTDIR, EINVAL, ENAMETOOLONG
-_MISSING = (2, 20, 22, 36)
+#: Seconds for which a file that was changed has a weak ``ETag``: it may
+#: change again, at the same size, before its time of change is another. FAT
+#: has steps of two seconds.
+settle_time = 2
 
 
 # --- Wire -------------------------------------------------------------------
@@ -38,6 +41,8 @@ def parse_date(text):
 def matches_etag(value, etag):
     """Tell whether an ``If-None-Match`` names an entity tag, or any. Tags
     are compared weakly (RFC 9110, section 13.1.2)."""
+    if etag[:2] == 'W/':
+        etag = etag[2:]
     if value.strip() == '*':
         return True
     for tag in value.split(','):
@@ -99,16 +104,19 @@ class Part:
 
 
 def _stat(filename):
-    # (size, time of change) of a file, or 404.
+    # (size, time of change, the same as finely as it is known) of a file, or
+    # 403 or 404.
     try:
         stat = os.stat(filename)
     except OSError as exc:
-        if exc.errno not in _MISSING:
-            raise
+        # EPERM, EACCES
+        if exc.errno in (1, 13):
+            raise HTTPException(403)
         stat = None
     if stat is None or stat[0] & 0xf000 != 0x8000:
         raise HTTPException(404, 'Not found')
-    return stat[6], int(stat[8])
+    when = int(stat[8])
+    return stat[6], when, getattr(stat, 'st_mtime_ns', when)
 
 
 def serve_file(request, filename, content_type=None, max_age=None,
@@ -126,26 +134,31 @@ def serve_file(request, filename, content_type=None, max_age=None,
     :param max_age: seconds that it may be used without asking again.
     :param gzip: whether to send the file of that name with ``.gz`` behind
                  it, where there is one and the client takes it.
-    :raises HTTPException: 404: there is no such file. 416: it has none of
-                           the bytes of the range.
+    :raises HTTPException: 403: it may not be read. 404: there is no such
+                           file. 416: it has none of the bytes of the range.
     """
     headers = request.headers
     extension = ''
-    size, when = None, 0
+    size = None
     if gzip:
         add_vary(request, 'Accept-Encoding')
         if _takes_gzip(headers.get('Accept-Encoding', '')):
             try:
-                size, when = _stat(filename + '.gz')
+                size, when, stamp = _stat(filename + '.gz')
                 extension = '.gz'
             except HTTPException:
                 pass
     if size is None:
-        size, when = _stat(filename)
+        size, when, stamp = _stat(filename)
     etag = modified = ''
     found = {}
     if when:
-        found['ETag'] = etag = '"%x-%x%s"' % (when, size, extension)
+        etag = '"%x-%x%s"' % (stamp, size, extension)
+        if time.time() - when < settle_time:
+            # The next one differs, so that no client keeps what may have
+            # changed in between (RFC 9110, sections 8.8.1 and 8.8.2.2).
+            etag = 'W/"new-' + etag[1:]
+        found['ETag'] = etag
         found['Last-Modified'] = modified = http_date(when)
     if when and _is_known(headers, etag, modified):
         res = Response(b'', 304, found)
@@ -155,9 +168,9 @@ def serve_file(request, filename, content_type=None, max_age=None,
             res.headers['Cache-Control'] = 'max-age=%d' % max_age
         return res
     part = None
-    if 'Range' in headers and \
-            headers.get('If-Range', etag) in (etag, modified) and \
-            (when or 'If-Range' not in headers):
+    if 'Range' in headers and ('If-Range' not in headers or (
+            when and etag[0] == '"' and
+            headers['If-Range'] in (etag, modified))):
         part = parse_range(headers['Range'], size)
     res = Response.send_file(
         filename, content_type=content_type, max_age=max_age,
@@ -196,16 +209,25 @@ def _is_known(headers, etag, modified):
 def safe_path(path):
     """Return a path from a URL if it stays in its folder and hides nothing.
 
-    :raises HTTPException: 404: a part of it is empty, begins with a dot, or
-                           holds a backslash, a colon or a control character.
+    :raises HTTPException: 404: a part of it is empty, begins with a dot,
+                           holds a backslash, a colon or a control character,
+                           or may be the short name that FAT and NTFS give to
+                           such a part, as ``HTPASS~1`` is ``.htpasswd``.
     """
     for part in path.split('/'):
-        if part[:1] in ('', '.'):
+        if part[:1] in ('', '.') or _is_short(part.split('.', 1)[0]):
             raise HTTPException(404, 'Not found')
         for char in part:
             if char in '\\:' or ord(char) < 32 or ord(char) == 127:
                 raise HTTPException(404, 'Not found')
     return path
+
+
+def _is_short(name):
+    # whether it has up to eight characters, of which the last are ~1 or so
+    start, tilde, number = name.rpartition('~')
+    return len(name) < 9 and tilde and not number.strip('0123456789') and \
+        number != ''
 
 
 def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
@@ -233,6 +255,12 @@ def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
     # boards: no links, and no such function
     real = getattr(getattr(os, 'path', None), 'realpath', None)
     root = None if follow_symlinks or not real else real(folder)
+    separator = '/' if not root or '/' in root else '\\'  # Windows
+
+    def is_inside(name):
+        # of what is opened, since each part of a name may be a link
+        return not root or real(name) == root or real(name).startswith(
+            root.rstrip(separator) + separator)
 
     def view(request, path=''):
         name = folder
@@ -241,8 +269,7 @@ def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
             name += '/' + safe_path(path[:-1] if slash else path)
         else:
             slash = True
-        if root and real(name) != root and \
-                not real(name).startswith(root.rstrip('/') + '/'):
+        if not is_inside(name):
             raise HTTPException(404, 'Not found')
         if html and _is_folder(name):
             if not slash:
@@ -253,9 +280,12 @@ def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
                     {'Location': './%s/%s' % (
                         url.rsplit('/', 1)[-1], mark + query)})
             name += '/index.html'
+            if not is_inside(name):
+                raise HTTPException(404, 'Not found')
         elif slash:
             raise HTTPException(404, 'Not found')
-        return serve_file(request, name, None, max_age, gzip)
+        return serve_file(request, name, None, max_age,
+                          gzip and is_inside(name + '.gz'))
 
     app.get(prefix + '/<path:path>', name=prefix.strip('/') or 'static')(view)
     if html:

@@ -3,6 +3,8 @@ from typing import IO
 
 from .microdot import Microdot, Request, Response
 
+settle_time: float
+
 def parse_date(
     text: str) -> tuple[int, int, int, int, int, int] | None: ...
 def matches_etag(value: str, etag: str) -> bool: ...

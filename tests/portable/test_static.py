@@ -3,12 +3,14 @@
 import os
 import unittest
 
-from helpers import run
+import microdot.static
+from helpers import change, run
 from microdot.microdot import HTTPException, Microdot, http_date
 from microdot.static import (
     matches_etag,
     parse_date,
     parse_range,
+    safe_path,
     serve_file,
     static,
 )
@@ -32,9 +34,13 @@ class WithFiles(unittest.TestCase):
         for name, data in FILES.items():
             with open(FOLDER + '/' + name, 'wb') as f:
                 f.write(data)
+        # as if they had been there for long
+        cls.settle_time = microdot.static.settle_time
+        microdot.static.settle_time = 0
 
     @classmethod
     def tearDownClass(cls):
+        microdot.static.settle_time = cls.settle_time
         for name in FILES:
             os.remove(FOLDER + '/' + name)
         for name in ('/sub', '/none', ''):
@@ -163,6 +169,44 @@ class TestServeFile(WithFiles):
                         self.assertFalse('Content-Type' in res.headers)
                         self.assertEqual(res.headers['Cache-Control'],
                                          'max-age=60')
+
+    def test_a_file_just_changed_has_a_weak_tag(self):
+        settled = get(self.app, '/a.txt').headers['ETag']
+        change(self, microdot.static, 'settle_time', 3600)
+        res = get(self.app, '/a.txt')
+        etag = res.headers['ETag']
+        self.assertTrue(etag.startswith('W/"'))
+        for value, status in ((etag, 304), (etag[2:], 304), (settled, 200)):
+            res = get(self.app, '/a.txt', {'If-None-Match': value})
+            self.assertEqual(res.status_code, status)
+
+    def test_its_weak_tag_does_not_match_once_the_file_has_settled(self):
+        change(self, microdot.static, 'settle_time', 3600)
+        etag = get(self.app, '/a.txt').headers['ETag']
+        microdot.static.settle_time = 0
+        res = get(self.app, '/a.txt', {'If-None-Match': etag})
+        self.assertEqual(res.status_code, 200)
+
+    def test_parts_of_a_file_just_changed_are_not_joined(self):
+        change(self, microdot.static, 'settle_time', 3600)
+        headers = get(self.app, '/a.txt').headers
+        for name in ('ETag', 'Last-Modified'):
+            res = get(self.app, '/a.txt', {'Range': 'bytes=0-3',
+                                           'If-Range': headers[name]})
+            self.assertEqual(res.status_code, 200)
+
+    def test_short_names_of_fat_are_not_served(self):
+        for name in ('HTPASS~1', 'htpass~1.htp', 'A~12', '~1', 'x/SECRET~1',
+                     'SECRET~1/x', 'backup~9.tar.gz'):
+            with self.subTest(name=name):
+                with self.assertRaises(HTTPException) as caught:
+                    safe_path(name)
+                self.assertEqual(caught.exception.status_code, 404)
+
+    def test_names_that_are_not_short_are_served(self):
+        for name in ('a~', 'a~b.txt', 'a.b~1', 'longer-name~1', '~', 'a1'):
+            with self.subTest(name=name):
+                self.assertEqual(safe_path(name), name)
 
     def test_a_changed_file_has_another_tag(self):
         etag = get(self.app, '/a.txt').headers['ETag']
