@@ -3,10 +3,11 @@
 The session has the user's id as ``_user_id``, and ``_fresh``: whether the
 user has logged in during this session, rather than been remembered.
 """
+from collections import OrderedDict
 from hmac import digest
 
 from .helpers import wraps
-from .microdot import invoke_handler, redirect, urldecode, urlencode
+from .microdot import abort, invoke_handler, redirect, urldecode, urlencode
 from .session import find_session, now
 
 
@@ -48,6 +49,18 @@ class Login:
     #: Days that users are remembered, if no other number is given.
     remember_days = 30
 
+    #: Failed attempts to log in, of an account and from an address, until
+    #: there are no more for :attr:`failure_period` from the first, in seconds.
+    max_account_failures = 10
+    max_address_failures = 50
+    failure_period = 900
+    #: Accounts and addresses that are counted; those tried longest ago are
+    #: forgotten.
+    max_counted = 1000
+    #: Counts in place of this object: a ``ratelimit.Limiter``, which may be
+    #: shared by processes. It counts all attempts.
+    limiter = None
+
     user_callback = None
 
     def __init__(self, login_url='/login', keep=(), cookie_name='_remember'):
@@ -55,6 +68,7 @@ class Login:
         self.keep = keep
         self.cookie_name = cookie_name
         self.error_callback = self.redirect_to_login
+        self.failures = OrderedDict()
 
     def user_loader(self, f):
         """Decorator for the function that finds users.
@@ -78,6 +92,51 @@ class Login:
         if len(target) <= self.max_next_length:
             url += ('&' if '?' in url else '?') + 'next=' + target
         return redirect(url)
+
+    async def attempt(self, request, name, check):
+        """Check a password, unless too many attempts have failed: of this
+        account, or from the client's address.
+
+        :param name: the name that the client gives.
+        :param check: a function without arguments, or coroutine, that returns
+                      something true, such as the user, if all is well. On
+                      CPython a plain function runs in a thread.
+        :return: what *check* returns.
+        :raises HTTPException: 429, with ``Retry-After``.
+        """
+        address = request.client_addr
+        keys = (('account ' + str(name)[:200], self.max_account_failures),
+                ('address %s' % (address and address[0]),
+                 self.max_address_failures))
+        if self.limiter:
+            for key, _ in keys:
+                left, wait = await self.limiter.hit(key)
+                if left < 0:
+                    abort(429, None, {'Retry-After': str(wait // 1000 + 1)})
+            return await invoke_handler(check)
+        failures = self.failures
+        for key, most in keys:
+            count, end = failures.get(key, (0, 0))
+            if count >= most and now() < end:
+                abort(429, None, {'Retry-After': str(end - now())})
+        # It counts from now on: others may come while it is checked.
+        for key, _ in keys:
+            self._count(key, 1)
+        result = await invoke_handler(check)
+        if result:
+            failures.pop(keys[0][0], None)
+            self._count(keys[1][0], -1)
+        return result
+
+    def _count(self, key, number):
+        failures = self.failures
+        count, end = failures.pop(key, (0, 0))
+        if now() >= end:
+            count = 0
+            end = now() + self.failure_period
+        failures[key] = max(count + number, 0), end
+        while len(failures) > self.max_counted:
+            failures.pop(next(iter(failures)))
 
     async def login_user(self, request, user, remember=False,
                          redirect_url='/'):

@@ -13,6 +13,12 @@ def is_local(url: str) -> bool: ...
 class Login:
     max_next_length: int
     remember_days: float
+    max_account_failures: int
+    max_address_failures: int
+    failure_period: int
+    max_counted: int
+    limiter: Any
+    failures: dict[str, tuple[int, int]]
     user_callback: Callable[[Any], Any] | None
     login_url: str
     keep: Sequence[str]
@@ -24,6 +30,9 @@ class Login:
     def user_loader(self, f: _F) -> _F: ...
     def errorhandler(self, f: _F) -> _F: ...
     async def redirect_to_login(self, request: Request) -> Response: ...
+    async def attempt(
+        self, request: Request, name: str, check: Callable[[], Any],
+    ) -> Any: ...
     async def login_user(
         self, request: Request, user: Any, remember: object = False,
         redirect_url: str = '/') -> Response: ...

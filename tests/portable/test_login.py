@@ -773,3 +773,79 @@ class TestNext(unittest.TestCase):
         self.assertEqual(where(res), (302, '/x'))
         res = log_in(client, query='?next=//evil.example&next=/x')
         self.assertEqual(where(res), (302, '/'))
+
+
+class TestAttempts(unittest.TestCase):
+    def app(self):
+        app = Microdot()
+        app.login = login = Login()
+
+        @app.get('/<name>/<word>')
+        async def enter(request, name, word):
+            async def check():
+                return word == 'right' and name
+
+            return await login.attempt(request, name, check) or abort(401)
+
+        return app
+
+    def codes(self, app, *paths):
+        client = TestClient(app)
+        return [run(client.get(path)).status_code for path in paths]
+
+    def test_an_account_has_so_many_failures(self):
+        change(self, Login, 'max_account_failures', 3)
+        Clock(self)
+        app = self.app()
+        self.assertEqual(self.codes(app, *['/ada/wrong'] * 4),
+                         [401, 401, 401, 429])
+        # the right word does not help any more; others are not concerned
+        self.assertEqual(self.codes(app, '/ada/right', '/bob/right'),
+                         [429, 200])
+
+    def test_it_is_told_when_to_come_back(self):
+        change(self, Login, 'max_account_failures', 1)
+        clock = Clock(self)
+        app = self.app()
+        self.codes(app, '/ada/wrong')
+        clock.when += 100
+        res = run(TestClient(app).get('/ada/wrong'))
+        self.assertEqual(res.status_code, 429)
+        self.assertEqual(res.headers['Retry-After'], '800')
+        clock.when += 799
+        self.assertEqual(self.codes(app, '/ada/right'), [429])
+        clock.when += 1
+        self.assertEqual(self.codes(app, '/ada/right'), [200])
+
+    def test_an_address_has_so_many_failures(self):
+        change(self, Login, 'max_address_failures', 3)
+        app = self.app()
+        self.assertEqual(self.codes(
+            app, '/a/wrong', '/b/wrong', '/c/right', '/c/wrong', '/d/right'),
+            [401, 401, 200, 401, 429])
+
+    def test_success_forgets_the_failures_of_an_account(self):
+        change(self, Login, 'max_account_failures', 2)
+        self.assertEqual(self.codes(
+            self.app(), *['/ada/wrong', '/ada/right'] * 4), [401, 200] * 4)
+
+    def test_memory_is_bounded(self):
+        change(self, Login, 'max_counted', 5)
+        app = self.app()
+        self.codes(app, *['/name%d/wrong' % number for number in range(20)])
+        self.assertEqual(len(app.login.failures), 5)
+
+    def test_something_else_may_count(self):
+        class Limiter:
+            async def hit(self, key):
+                keys.append(key)
+                return (-1, 4500) if len(keys) > 2 else (1, 0)
+
+        keys = []
+        app = self.app()
+        app.login.limiter = Limiter()
+        self.assertEqual(self.codes(app, '/ada/wrong'), [401])
+        res = run(TestClient(app).get('/ada/right'))
+        self.assertEqual((res.status_code, res.headers['Retry-After']),
+                         (429, '5'))
+        self.assertEqual(keys[0], 'account ada')
