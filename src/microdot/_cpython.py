@@ -18,6 +18,7 @@ import io
 import json
 import logging
 import os
+import queue
 import re
 import signal
 import socket
@@ -25,6 +26,7 @@ import sys
 import threading
 import time
 import traceback
+import types
 from http import HTTPStatus
 
 from . import _streams
@@ -850,22 +852,121 @@ def is_async(function):
             inspect.iscoroutinefunction(call)
 
 
+class Threads:
+    """Calls functions in threads of its own, as many at a time as there may
+    be. They are daemons: what blocks in one does not keep the process."""
+    #: Functions that may wait for a thread: one more is answered with 503.
+    max_waiting = 1000
+
+    def __init__(self, max_waiting=None):
+        self.waiting = queue.SimpleQueue()
+        self.lock = threading.Lock()
+        self.threads = 0
+        self.count = 0  # of functions that wait or run
+        self.pid = os.getpid()
+        if max_waiting is not None:
+            self.max_waiting = max_waiting
+
+    def submit(self, most, function, is_unwanted=None):
+        """Have a function called; return a future of the running loop.
+
+        :param most: threads that there may be.
+        :param is_unwanted: tells, when the turn comes, whether nobody waits
+                            for the function any more: then it is not called.
+        :raises HTTPException: 503: too many wait.
+        """
+        if self.pid != os.getpid():
+            self.__init__(self.max_waiting)  # a fork takes no threads along
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        with self.lock:
+            if self.max_waiting and \
+                    self.count - most >= self.max_waiting:
+                raise HTTPException(503, 'Too many requests wait',
+                                    {'Retry-After': '1'})
+            more = self.threads <= self.count and self.threads < most
+            self.threads += more
+            self.count += 1
+            self.waiting.put((loop, future, function, is_unwanted))
+        if more:
+            threading.Thread(target=self._work, name='microdot-handler',
+                             daemon=True).start()
+        return future
+
+    def _work(self):
+        while True:
+            loop, future, function, is_unwanted = self.waiting.get()
+            result = error = None
+            try:
+                if future.cancelled() or is_unwanted and is_unwanted():
+                    raise Disconnected
+                result = function()
+            except StopIteration as exc:
+                # which no future takes
+                error = RuntimeError('StopIteration in a handler')
+                error.__cause__ = exc
+            except BaseException as exc:
+                error = exc
+            with self.lock:
+                self.count -= 1
+            try:
+                loop.call_soon_threadsafe(settle, future, result, error)
+            except RuntimeError:
+                pass  # the loop has been closed meanwhile
+            del loop, future, function, is_unwanted, result, error
+
+
+def settle(future, result=None, error=None):
+    """Set the outcome of a future, unless nobody waits for it any more."""
+    if not future.done():
+        if error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+
+# What handlers do, and what the server itself does: files, hashing.
+_handlers = Threads()
+_own = Threads(0)
+_OWN_THREADS = min(32, (os.cpu_count() or 1) + 4)
+#: What has a plain handler called by the thread that waits for the answer,
+#: under WSGI: ``await caller.get()(function)``, or ``None``.
+caller = contextvars.ContextVar('caller', default=None)
+
+
+def _is_own(function):
+    # Whether it is the server that calls a function, rather than a handler.
+    return isinstance(function, types.BuiltinFunctionType) or \
+        str(getattr(function, '__module__', '')).startswith(
+            __package__ + '.')
+
+
+def _unwanted(args):
+    # What tells whether the client of a request, if this is one, has left.
+    sock = getattr(args[0], 'sock', None) if args else None
+    conn = sock[0] if type(sock) is tuple and sock else None
+    if isinstance(conn, ProtocolConnection):
+        return lambda: conn._lost
+
+
 async def run_in_thread(function, /, *args, **kwargs):
-    """Call a function in the event loop's thread pool, in a copy of the
-    current context."""
+    """Call a function in a thread, in a copy of the current context."""
+    call_here = caller.get()
+    if call_here and not _is_own(function):
+        context = contextvars.copy_context()
+        waiting = call_here(functools.partial(
+            context.run, function, *args, **kwargs))
+        if waiting:
+            return await waiting
     return await _start_in_thread(function, *args, **kwargs)
 
 
 def _start_in_thread(function, /, *args, **kwargs):
-    def call():
-        try:
-            return function(*args, **kwargs)
-        except StopIteration as exc:
-            # which no future takes
-            raise RuntimeError('StopIteration in a handler') from exc
-
-    return asyncio.get_running_loop().run_in_executor(
-        None, contextvars.copy_context().run, call)
+    call = functools.partial(
+        contextvars.copy_context().run, function, *args, **kwargs)
+    if _is_own(function):
+        return _own.submit(_OWN_THREADS, call)
+    return _handlers.submit(Microdot.max_threads, call, _unwanted(args))
 
 
 async def invoke_handler(handler, /, *args, **kwargs):
@@ -1082,6 +1183,10 @@ class Microdot(core.Microdot):
     #: Called with the application by :meth:`run`, in place of serving: a
     #: command that imports a program, to serve it itself, puts it there.
     on_run = None
+    #: Threads for handlers and hooks that are plain functions. At most 1,000
+    #: calls wait for one: the next is answered with 503. (Files and hashing
+    #: have threads of their own; under WSGI the server's call handlers.)
+    max_threads = 40
     _banner = False     # run() has yet to say where it listens
     #: The prefix under which a proxy has it: an argument of :meth:`run`.
     root_path = ''

@@ -414,6 +414,7 @@ class Microdot:
     background: Background | None
     # CPython
     on_run: Callable[[Microdot], None] | None
+    max_threads: int
     root_path: str
     redirect_slashes: bool
 

@@ -16,7 +16,7 @@ import threading
 from queue import Empty, SimpleQueue
 
 from . import microdot as core
-from ._cpython import Cache, is_async, start_task
+from ._cpython import Cache, caller, is_async, settle, start_task
 from ._gateway import Microdot as _Microdot
 from ._gateway import (
     Pieces,
@@ -242,11 +242,11 @@ class _Call:
             error = Disconnected()
             raise
         finally:
-            self.loop.call_soon_threadsafe(_settle, future, result, error)
+            self.loop.call_soon_threadsafe(settle, future, result, error)
 
     def next(self):
         """Let the task go on, and :meth:`wait`."""
-        self.loop.call_soon_threadsafe(_settle, self._turn)
+        self.loop.call_soon_threadsafe(settle, self._turn)
         return self.wait()
 
     def close(self, timeout):
@@ -276,6 +276,7 @@ class _Call:
 
     async def _run(self, coro):
         error = None
+        caller.set(self.call_here)
         try:
             await coro
         except BaseException as exc:
@@ -287,6 +288,18 @@ class _Call:
         future = self.loop.create_future()
         self._orders.put((_ASK, (function, args), future))
         return await future
+
+    def call_here(self, function):
+        """Have a plain handler called by the thread, if that waits for
+        nothing else; otherwise return ``None``."""
+        if not self.ended and asyncio.current_task() is self.task:
+            return self._call_here(function)
+
+    async def _call_here(self, function):
+        result, error = await self.ask(_outcome, function)
+        if error:
+            raise error
+        return result
 
     def put(self, value):
         """Give the thread something."""
@@ -301,19 +314,25 @@ class _Call:
         await self._turn
 
 
+def _outcome(function):
+    # Calls a handler. What it raises is never the server's.
+    try:
+        return function(), None
+    except StopIteration as exc:
+        error = RuntimeError('StopIteration in a handler')
+        error.__cause__ = exc
+        return None, error
+    except BaseException as exc:
+        if _is_interrupt(exc):
+            raise
+        return None, exc
+
+
 def _is_interrupt(exc):
     # Whether Ctrl-C was pressed while the server's thread was in a handler.
     return isinstance(exc, KeyboardInterrupt) and \
         threading.current_thread() is threading.main_thread() and \
         signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def _settle(future, result=None, error=None):
-    if not future.done():
-        if error:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
 
 
 class _Answer:

@@ -686,6 +686,33 @@ def test_errors_are_answered(app):
 
 # ------------------------------------------------------------------- threads
 
+def test_plain_handlers_run_in_the_thread_of_the_server(app):
+    seen = []
+
+    @app.before_request
+    def before(request):
+        seen.append(threading.current_thread())
+
+    @app.get('/')
+    def index(request):
+        seen.append(threading.current_thread())
+        return 'a'
+
+    @app.get('/exit')
+    def leave(request):
+        raise SystemExit(3)
+
+    @app.get('/stop')
+    def stop(request):
+        raise StopIteration
+
+    assert Answer(app).body == b'a'
+    assert seen == [threading.current_thread()] * 2
+    assert Answer(app, path='/exit').status == 500
+    assert Answer(app, path='/stop').status == 500
+    assert len(app.logged) == 2
+
+
 def test_requests_of_several_threads_wait_for_each_other(app):
     # in one event loop, so that its locks and events may be shared
     waiting = []
