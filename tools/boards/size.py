@@ -32,7 +32,7 @@ PACKAGE = TOP / 'src' / 'microdot'
 LIBRARIES = TOP / 'libs' / 'micropython'
 #: Modules of the package that no board loads, beside those with a
 #: leading underscore.
-DESKTOP_ONLY = ('asgi', 'compress', 'deploy', 'jinja', 'openapi',
+DESKTOP_ONLY = ('asgi', 'compress', 'debug', 'deploy', 'jinja', 'openapi',
                 'wsgi')
 #: The format that MicroPython 1.22 to 1.26 reads.
 MPY_VERSION = '6.3'
