@@ -1,0 +1,114 @@
+"""Which hosts an application answers for, and TLS for all of them."""
+from .microdot import Response, redirect
+
+
+def host_name(request):
+    """Return the host of a request in lower case, without port and a dot at
+    the end; of an IPv6 address with its brackets. Empty if there is none."""
+    host = request.fields.get('host', '').lower()
+    colon = host.rfind(':')
+    if colon > host.find(']'):
+        host = host[:colon]
+    return host[:-1] if host[-1:] == '.' else host
+
+
+def is_local(host):
+    """Tell whether a host is this machine, a private or link-local address,
+    or a name that ends in ``.local``."""
+    if host[:1] == '[':
+        return host == '[::1]' or host[1:6] == 'fe80:' or \
+            host[1:3] in ('fc', 'fd') and ':' in host
+    if host == 'localhost' or host[-6:] == '.local':
+        return True
+    parts = host.split('.')
+    if len(parts) != 4 or not all([
+            len(part) < 4 and part.encode().isdigit() and int(part) < 256
+            for part in parts]):
+        return False
+    first, second = int(parts[0]), int(parts[1])
+    return first in (10, 127) or (first, second) in (
+        (192, 168), (169, 254)) or first == 172 and 16 <= second < 32
+
+
+def _own_name():
+    try:
+        from network import hostname  # a board
+    except ImportError:
+        try:
+            from socket import gethostname as hostname
+        except ImportError:
+            return ''
+    return hostname().lower()
+
+
+class TrustedHosts:
+    """Answers requests for other hosts with 400: their ``Host`` is the
+    client's word, or that of a page whose name has been pointed here.
+
+    :param hosts: names, or ``'*.example.com'`` for all below one.
+    :param redirect_www: whether ``example.com`` is redirected to
+                         ``www.example.com``, where only that is named.
+    :param lan: whether this machine's own name, private addresses and names
+                in ``.local`` are trusted too.
+    :raises ValueError: a name has a port, a path, or another ``*``.
+    """
+    def __init__(self, app, hosts=(), redirect_www=False, lan=False):
+        self.hosts = [host.lower() for host in hosts]
+        self.redirect_www = redirect_www
+        self.lan = lan
+        for host in self.hosts:
+            name = host[2:] if host[:2] == '*.' else host
+            if not name or '*' in name or '/' in name or \
+                    ':' in name and name[-1] != ']':
+                raise ValueError('not the name of a host: %r' % host)
+        if lan:
+            self.hosts.append(_own_name())
+        app.wrap_dispatch(self)
+
+    def is_trusted(self, host):
+        """Tell whether a host, in lower case and without port, is one."""
+        if not host:
+            return False
+        if host in self.hosts or self.lan and is_local(host):
+            return True
+        for one in self.hosts:
+            if one[:2] == '*.' and host.endswith(one[1:]) and \
+                    len(host) >= len(one):
+                return True
+        return False
+
+    async def __call__(self, request, call_next):
+        host = host_name(request)
+        if self.is_trusted(host):
+            return await call_next(request)
+        if self.redirect_www and request.url[:1] == '/' and \
+                self.is_trusted('www.' + host):
+            return redirect('%s://www.%s%s' % (
+                request.scheme, request.fields['host'], request.url), 307)
+        return Response('Unknown host', 400)
+
+
+class RedirectHTTPS:
+    """Redirects requests that came without TLS to the same URL with it.
+    Behind a proxy that ends TLS, see ``TrustedProxies``. The host is the
+    client's word, see :class:`TrustedHosts`.
+
+    :param hsts: seconds for which browsers are told to use TLS only, 0: they
+                 are not (RFC 6797). Said over TLS alone.
+    """
+    def __init__(self, app, hsts=31536000):
+        self.hsts = hsts
+        app.wrap_dispatch(self)
+        app.finishers.append(self.finish)
+
+    async def __call__(self, request, call_next):
+        host = host_name(request)
+        if request.scheme == 'https' or request.url[:1] != '/' or not host:
+            return await call_next(request)
+        return redirect('https://%s%s' % (host, request.url), 307)
+
+    def finish(self, request, response):
+        """Add ``Strict-Transport-Security`` to a response over TLS."""
+        if self.hsts and request and request.scheme == 'https':
+            response.headers.setdefault('Strict-Transport-Security',
+                                        'max-age=%d' % self.hsts)
