@@ -27,7 +27,7 @@ def parse_basic(credentials):
     try:
         text = credentials.encode()
         data = a2b_base64(text)
-        # decoders skip what they do not know, each in its own way
+        # Decoders skip characters that are not Base64, each in its own way.
         if b2a_base64(data).rstrip(b'\n') != text:
             return None
         username, colon, password = data.decode().partition(':')
@@ -66,23 +66,37 @@ class BaseAuth:
     auth_callback = error_callback = scopes_callback = None
 
     def authenticate(self, f):
-        """Decorator for the function that knows the users.
+        """Decorator for the function that knows the users::
+
+            @auth.authenticate
+            async def check(request, username, password):
+                if check_password(password, HASHES.get(username)):
+                    return username
 
         :param f: ``f(request, ...)``, with the credentials as arguments.
-                  What it returns is the user; something false: nobody.
+                  It returns the user, or something false for nobody.
         """
         self.auth_callback = f
         return f
 
     def errorhandler(self, f):
-        """Decorator for a function ``f(request)`` that answers those who are
-        not let in. What it returns is the response. A class of your own that
-        has none answers 403."""
+        """Decorator for a function ``f(request)`` that answers requests
+        without valid credentials. It returns the response. A class of your
+        own without such a function answers 403::
+
+            @auth.errorhandler
+            async def refuse(request):
+                return 'Who are you?', 401
+        """
         self.error_callback = f
         return f
 
     def scopes(self, f):
-        """Decorator for the function that knows what a user may do.
+        """Decorator for the function that knows what a user may do::
+
+            @auth.scopes
+            async def scopes(request, user):
+                return SCOPES[user]
 
         :param f: ``f(request, user)``. Returns the scopes as a list, a set,
                   or a text that has spaces between them.
@@ -127,7 +141,13 @@ class BaseAuth:
 
     def optional(self, f):
         """Decorator for a handler that anybody may call.
-        ``request.g.current_user`` is ``None`` for those who are no users."""
+        ``request.g.current_user`` is ``None`` without valid credentials::
+
+            @app.get('/')
+            @auth.optional
+            async def index(request):
+                return 'Hello, %s' % (request.g.current_user or 'stranger')
+        """
         @wraps(f)
         async def wrapper(request, *args, **kwargs):
             await self.load_user(request)
@@ -135,8 +155,13 @@ class BaseAuth:
         return wrapper
 
     def requires(self, *scopes, status_code=403):
-        """Make a decorator for a handler that only users may call that have
-        all of some scopes, see :meth:`scopes`.
+        """Make a decorator for a handler that only users with all of these
+        scopes may call, see :meth:`scopes`::
+
+            @app.delete('/notes/<int:id>')
+            @auth.requires('write')
+            async def delete(request, id):
+                ...
 
         :param status_code: answered to other users; 404 hides the handler.
         :raises ValueError: a scope is not text.

@@ -50,7 +50,7 @@ class Background:
                 task.cancel()
 
     async def _wait(self):
-        # (not for a task: it would be cancelled with this one)
+        # No task: it would be cancelled together with this one.
         while self._tasks:
             self._idle = asyncio.Event()
             await self._idle.wait()
@@ -64,7 +64,7 @@ async def has_left(request):
         if hasattr(peer, 'has_left'):
             return await peer.has_left()
         if isinstance(peer, Connection):
-            # what it sends meanwhile is kept, up to a bound
+            # Bytes that the client sends meanwhile are kept, up to a bound.
             if peer.gone or len(peer.data) - peer.pos > 2048:
                 return peer.gone
             try:

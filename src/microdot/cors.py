@@ -87,9 +87,10 @@ class CORS:
         anybody = '*' in names
         listed = origin and self.is_listed(origin)
         if self.allowed_origin_regex or len(names) > anybody:
-            # also if it is not allowed, or a cache would keep that for others
+            # Also for an origin that is not allowed: a cache would give that
+            # answer to other origins.
             add_vary(request, 'Origin')
-        # (the other headers mean nothing without the first)
+        # Browsers ignore the other headers without the first.
         headers = {}
         if listed or anybody:
             headers['Access-Control-Allow-Origin'] = origin or '*'
@@ -147,7 +148,8 @@ class CORS:
                 response.status_code in (404, 405) and \
                 request.method == 'OPTIONS' and \
                 'Access-Control-Request-Method' in request.headers:
-            # or the page would not see the 404 or 405 that it is to get
+            # Browsers want 200 here. Otherwise the page would never see the
+            # 404 or 405 of its own request.
             response = Response()
         response.headers.update(headers)
         return response

@@ -51,14 +51,26 @@ class CSRF:
         app.before_request(self._check)
 
     def exempt(self, f):
-        """Decorator: do not check requests for this route. To be put next to
-        the decorator of the route."""
+        """Decorator: do not check requests for this route. It comes directly
+        below the decorator of the route::
+
+            @app.post('/webhook')
+            @csrf.exempt
+            async def webhook(request):
+                ...
+        """
         self._exempt.append(f)
         return f
 
     def protect(self, f):
         """Decorator: check all requests for this route, whatever the method.
-        To be put next to the decorator of the route."""
+        It comes directly below the decorator of the route::
+
+            @app.get('/log-out')
+            @csrf.protect
+            async def log_out(request):
+                ...
+        """
         self._protected.append(f)
         self._unseen.append(f)
         return f

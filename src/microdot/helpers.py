@@ -1,4 +1,4 @@
-"""What several extensions share. The core does not need it."""
+"""Functions that several extensions share. The core needs none of them."""
 
 try:
     from functools import wraps
@@ -6,9 +6,12 @@ except ImportError:
     def wraps(f):
         """Decorator for a function that takes the place of *f*.
 
-        It is ``functools.wraps``. Boards have none: functions take no
-        attributes there, so that nothing can be carried over to the wrapper,
-        not even the name, and it is returned as it is.
+        It is ``functools.wraps``. Functions of boards have no attributes, so
+        that the wrapper cannot get the name of *f* there::
+
+            @wraps(f)
+            async def wrapper(request, **kwargs):
+                return await invoke_handler(f, request, **kwargs)
         """
         return _unchanged
 

@@ -71,22 +71,31 @@ class Login:
         self.failures = OrderedDict()
 
     def user_loader(self, f):
-        """Decorator for the function that finds users.
+        """Decorator for the function that finds users::
+
+            @login.user_loader
+            async def find_user(user_id):
+                return USERS.get(user_id)
 
         :param f: ``f(user_id)``, returns the user or ``None``. A user has an
-                  attribute ``id``, which JSON knows.
+                  attribute ``id`` that JSON can encode.
         """
         self.user_callback = f
         return f
 
     def errorhandler(self, f):
-        """Decorator for a function ``f(request)`` that answers those who have
-        not logged in. By default they are redirected to *login_url*."""
+        """Decorator for a function ``f(request)`` that answers clients who
+        have not logged in. Without it they are redirected to *login_url*::
+
+            @login.errorhandler
+            async def refuse(request):
+                return {'error': 'log in first'}, 401
+        """
         self.error_callback = f
         return f
 
     async def redirect_to_login(self, request):
-        """Redirect to the login page, which is told where to go then."""
+        """Redirect to the login page, with the address to return to."""
         url = _below_root(request, self.login_url)
         target = urlencode(request.url)
         if len(target) <= self.max_next_length:
@@ -171,7 +180,7 @@ class Login:
         """Return the user who has logged in, or ``None``. It is also in
         ``request.g.current_user`` from then on."""
         g = request.g
-        # (who has come in by another way, see auth.py, has not logged in)
+        # A user whom auth.py has let in has not logged in.
         if not hasattr(g, 'current_user') or \
                 getattr(g, '_auth', self) is not self:
             self._set_user(request, await self._load(request))
@@ -253,6 +262,12 @@ class Login:
         return self._protect(f, False)
 
     def fresh(self, f):
-        """Decorator for handlers that only users may call who have logged in
-        during this session, rather than been remembered."""
+        """Decorator for a handler that users may call only if they have
+        logged in during this session. Being remembered is not enough::
+
+            @app.post('/password')
+            @login.fresh
+            async def change_password(request):
+                ...
+        """
         return self._protect(f, True)

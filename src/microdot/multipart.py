@@ -204,7 +204,7 @@ class MultipartParser:
             self._fail()
 
     def next_event(self):
-        """Return what comes next.
+        """Return the next event.
 
         :return: a tuple, see :func:`parse_part_head`: a part begins;
                  ``bytes``: some of its content; ``b''``: it ends; ``None``:
@@ -542,7 +542,12 @@ def with_form_data(f):
 
     Where a name comes several times they have its first value, and
     :func:`getlist` has all. The files are closed after the handler. Other
-    requests are passed on as they are.
+    requests are passed on as they are::
+
+        @app.post('/upload')
+        @with_form_data
+        async def upload(request):
+            await request.files['photo'].save('photo.jpg')
     """
     @wraps(f)
     async def wrapper(request, *args, **kwargs):

@@ -21,7 +21,7 @@ except ImportError:
 
     async def _derive(password, salt, iterations):
         # As an HMAC's key is the same each time, the blocks that it begins
-        # its two hashes with are made once. (No copy() of a hash on boards.)
+        # its two hashes with are made once. Hashes of boards have no copy().
         if len(password) > 64:
             password = sha256(password).digest()
         password = int.from_bytes(password + bytes(64 - len(password)), 'big')

@@ -137,7 +137,8 @@ class TrustedProxies:
         host = headers.get('X-Forwarded-Host', '').split(',')[-1].strip()
         if self.host and host:
             try:
-                # what reads one of them is to agree with what reads the other
+                # Programs that read one header must agree with programs that
+                # read the other.
                 request.fields['host'] = headers['Host'] = parse_host(host)
             except ValueError:
                 pass  # the proxy's own will do

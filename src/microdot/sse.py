@@ -219,7 +219,13 @@ def sse_response(request, event_function, *args, **kwargs):
 
 def with_sse(f):
     """Decorator: call ``f(request, sse, **arguments)``, a coroutine, to send
-    events: see :func:`sse_response`. It comes below the route."""
+    events, see :func:`sse_response`. It comes below the route::
+
+        @app.get('/time')
+        @with_sse
+        async def tell(request, sse):
+            await sse.send(time.time())
+    """
     @wraps(f)
     async def wrapper(request, *args, **kwargs):
         return sse_response(request, f, *args, **kwargs)

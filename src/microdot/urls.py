@@ -42,7 +42,8 @@ def _build(url_pattern, args):
                 raise ValueError('no value for ' + name)
             names.append(name)
             value = str(args[name])
-            # a client takes . and .. for steps, and a server no NUL
+            # Clients resolve the segments "." and "..", and servers refuse
+            # NUL.
             parts = value.split('/') if i == pattern.span else \
                 (before + value + after,)
             if not value or parser(value) is None or '\0' in value or \
@@ -64,7 +65,7 @@ def _build(url_pattern, args):
 
 def url_for(*names, **args):
     """Return the path of a route, see :meth:`Microdot.url_for`."""
-    # (any name may be that of a parameter)
+    # A parameter of a route may have any name, also "self" or "name".
     self, name = names
     error = None
     for url_pattern in _patterns(self, name):

@@ -80,7 +80,8 @@ class Template:
                            it is marked by ``safe()``.
         """
         if not loader_class:
-            # here, as the compiler takes memory that others do not need
+            # Imported here: the compiler takes memory that programs with
+            # compiled templates do not need.
             from utemplate.recompile import Loader as loader_class
         cls.loader = loader_class(None, template_dir, autoescape=True) \
             if autoescape else loader_class(None, template_dir)
