@@ -187,7 +187,7 @@ def decode_text(data):
     try:
         return data.decode()
     except ValueError:
-        return ''.join([chr(byte) for byte in data])
+        return ''.join(map(chr, data))
 
 
 def urldecode(s, plus=True):
@@ -427,7 +427,7 @@ def parse_head(head):
     version = '1.1' if version == b'HTTP/1.1' else _parse_version(version)
     most = Request.max_readline
     if len(lines) > Request.max_headers or len(head) > most and lines and \
-            max([len(line) for line in lines]) > most:
+            max(map(len, lines)) > most:
         raise HTTPException(431)
     fields = {}
     for line in lines:
@@ -2017,7 +2017,9 @@ class Microdot:
                     found = route
                     found_args = args
                 found = found or route
-            allow.extend([name for name in methods if name not in allow])
+            for name in methods:
+                if name not in allow:
+                    allow.append(name)
         return found, found_args, allow
 
     def match(self, req):
