@@ -1,4 +1,5 @@
-"""A chat over WebSocket: the same program for a desktop and a board.
+"""A chat over WebSocket: rooms, who is there, and what was said before. The
+same program for a board, a laptop, and several instances behind a proxy.
 
 From the top of the repository, with nothing installed, either of::
 
@@ -7,34 +8,56 @@ From the top of the repository, with nothing installed, either of::
 
 It listens on port 5000 of all addresses; append a host and a port to change
 that. Open http://127.0.0.1:5000/ in two windows of a browser, and write.
+Append ``#garden`` to the address for another room.
+
+On CPython instances that are given the same Redis, as in
+``REDIS_URL=redis://localhost``, are one chat.
 """
 import asyncio
+import os
 import sys
 
 from microdot import Microdot
+from microdot.pubsub import Hub
 from microdot.websocket import WebSocket, WebSocketError, with_websocket
 
 PAGE = """<!doctype html>
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>chat</title>
+<style>
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem;
+       margin: 1rem auto; padding: 0 1rem; }
+form { display: flex; gap: .5rem; flex-wrap: wrap; }
+input { font: inherit; min-width: 5rem; }
+#text { flex: 1; }
+</style>
 <h1>Chat</h1>
-<p>There are <b id="count">0</b> of us. <span id="state"></span></p>
+<p>There are <b id="count">0</b> of us in <b id="room"></b>.
+  <span id="state"></span></p>
 <ul id="lines"></ul>
 <form>
-  <input id="name" value="somebody" size="10">
-  <input id="text" size="40" autofocus>
+  <input id="name" value="somebody" size="10" aria-label="Name">
+  <input id="text" size="30" autofocus aria-label="Text">
   <button>Say</button>
 </form>
 <script>
 const byId = id => document.getElementById(id);
+const room = location.hash.slice(1) || 'hall';
 let ws;
 
 function connect() {
-  ws = new WebSocket(location.href.replace(/^http/, 'ws') + 'chat');
-  ws.onopen = () => byId('state').textContent = '';
+  const base = location.href.split('#')[0].replace(/^http/, 'ws');
+  ws = new WebSocket(base + 'chat/' + encodeURIComponent(room));
+  ws.onopen = () => {
+    byId('state').textContent = '';
+    byId('lines').textContent = '';  // what was said comes again
+  };
   ws.onmessage = event => {
     const message = JSON.parse(event.data);
-    byId('count').textContent = message.count;
+    if ('count' in message)
+      byId('count').textContent = message.count;
     if (message.text) {
       const line = document.createElement('li');
       line.textContent = message.name + ': ' + message.text;
@@ -47,6 +70,8 @@ function connect() {
   };
 }
 
+byId('room').textContent = room;
+window.onhashchange = () => location.reload();
 document.querySelector('form').onsubmit = event => {
   event.preventDefault();
   ws.send(JSON.stringify(
@@ -58,40 +83,16 @@ connect();
 """
 
 app = Microdot()
-members = []
 WebSocket.max_message_length = 1000
 
-
-class Member:
-    """One of those who are here. What it is told waits until it can be sent,
-    so that nobody has to wait for anybody with a slow connection."""
-    most = 20
-
-    def __init__(self, ws):
-        self.ws = ws
-        self.messages = []
-        self.event = asyncio.Event()
-
-    def tell(self, message):
-        # who does not keep up misses what is oldest
-        self.messages = self.messages[1 - self.most:] + [message]
-        self.event.set()
-
-    async def send(self):
-        try:
-            while True:
-                await self.event.wait()
-                self.event.clear()
-                messages, self.messages = self.messages, []
-                for message in messages:
-                    await self.ws.send_json(message)
-        except WebSocketError:
-            pass  # it has left, as its handler knows
-
-
-def tell_all(name='', text=''):
-    for member in members:
-        member.tell({'name': name, 'text': text, 'count': len(members)})
+REDIS_URL = os.getenv('REDIS_URL') if hasattr(os, 'getenv') else None
+if REDIS_URL:
+    from microdot.pubsub import RedisHub
+    hub = RedisHub(REDIS_URL, queue=20, history=20)
+    app.on_startup(hub.connect)
+    app.on_shutdown(hub.close)
+else:
+    hub = Hub(queue=20, history=20)
 
 
 @app.get('/')
@@ -99,22 +100,43 @@ async def index(request):
     return PAGE, {'Content-Type': 'text/html; charset=UTF-8'}
 
 
-@app.get('/chat')
-@with_websocket(origins=['self'])
-async def chat(request, ws):
-    member = Member(ws)
-    members.append(member)
-    sending = asyncio.create_task(member.send())
+async def tell_count(ws, topic):
+    """Tell a member how many there are, whenever that changes."""
+    told = 0
+    while not ws.closed:
+        count = hub.count(topic)
+        if count != told:
+            told = count
+            await ws.send_json({'count': count})
+        await asyncio.sleep(0.2)
+
+
+async def until_closed(coro):
+    """Await what sends to a member, until that has left."""
     try:
-        tell_all()
+        await coro
+    except WebSocketError:
+        pass  # as its handler knows
+
+
+@app.get('/chat/<room>')
+@with_websocket(origins=['self'])
+async def chat(request, ws, room):
+    if '*' in room or len(room) > 30:
+        return
+    topic = 'room/' + room
+    # who is slow misses what is oldest, and holds up nobody
+    tasks = [asyncio.create_task(until_closed(each)) for each in (
+        hub.forward(ws, topic, after=''), tell_count(ws, topic))]
+    try:
         while True:
             message = await ws.receive_json()
             if isinstance(message, dict):
-                tell_all(str(message.get('name')), str(message.get('text')))
+                hub.publish(topic, {'name': str(message.get('name')),
+                                    'text': str(message.get('text'))})
     finally:
-        sending.cancel()
-        members.remove(member)
-        tell_all()
+        for task in tasks:
+            task.cancel()
 
 
 def main(host='0.0.0.0', port='5000'):

@@ -10,9 +10,6 @@ from binascii import hexlify
 
 from .microdot import dump_json
 
-# Safe to set from another thread, where boards have threads.
-_Event = getattr(asyncio, 'ThreadSafeFlag', asyncio.Event)
-
 
 class Hub:
     """Hands each message to all who listen to its topic.
@@ -95,13 +92,19 @@ class Hub:
                 entry = await listener.next()
                 if not entry:
                     break
-                if not socket:
-                    await out.send(entry[3], None,
-                                   '%s-%d' % (self.life, entry[0]))
-                elif out.closed:
+                if out.closed:
                     return
-                else:
-                    await out.send(entry[3], 2 - (entry[2] is not entry[3]))
+                try:
+                    if socket:
+                        await out.send(entry[3],
+                                       2 - (entry[2] is not entry[3]))
+                    else:
+                        await out.send(entry[3], None,
+                                       '%s-%d' % (self.life, entry[0]))
+                except Exception:
+                    # a WebSocketError, which this module need not know
+                    if not out.closed:
+                        raise
         if socket:
             await out.close(1013)
 
@@ -127,7 +130,7 @@ class Listener:
                 number = 0
             self.queue = [each for each in hub.kept
                           if each[0] > number and self.wants(each[1])]
-        self.event = _Event()
+        self.event = asyncio.Event()
 
     def wants(self, topic):
         """Tell whether it listens to a topic."""
@@ -152,6 +155,7 @@ class Listener:
     async def next(self):
         """Return what comes next, or ``None``."""
         while not self.queue and not self.closed:
+            self.event.clear()
             await self.event.wait()
         return None if self.closed else self.queue.pop(0)
 
@@ -172,7 +176,7 @@ class Listener:
         return entry[1:3]
 
 
-if _Event is asyncio.Event:
+if not hasattr(asyncio, 'ThreadSafeFlag'):
     try:
         # CPython's, and a RedisHub that is loaded when it is used
         from ._pubsub import Hub, Listener, __getattr__  # noqa: F401

@@ -11,8 +11,10 @@ import sys
 
 import pytest
 
+import check
 import servers
 from browser import browser, needs_browser  # noqa: F401
+from redis_server import redis_server  # noqa: F401
 from servers import TOP
 
 CHAT = TOP / 'examples' / 'websocket' / 'chat.py'
@@ -60,13 +62,19 @@ def test_counter_notices_who_has_left(interpreter):
 def test_chat_goes_on_when_one_is_rude(interpreter):
     websockets = pytest.importorskip('websockets.sync.client')
     with serve(interpreter, CHAT) as child:
-        def join():
+        def join(room='hall'):
             return websockets.connect(
-                'ws://127.0.0.1:%d/chat' % child.port, sock=child.connect())
+                'ws://127.0.0.1:%d/chat/%s' % (child.port, room),
+                sock=child.connect())
+
+        def read_until(ws, **expected):
+            while True:
+                message = json.loads(ws.recv(20))
+                if message == expected:
+                    return
 
         with join() as ada, join() as bob, join() as rude:
-            while json.loads(ada.recv(20))['count'] != 3:
-                pass
+            read_until(ada, count=3)
             with contextlib.suppress(
                     pytest.importorskip('websockets').ConnectionClosed):
                 # from the first of these on the server may have closed it
@@ -74,15 +82,52 @@ def test_chat_goes_on_when_one_is_rude(interpreter):
                     rude.send(message)
             with contextlib.suppress(OSError):  # it is closed already
                 rude.socket.shutdown(socket.SHUT_RDWR)
-            while json.loads(ada.recv(20))['count'] != 2:
-                pass
+            read_until(ada, count=2)
             bob.send('{"name": "Bob", "text": "hi"}')
-            while True:
-                message = json.loads(ada.recv(20))
-                if message['text']:
-                    break
-            assert message == {'name': 'Bob', 'text': 'hi', 'count': 2}
+            read_until(ada, name='Bob', text='hi')
+            # who comes later is told, and another room knows nothing of it
+            with join() as eve, join('garden') as cyd:
+                read_until(eve, name='Bob', text='hi')
+                assert json.loads(cyd.recv(20)) == {'count': 1}
         assert 'Traceback' not in child.output
+
+
+def test_chat_of_two_instances_is_one(redis_server):  # noqa: F811
+    websockets = pytest.importorskip('websockets.sync.client')
+    environment = dict(os.environ, REDIS_URL=redis_server.url,
+                       PYTHONPATH=str(TOP / 'src'))
+    ports = [check.free_port() for _ in range(2)]
+    children = [subprocess.Popen(
+        [sys.executable, str(CHAT), '127.0.0.1', str(port)],
+        env=environment, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.DEVNULL) for port in ports]
+    try:
+        def is_open(port):
+            with contextlib.suppress(OSError):
+                socket.create_connection(('127.0.0.1', port)).close()
+                return True
+
+        def join(port):
+            servers.wait_until(lambda: is_open(port), 'the server')
+            return websockets.connect('ws://127.0.0.1:%d/chat/hall' % port)
+
+        def read_until(ws, expected):
+            while json.loads(ws.recv(20)) != expected:
+                pass
+
+        hi = {'name': 'Ada', 'text': 'hi'}
+        with join(ports[0]) as ada, join(ports[1]) as bob:
+            read_until(ada, {'count': 2})
+            read_until(bob, {'count': 2})
+            ada.send(json.dumps(hi))
+            read_until(bob, hi)
+        with join(ports[1]) as cyd:
+            read_until(cyd, hi)
+    finally:
+        for child in children:
+            child.terminate()
+        errors = [child.communicate(timeout=20)[1] for child in children]
+    assert not any('Traceback' in text for text in errors), errors
 
 
 @both
@@ -124,7 +169,7 @@ def test_chat_in_a_browser(interpreter, browser):  # noqa: F811
         eve.wait_for('byId("count").innerText == "1"')
         assert eve.evaluate(
             'new Promise(done => { const ws = new WebSocket("ws://127.0.0.1:'
-            '%d/chat"); ws.onopen = () => done("open");'
+            '%d/chat/hall"); ws.onopen = () => done("open");'
             'ws.onerror = () => done("refused") })' % child.port) == 'refused'
         eve.close()
         assert 'Traceback' not in child.output
