@@ -31,6 +31,15 @@ from http import HTTPStatus
 
 from . import _streams
 from . import microdot as core
+from ._mistakes import (
+    WrongResult,
+    check_pattern,
+    check_result,
+    check_route,
+    check_text,
+    describe,
+    explain,
+)
 from .microdot import Disconnected, HTTPException
 
 try:
@@ -38,7 +47,7 @@ try:
 except ImportError:
     orjson = None
 
-logger = logging.getLogger('microdot')
+logger = logging.getLogger('microdot.error')
 
 # Bytes read ahead of a handler before the peer has to wait.
 _READ_AHEAD = 64 * 1024
@@ -835,6 +844,19 @@ def print_exception(exc):
         traceback.print_exception(type(exc), exc, exc.__traceback__)
 
 
+def make_response(result):
+    """Make a :class:`Response` of what a handler returned.
+
+    :raises TypeError: it cannot be one.
+    """
+    if not isinstance(result, (str, dict, core.Response)):
+        check_result(result)
+    return _make_response(result)
+
+
+_make_response = core.make_response
+
+
 def format_exception(exc):
     """Return the traceback of *exc* as text."""
     return ''.join(traceback.format_exception(
@@ -1090,6 +1112,10 @@ class URLPattern(core.URLPattern):
     # Goes straight to the parameters where these are whole segments.
     _plan = None  # tuples (index, name, parser), or (index, None, text)
 
+    def __init__(self, url_pattern):
+        check_text(url_pattern)
+        super().__init__(url_pattern)
+
     @classmethod
     def register_type(cls, type_name, pattern='[^/]+', parser=None):
         """Add a type of parameter.
@@ -1101,6 +1127,7 @@ class URLPattern(core.URLPattern):
         cls.segment_patterns[type_name] = pattern
 
     def compile(self):
+        check_pattern(self.url_pattern, self.segment_parsers)
         super().compile()
         self._plan = None
         if self.static is not None or self.span is not None:
@@ -1196,6 +1223,7 @@ class Microdot(core.Microdot):
 
     def __init__(self):
         self._index = RouteIndex(())
+        self._known = {}  # who answers a method and pattern
         super().__init__()
 
     def __repr__(self):
@@ -1212,6 +1240,39 @@ class Microdot(core.Microdot):
         """The routes as a list of tuples ``(methods, URLPattern, handler,
         url_prefix, subapp)``."""
         return [route[:5] for route in self.routes]
+
+    def __call__(self, *args):
+        kind = 'wsgi' if len(args) == 2 else 'asgi'
+        raise TypeError(
+            'this application is not for another server; for that one: from '
+            'microdot.%s import Microdot; or without one: app.run()' % kind)
+
+    def register(self, name, value, key=None):
+        """Register something, here and with the applications above."""
+        if name == 'routes' and not value.subapp:
+            check_route(value)
+            for method in value.methods:
+                same = method, value.pattern.url_pattern, repr(value[8:])
+                if same in self._known:
+                    logger.warning(
+                        '%s %s is registered twice, for %s and for %s: the '
+                        'first answers', *same[:2], self._known[same],
+                        describe(value.handler))
+                else:
+                    self._known[same] = describe(value.handler)
+        super().register(name, value, key)
+
+    def log_exception(self, req, exc):
+        if not isinstance(exc, WrongResult):
+            super().log_exception(req, exc)
+            return
+        explain(req, exc)
+        if req:
+            req.exception = exc
+        if logger.hasHandlers():
+            logger.error('%s', exc)
+        else:
+            print(exc, file=sys.stderr)
 
     def candidates(self, path):
         index = self._index
@@ -1456,6 +1517,7 @@ FUNCTIONS = {
     'run_loop': run_loop,
     'print_exception': print_exception,
     'format_exception': format_exception,
+    'make_response': make_response,
     # what is made of a socket
     'connection_class': ProtocolConnection,
     # can be sent to another process, as a nested function cannot

@@ -3,8 +3,10 @@
 CPython only: a board would pay for texts that are read while a program is
 written.
 """
+import difflib
 import inspect
 import os
+import re
 
 
 def function_of(handler):
@@ -33,3 +35,129 @@ def describe(handler):
         pass  # another drive
     return '%s (%s:%d)' % (name.replace('<locals>.', ''), path,
                            code.co_firstlineno)
+
+
+class WrongResult(TypeError):
+    """A handler has returned what cannot be an answer. It is logged without
+    a traceback, which would show nothing of the program."""
+
+
+_ANSWERS = 'a handler may return text, bytes, a dict, a list, a generator, ' \
+    'a file or a Response, alone or as (body, status), (body, headers) or ' \
+    '(body, status, headers); a status code; or None'
+
+
+def named(value):
+    """Return the type of a value with its article."""
+    name = type(value).__name__
+    return ('an ' if name[:1].lower() in 'aeio' else 'a ') + name
+
+
+def check_result(result):
+    """See that what a handler has returned can be an answer.
+
+    :raises WrongResult: it cannot.
+    """
+    rest = ()
+    if isinstance(result, tuple):
+        if not result:
+            raise WrongResult('returned an empty tuple; ' + _ANSWERS)
+        result, rest = result[0], result[1:]
+        if isinstance(result, int) and rest and \
+                not isinstance(rest[0], dict) and rest[0] is not None:
+            raise WrongResult(
+                'returned the status %d before the body, %s; the body comes '
+                'first: return body, %d' % (result, named(rest[0]), result))
+        if len(rest) > 2:
+            raise WrongResult('returned a tuple of %d; %s' % (
+                len(rest) + 1, _ANSWERS))
+    if inspect.isawaitable(result):
+        name = getattr(result, '__qualname__', type(result).__name__)
+        if inspect.iscoroutine(result):
+            result.close()
+        raise WrongResult('returned a coroutine, of %s(), that has not been '
+                          'awaited; write: await %s(...)' % (name, name))
+    if isinstance(result, (set, frozenset, float, complex, bool)):
+        raise WrongResult('returned %s; %s' % (named(result), _ANSWERS))
+    if result is not None and not isinstance(result, int) and not any(
+            hasattr(result, name) for name in (
+                '__iter__', '__aiter__', 'read', '__getitem__', 'status_code',
+                '__dataclass_fields__', '__buffer__')) and \
+            not isinstance(result, memoryview):
+        raise WrongResult('returned %s; %s' % (named(result), _ANSWERS))
+
+
+def explain(request, exc):
+    """Complete the message of a :class:`WrongResult` by the handler."""
+    route = request and request.entry
+    if route and not exc.args[0].startswith('handler '):
+        exc.args = ('handler %s for %s %s %s' % (
+            describe(route.handler), request.method,
+            ascii(request.path)[1:-1], exc.args[0]),)
+
+
+def check_text(pattern):
+    """See that a pattern is text.
+
+    :raises TypeError: it is not.
+    """
+    if callable(pattern):
+        raise TypeError(
+            "%s has a decorator without its pattern; write: @app.get('/')"
+            % describe(pattern))
+    if not isinstance(pattern, str):
+        raise TypeError("a URL pattern is text, such as '/items/<int:id>'; "
+                        'this is %s' % named(pattern))
+
+
+def check_pattern(pattern, types):
+    """See that a pattern is one of ours.
+
+    :param types: the names of the types of parameters.
+    :raises ValueError: it is written as elsewhere, or a type is unknown.
+    """
+    braces = re.search(r'\{(\w+)(:\w+)?\}', re.sub('<[^>]*>', '', pattern))
+    if braces:
+        raise ValueError('URL pattern %s: a parameter is written <%s>, not %s'
+                         % (pattern, braces.group(1), braces.group()))
+    for kind in re.findall(r'<(\w+):\w+>', pattern):
+        if kind not in types and kind != 're':
+            near = difflib.get_close_matches(kind, types, 1)
+            raise ValueError('URL pattern %s: there is no type %s%s; there '
+                             'are %s' % (
+                                 pattern, kind, ', did you mean %s' % near[0]
+                                 if near else '', ', '.join(sorted(types))))
+
+
+def check_route(route):
+    """See that the function of a route fits it.
+
+    :raises TypeError: the function certainly does not take a parameter of
+                       the pattern, or the methods are text.
+    """
+    if len(route.methods) > 1 and all(len(name) == 1
+                                      for name in route.methods):
+        raise TypeError("methods is a list: methods=['%s']"
+                        % ''.join(route.methods))
+    names = [segment[1] for segment in route.pattern.segments
+             if isinstance(segment, tuple)]
+    try:
+        parameters = list(inspect.signature(
+            route.handler, follow_wrapped=False).parameters.values())
+    except (TypeError, ValueError):
+        return  # not known: of a function in C
+    if any(one.kind == one.VAR_KEYWORD for one in parameters):
+        return
+    if parameters and parameters[0].kind in (
+            parameters[0].POSITIONAL_ONLY,
+            parameters[0].POSITIONAL_OR_KEYWORD):
+        del parameters[0]  # the request
+    taken = [one.name for one in parameters
+             if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    for name in names:
+        if name not in taken:
+            raise TypeError(
+                'handler %s does not take the parameter %s of %s; it takes: '
+                '%s' % (describe(route.handler), name,
+                        route.pattern.url_pattern,
+                        ', '.join(taken) or 'the request alone'))

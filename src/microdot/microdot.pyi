@@ -409,6 +409,8 @@ class Microdot:
     routes: list[Route]
     finishers: list[Callable[[Request | None, Response], Response | None]]
     debug_pages: DebugPages | None
+    # only to say what is meant
+    def __call__(self, *args: Any) -> Any: ...
     wrappers: list[_Wrapper]
     mounts: list[tuple[Microdot, str, bool, str | None]]
     background: Background | None

@@ -1,0 +1,156 @@
+"""Mistakes in programs, and what is said of them."""
+import asyncio
+import functools
+import logging
+import re
+
+import pytest
+
+from microdot import Microdot
+from microdot.test_client import TestClient
+
+
+async def forgotten():
+    return 'x'
+
+
+def message_of(result, caplog):
+    app = Microdot()
+
+    @app.get('/x')
+    async def view(request):
+        return result() if callable(result) else result
+
+    with caplog.at_level(logging.ERROR, 'microdot'):
+        res = asyncio.run(TestClient(app).get('/x'))
+    assert (res.status_code, res.text) == (500, 'Internal server error')
+    records = [one for one in caplog.records if one.name == 'microdot.error']
+    assert len(records) == 1 and records[0].exc_info is None
+    return records[0].getMessage()
+
+
+@pytest.mark.parametrize('result,said', [
+    ({1}, 'returned a set; a handler may return'),
+    (object(), 'returned an object; a handler may return'),
+    (1.5, 'returned a float; a handler may return'),
+    ((), 'returned an empty tuple'),
+    ((404, 'x'), 'returned the status 404 before the body, a str; the body '
+     'comes first: return body, 404'),
+    (('x', 200, {}, 1), 'returned a tuple of 4'),
+    (lambda: (forgotten(), 200), 'returned a coroutine, of forgotten(), that '
+     'has not been awaited; write: await forgotten(...)'),
+])
+def test_wrong_results_are_named(result, said, caplog):
+    text = message_of(result, caplog)
+    assert said in text
+    assert re.match(r'handler message_of\.view \(.*test_mistakes\.py:\d+\) '
+                    r'for GET /x returned ', text)
+
+
+@pytest.mark.parametrize('result,status', [
+    (None, 204), (204, 204), ('x', 200), (b'x', 200), ({}, 200), ([], 200),
+    (('x', 201), 201), (('x', {'A': 'b'}), 200), ((201,), 201),
+    ((201, {'A': 'b'}), 201), (('x', 200, None), 200),
+    (bytearray(b'x'), 200), (memoryview(b'x'), 200)])
+def test_right_results_are_answers(result, status):
+    app = Microdot()
+    app.get('/')(lambda request: result)
+    assert asyncio.run(TestClient(app).get('/')).status_code == status
+
+
+def test_a_decorator_without_parentheses():
+    app = Microdot()
+    with pytest.raises(TypeError, match=r"view \(.*py:\d+\).*@app.get\('/'\)"):
+        @app.get
+        def view(request):
+            pass
+
+
+@pytest.mark.parametrize('pattern,said', [
+    ('/items/{id}', 'a parameter is written <id>, not {id}'),
+    ('/items/{id:int}', 'written <id>'),
+    ('/<foo:x>', 'there is no type foo; there are'),
+    ('/<itn:x>', 'did you mean int'),
+])
+def test_patterns_written_as_elsewhere(pattern, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Microdot().get(pattern)(lambda request, **kwargs: '')
+
+
+def test_braces_of_an_expression_are_none():
+    Microdot().get('/<re:[0-9]{3}:x>')(lambda request, x: x)
+
+
+def test_methods_are_a_list():
+    with pytest.raises(TypeError, match=re.escape("methods=['POST']")):
+        Microdot().route('/', methods='POST')(lambda request: '')
+
+
+def view(request, id):
+    return id
+
+
+class View:
+    def __call__(self, request, id):
+        return id
+
+    def method(self, request, id):
+        return id
+
+
+def plain(f):
+    return lambda *args, **kwargs: f(*args, **kwargs)
+
+
+def wrapped(f):
+    return functools.wraps(f)(lambda request, **kwargs: f(request, **kwargs))
+
+
+@pytest.mark.parametrize('handler', [
+    view, View(), View().method, functools.partial(view), plain(view),
+    wrapped(view), functools.partial(lambda a, request, id: id, 1),
+    lambda request, *, id: id, lambda request, id, more=1: id,
+    lambda request, **kwargs: '', lambda *args, **kwargs: ''])
+def test_handlers_that_take_the_parameter(handler):
+    app = Microdot()
+    app.get('/<id>')(handler)
+    assert len(app.routes) == 1
+
+
+@pytest.mark.parametrize('handler', [
+    lambda request: '', lambda request, name: name, lambda id: id,
+    functools.wraps(view)(lambda request: ''),
+    lambda request, *args: ''])
+def test_handlers_that_certainly_do_not(handler):
+    with pytest.raises(TypeError, match='does not take the parameter id of '
+                                        '/<id>'):
+        Microdot().get('/<id>')(handler)
+
+
+def test_a_function_on_several_routes_has_defaults():
+    app = Microdot()
+
+    @app.get('/')
+    @app.get('/<int:page>')
+    def index(request, page=1):
+        return str(page)
+
+    assert len(app.routes) == 2
+
+
+def test_a_route_registered_twice_is_named(caplog):
+    app = Microdot()
+    with caplog.at_level(logging.WARNING, 'microdot'):
+        app.get('/<id>')(view)
+        app.post('/<id>')(view)
+        assert not caplog.records
+        app.get('/<id>')(lambda request, id: '')
+    assert len(caplog.records) == 1
+    assert 'GET /<id> is registered twice' in caplog.text
+
+
+@pytest.mark.parametrize('args,module', [
+    (({}, None, None), 'microdot.asgi'), (({}, None), 'microdot.wsgi')])
+def test_another_server_is_told_what_to_import(args, module):
+    with pytest.raises(TypeError, match='from %s import Microdot' % module):
+        Microdot()(*args)
