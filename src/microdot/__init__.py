@@ -1,4 +1,6 @@
 """A web framework for microcontrollers and servers."""
+import sys
+
 from .microdot import (
     AsyncBytesIO,
     Microdot,
@@ -12,3 +14,7 @@ from .microdot import (
 )
 
 __version__ = '0.1.0.dev0'
+
+if sys.implementation.name == 'cpython':
+    # boards load these when a program does
+    from .helpers import html, json_response

@@ -1,3 +1,5 @@
+from .helpers import html as html
+from .helpers import json_response as json_response
 from .microdot import AsyncBytesIO as AsyncBytesIO
 from .microdot import Microdot as Microdot
 from .microdot import Request as Request

@@ -17,6 +17,7 @@ import inspect
 import io
 import json
 import logging
+import math
 import os
 import queue
 import re
@@ -138,7 +139,9 @@ def fast_head(encode_head):
         # for what the core has to look at.
         name, value = item
         key = core.parse_token(name)
-        line = ('%s: %s\r\n' % item).encode()
+        if key == 'content-type':
+            value = core.text_type(value)
+        line = ('%s: %s\r\n' % (name, value)).encode()
         if key in special or bad_text(line, 1):
             return None
         return line, key == 'content-type'
@@ -851,6 +854,7 @@ def make_response(result):
     """
     if not isinstance(result, (str, dict, core.Response)):
         check_result(result)
+        result = without_record(result)
     return _make_response(result)
 
 
@@ -1451,6 +1455,57 @@ def tls_context(certificate, key):
     return context
 
 
+def is_record(value):
+    """Tell whether *value* is an instance of a dataclass."""
+    return hasattr(type(value), '__dataclass_fields__')
+
+
+def record_form(record):
+    """Return the fields of a dataclass's instance as a dict."""
+    from dataclasses import fields
+    return {field.name: getattr(record, field.name)
+            for field in fields(record)}
+
+
+def json_default(value):
+    """Return what stands in JSON for an object that has no form there.
+
+    :raises TypeError: nothing does.
+    """
+    # (programs that need none of these do not wait for their import)
+    from datetime import date, time
+    from decimal import Decimal
+    from enum import Enum
+    from uuid import UUID
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, (UUID, Decimal)):
+        return str(value)
+    if isinstance(value, (set, frozenset)):
+        return list(value)
+    if is_record(value) and not isinstance(value, type):
+        return record_form(value)
+    encoder = core.Response.json_encoder
+    if encoder:
+        return encoder(value)
+    raise TypeError('%s has no form in JSON: see Response.json_encoder' %
+                    type(value).__name__)
+
+
+def without_record(result):
+    """Return what a handler returned, with a dict in place of an instance of
+    a dataclass, unless that is one of the bodies that are sent in pieces."""
+    body = result[0] if isinstance(result, tuple) and result else result
+    if not is_record(body) or isinstance(body, (type, str, dict)) or \
+            hasattr(body, '__iter__') or hasattr(body, '__aiter__') or \
+            hasattr(body, 'read'):
+        return result
+    form = record_form(body)
+    return (form, *result[1:]) if isinstance(result, tuple) else form
+
+
 def with_orjson(fallback):
     """Make a ``dump_json`` of orjson, if that can be imported. What orjson
     refuses, such as keys that are numbers, is for *fallback*."""
@@ -1459,10 +1514,41 @@ def with_orjson(fallback):
 
     def dump(value):
         try:
-            return orjson.dumps(value)
+            return orjson.dumps(value, json_default)
         except TypeError:
             return fallback(value)
     return dump
+
+
+def finite(value):
+    """Return *value* with ``None`` for numbers that JSON has not."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    if value is None or isinstance(value, (str, int)):
+        return value
+    return finite(json_default(value))
+
+
+def slow_json(value):
+    """The ``dump_json`` for what is rare: numbers that JSON has not, and text
+    that UTF-8 has not.
+
+    :raises ValueError: *value* contains itself.
+    """
+    text = json.dumps(value, ensure_ascii=False, default=json_default)
+    try:
+        json.dumps(value, default=json_default, allow_nan=False)
+    except ValueError:
+        value = finite(value)
+        text = json.dumps(value, ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, default=json_default).encode()
 
 
 def fast_json(fallback):
@@ -1470,13 +1556,15 @@ def fast_json(fallback):
     half the cost of ``json.dumps`` for a small dict."""
     # (one that is kept could not find circular references)
     make = json.encoder.c_make_encoder
-    encode_text = json.encoder.encode_basestring_ascii
-    encoder = json.JSONEncoder()
+    encode_text = json.encoder.encode_basestring
     join = ''.join
 
     def dump(value):
-        return join(make({}, encoder.default, encode_text, None, ': ', ', ',
-                         False, False, True)(value, 0)).encode()
+        try:
+            return join(make({}, json_default, encode_text, None, ': ', ', ',
+                             False, False, False)(value, 0)).encode()
+        except ValueError:
+            return fallback(value)
 
     probe = {'a': [1, 2.5, None, True, '\xe9'], 'b': {}}
     try:
@@ -1506,7 +1594,8 @@ FUNCTIONS = {
     'default_type': functools.lru_cache(core.default_type),
     'status_line': functools.lru_cache(core.status_line),
     'encode_head': fast_head(core.encode_head),
-    'dump_json': with_orjson(fast_json(core.dump_json)),
+    'dump_json': with_orjson(fast_json(slow_json)),
+    'make_response': make_response,
     # plain functions run in threads
     'is_async': is_async,
     'invoke_handler': invoke_handler,
@@ -1517,7 +1606,6 @@ FUNCTIONS = {
     'run_loop': run_loop,
     'print_exception': print_exception,
     'format_exception': format_exception,
-    'make_response': make_response,
     # what is made of a socket
     'connection_class': ProtocolConnection,
     # can be sent to another process, as a nested function cannot

@@ -1,5 +1,7 @@
 """Functions that several extensions share. The core needs none of them."""
 
+from .microdot import Response, dump_json
+
 try:
     from functools import wraps
 except ImportError:
@@ -45,6 +47,48 @@ def finish_vary(request, response):
             if name not in names:
                 names.append(name)
         response.headers['Vary'] = ', '.join(names)
+
+
+def json_form(value):
+    """Return *value* as JSON can have it on a board: ``None`` for what is no
+    number or infinite, and for what has no form what
+    ``Response.json_encoder`` returns for it."""
+    if isinstance(value, dict):
+        return {key: json_form(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_form(item) for item in value]
+    if isinstance(value, float):
+        # infinity less itself is no number, which does not equal itself
+        return value if value - value == 0 else None
+    encoder = Response.json_encoder
+    if encoder and not isinstance(value, (str, int, type(None))):
+        return json_form(encoder(value))
+    return value
+
+
+def html(text, status=200, headers=None):
+    """Make a response of HTML.
+
+    :param text: ``str``, or ``bytes`` in UTF-8.
+    :param headers: a dict of more headers.
+    """
+    return typed(text, status, headers, 'text/html; charset=UTF-8')
+
+
+def json_response(value, status=200, headers=None):
+    """Make a response of any value as JSON: also of ``None``, text, a number.
+
+    :param headers: a dict of more headers.
+    """
+    return typed(dump_json(value), status, headers,
+                 'application/json; charset=UTF-8')
+
+
+def typed(body, status, headers, content_type):
+    """Make a response of a content type, unless the headers name another."""
+    response = Response(body, status, headers)
+    response.headers.setdefault('Content-Type', content_type)
+    return response
 
 
 def without_port(scheme, host):

@@ -550,6 +550,19 @@ def default_type(content_type):
         else content_type + '; charset=UTF-8'
 
 
+def text_type(content_type):
+    """Return a content type, with the charset that text has here where it is
+    one of text and names none. Event streams have no other (HTML Living
+    Standard, section 9.2.5)."""
+    kind = str(content_type).lower()
+    name = kind.split(';')[0].rstrip()
+    if 'charset=' not in kind and name != 'text/event-stream' and (
+            name[:5] == 'text/' or name[-3:] == 'xml' or
+            name[-10:] == 'javascript'):
+        content_type += '; charset=UTF-8'
+    return content_type
+
+
 def encode_head(res, version, size, keep_alive):
     """Encode the head of a response as the server sends it.
 
@@ -612,6 +625,8 @@ def _encode_own(res, lines):
                 continue
         elif key == 'content-type' or key == 'date':
             own[key] = value
+            if key == 'content-type':
+                value = text_type(value)
         encode_field(lines, name, value)
     return own
 
@@ -1451,6 +1466,9 @@ class Response:
     default_content_type = 'text/plain'
     #: Seconds that files may be cached, when :meth:`send_file` names none.
     default_send_file_max_age = None
+    #: A function that returns, for an object that JSON has no form for, one
+    #: that it has. Of all responses; set it on this class.
+    json_encoder = None
     #: Returned by a handler that has answered on the socket itself.
     already_handled = None
 
@@ -1599,7 +1617,15 @@ def to_bytes(piece):
 
 def dump_json(value):
     """Return *value* as JSON, in ``bytes``."""
-    return json.dumps(value).encode()
+    data = json.dumps(value).encode()
+    if Response.json_encoder or b'nan' in data or b'inf' in data:
+        # (or only a text that has these letters)
+        try:
+            from .helpers import json_form
+        except ImportError:
+            return data  # copied alone
+        data = json.dumps(json_form(value)).encode()
+    return data
 
 
 def too_large():

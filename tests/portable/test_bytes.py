@@ -228,7 +228,7 @@ BYTES = [
     ('sync stream', get(b'/sync-stream'),
      CHUNKED + b'3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n'),
     ('stream of known length', get(b'/known'), ok(b'abcd')),
-    ('file', get(b'/file'), b'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n'
+    ('file', get(b'/file'), b'HTTP/1.1 200 OK\r\n' + PLAIN +
      b'Transfer-Encoding: chunked\r\n' + DATE +
      b'\r\n4\r\nfile\r\n0\r\n\r\n'),
     ('closed stream', get(b'/stream', more=CLOSE),
@@ -247,7 +247,7 @@ BYTES = [
      answer(b'403 Forbidden', 5, b'X-Teapot: yes\r\n', b'short')),
     ('header that would be two', get(b'/injected'), answer(
         b'500 Internal Server Error', 21, body=b'Internal server error',
-        kind=b'Content-Type: text/plain\r\n')),
+        kind=PLAIN)),
     ('malformed', b'GET /\r\n\r\n', BAD),
     ('no host', b'GET / HTTP/1.1\r\n\r\n', BAD),
     ('bad path', get(b'/%00'), BAD),

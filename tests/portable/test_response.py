@@ -7,6 +7,7 @@ import time
 import unittest
 
 from helpers import run
+from microdot.helpers import html, json_response
 from microdot.microdot import (
     HTTPException,
     Microdot,
@@ -120,6 +121,64 @@ class TestWrite(SettingsTestCase):
         self.setting('default_content_type', 'text/html; charset=ISO-8859-1')
         self.assertIn('Content-Type: text/html; charset=ISO-8859-1',
                       write(Response('foo'))[0])
+
+    def test_text_without_charset_is_utf_8(self):
+        for kind in ('text/html', 'text/css', 'TEXT/csv', 'text/html; a=b',
+                     'text/javascript', 'application/javascript',
+                     'application/xml', 'application/atom+xml',
+                     'image/svg+xml'):
+            with self.subTest(kind=kind):
+                res = fetch(('x', {'Content-Type': kind}))
+                self.assertEqual(res.headers['Content-Type'],
+                                 kind + '; charset=UTF-8')
+
+    def test_other_types_are_sent_as_they_are(self):
+        for kind in ('text/event-stream', 'text/html; charset=latin-1',
+                     'text/html;Charset=x', 'image/png', 'application/json',
+                     'application/octet-stream', 'application/xmlx',
+                     'text', 'application/x-javascript-not'):
+            with self.subTest(kind=kind):
+                res = fetch(('x', {'Content-Type': kind}))
+                self.assertEqual(res.headers['Content-Type'], kind)
+
+    def test_html(self):
+        res = fetch(lambda: html('<p>\xfc', 201, {'X': 'y'}))
+        self.assertEqual(
+            (res.status_code, res.headers['Content-Type'], res.headers['X'],
+             res.body),
+            (201, 'text/html; charset=UTF-8', 'y', b'<p>\xc3\xbc'))
+        res = fetch(lambda: html('x', headers={'content-type': 'a/b'}))
+        self.assertEqual(res.headers['Content-Type'], 'a/b')
+
+    def test_any_value_as_json(self):
+        for value, body in ((None, b'null'), ('a"', b'"a\\""'), (1, b'1'),
+                            (True, b'true'), ([], b'[]'), ({}, b'{}')):
+            with self.subTest(value=value):
+                res = fetch(lambda: json_response(value, 202, {'X': 'y'}))
+                self.assertEqual(
+                    (res.status_code, res.headers['Content-Type'],
+                     res.headers['X'], res.body),
+                    (202, 'application/json; charset=UTF-8', 'y', body))
+
+    def test_json_of_other_than_ascii_is_utf_8(self):
+        self.assertEqual(write(Response({'a': '\xfc'}))[1],
+                         b'{"a": "\xc3\xbc"}')
+
+    def test_numbers_that_json_has_not_are_null(self):
+        bad = float('inf')
+        for value in (bad, -bad, bad - bad):
+            with self.subTest(value=value):
+                self.assertEqual(
+                    write(Response([value, {'inf nan': (1.5, value)}]))[1],
+                    b'[null, {"inf nan": [1.5, null]}]')
+
+    def test_encoder_of_json(self):
+        class Point:
+            x = 1
+
+        self.setting('json_encoder', lambda point: {'x': [point.x]})
+        self.assertEqual(write(Response({'a': [Point(), None, 'b']}))[1],
+                         b'{"a": [{"x": [1]}, null, "b"]}')
 
     def test_list_of_headers(self):
         lines, body = write(Response('', 200, {'X': ['a', 'b']}))
