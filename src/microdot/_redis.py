@@ -21,21 +21,29 @@ _logger = logging.getLogger('microdot.error')
 #: What says that Redis is not there, and may be later.
 _DOWN = (redis.ConnectionError, redis.TimeoutError, OSError)
 
-# Adds a message to the stream that all processes read and to that of its
-# topic, with the same id, unless it was added before: a connection that was
-# lost does not tell.
+# Adds messages to the stream that all processes read and each to that of its
+# topic, with the same id, unless they were added before: a connection that
+# was lost does not tell.
 _PUBLISH = """\
-local last = redis.call('GET', KEYS[2])
-if last and tonumber(last) >= tonumber(ARGV[1]) then return false end
-redis.call('SET', KEYS[2], ARGV[1], 'EX', 86400)
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*',
-                      't', ARGV[3], 'k', ARGV[4], 'd', ARGV[5])
-if KEYS[3] then
-    redis.call('XADD', KEYS[3], 'MAXLEN', ARGV[6], id,
-               't', ARGV[3], 'k', ARGV[4], 'd', ARGV[5])
-    redis.call('EXPIRE', KEYS[3], ARGV[7])
+local last = tonumber(redis.call('GET', KEYS[2]) or '0')
+local length = tonumber(ARGV[2])
+local key = 2
+for at = 4, #ARGV, 4 do
+    local number = tonumber(ARGV[at])
+    local topic, kind, data = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+    key = key + 1
+    if number > last then
+        last = number
+        local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*',
+                              't', topic, 'k', kind, 'd', data)
+        if length > 0 and kind ~= 'p' then
+            redis.call('XADD', KEYS[key], 'MAXLEN', length, id,
+                       't', topic, 'k', kind, 'd', data)
+            redis.call('EXPIRE', KEYS[key], ARGV[3])
+        end
+    end
 end
-return id
+redis.call('SET', KEYS[2], last, 'EX', 86400)
 """
 # As Limiter.hit(), by Redis' clock.
 _HIT = """\
@@ -279,18 +287,13 @@ class RedisHub(_pubsub.Hub):
                 # (this process is to get its own messages, too)
                 await self.ready.wait()
                 batch = list(itertools.islice(self.unsent, 200))
-                pipe = client.pipeline(transaction=False)
-                for number, topic, kind, data in batch:
-                    keys = [self.prefix + 'all',
-                            self.prefix + 'sent:' + self.life]
-                    if self.length and kind != 'p':
-                        keys.append(self._key(topic))
-                    await script(
-                        keys, (number, self.max_lag, topic, kind, data,
-                               self.length, self.history_seconds),
-                        client=pipe)
+                keys = [self.prefix + 'all', self.prefix + 'sent:' + self.life]
+                args = [self.max_lag, self.length, self.history_seconds]
+                for each in batch:
+                    keys.append(self._key(each[1]))
+                    args.extend(each)
                 try:
-                    await pipe.execute()
+                    await script(keys, args)
                 except (*_DOWN, redis.ResponseError) as exc:
                     await self.link.down(exc)
                     continue
