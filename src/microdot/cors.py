@@ -110,10 +110,10 @@ class CORS:
             headers['Access-Control-Max-Age'] = str(self.max_age)
         method = get('Access-Control-Request-Method')
         allowed = self.allowed_methods
+        # methods are case-sensitive (RFC 9110, section 9.1)
         if method and (allowed is None or '*' in _names(allowed) or
-                       method.upper() in [
-                           name.upper() for name in _names(allowed)]):
-            headers['Access-Control-Allow-Methods'] = method.upper()
+                       method in _names(allowed)):
+            headers['Access-Control-Allow-Methods'] = method
         names = get('Access-Control-Request-Headers')
         allowed = self.allowed_headers
         if names and allowed is not None and '*' not in _names(allowed):

@@ -92,7 +92,7 @@ class CSRF:
     def _is_unsafe(self, request):
         # Browsers let any page open a WebSocket, and read it. Under ASGI that
         # need not take an upgrade, with HTTP/2.
-        return request.method.upper() not in self.SAFE_METHODS or \
+        return request.method not in self.SAFE_METHODS or \
             'websocket' in request.headers.get('Upgrade', '').lower() or \
             getattr(request, 'asgi_scope', {}).get('type') == 'websocket'
 

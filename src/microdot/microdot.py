@@ -2023,8 +2023,6 @@ class Microdot:
                  ``None``. ``(None, None, [])`` if none matches. *allow* is a
                  list of the methods of the routes that have been looked at.
         """
-        if not method.isupper():
-            method = method.upper()
         found = found_args = None
         allow = []
         for route in self.candidates(path):
@@ -2242,6 +2240,11 @@ class Microdot:
 
     async def _handle(self, req):
         # The response to a request if all goes well.
+        if '/.' in req.path or '\\.' in req.path:
+            # No handler has to think of these: "/.." may lead out of a folder.
+            for part in req.path.replace('\\', '/').split('/'):
+                if part in ('.', '..'):
+                    raise HTTPException(404, 'Not found')
         target, req.url_prefix, req.subapp = self.find_route(req)
         entry = req.entry
         limit = entry and entry.max_content_length

@@ -370,7 +370,7 @@ def preflight(app, method='POST', path='/', headers=None, origin=A, **more):
 class TestPreflights(unittest.TestCase):
     def test_everything_is_allowed_that_is_not_restricted(self):
         app = make_app(allowed_origins=[A])
-        res = preflight(app, 'post', headers='X-A,  x-b')
+        res = preflight(app, 'POST', headers='X-A,  x-b')
         self.assertEqual(res.status_code, 200)
         self.assertEqual(res.body, b'')
         self.assertEqual(cors_headers(res), {
@@ -384,10 +384,10 @@ class TestPreflights(unittest.TestCase):
         self.assertEqual(res.headers['Allow'], 'GET, POST, HEAD, OPTIONS')
 
     def test_methods(self):
-        """S24: lower case never matched."""
+        """Methods are case-sensitive, RFC 9110, section 9.1."""
         for allowed, asked, value in (
-                (['POST'], 'POST', 'POST'), (['post'], 'POST', 'POST'),
-                (['POST'], 'post', 'POST'), (['POST'], 'PUT', None),
+                (['POST'], 'POST', 'POST'), (['post'], 'post', 'post'),
+                (['POST'], 'post', None), (['POST'], 'PUT', None),
                 ([], 'POST', None), (['*'], 'PUT', 'PUT'),
                 ('POST', 'POST', 'POST'), ('POST', 'POS', None)):
             with self.subTest(allowed=allowed, asked=asked):

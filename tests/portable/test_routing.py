@@ -262,7 +262,7 @@ class TestMatching(unittest.TestCase):
             req = Request(app, None, method, path, '1.1', {})
             self.assertEqual(app.find_route(req), (expected, '', None))
         target, prefix, subapp = app.find_route(
-            Request(app, None, 'get', '/a', '1.1', {}))
+            Request(app, None, 'GET', '/a', '1.1', {}))
         self.assertEqual(run(target(None)), '0')
 
 
@@ -275,9 +275,9 @@ class TestMethods(unittest.TestCase):
         self.assertEqual(res.headers['Allow'],
                          'GET, DELETE, POST, HEAD, OPTIONS')
 
-    def test_method_in_lower_case(self):
+    def test_method_in_lower_case_is_another(self):
         app = make_app(('/', 'GET'))
-        self.assertEqual(request(app, 'get', '/').text, '0')
+        self.assertEqual(request(app, 'get', '/').status_code, 405)
 
     def test_unknown_method(self):
         app = make_app(('/', 'GET'), ('/x', 'BREW'))
