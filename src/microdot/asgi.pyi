@@ -4,6 +4,8 @@ from typing import Any
 from typing_extensions import TypeAlias
 
 from ._gateway import Microdot as _Microdot
+from .helpers import html as html
+from .helpers import json_response as json_response
 from .microdot import AsyncBytesIO as AsyncBytesIO
 from .microdot import Request as Request
 from .microdot import Response as Response
@@ -18,8 +20,8 @@ from .websocket import with_websocket as with_websocket
 
 __all__ = [
     'AsyncBytesIO', 'Microdot', 'Request', 'Response', 'URLPattern', 'abort',
-    'WebSocket', 'iscoroutine', 'redirect', 'send_file', 'websocket_upgrade',
-    'with_websocket']
+    'WebSocket', 'html', 'iscoroutine', 'json_response', 'redirect',
+    'send_file', 'websocket_upgrade', 'with_websocket']
 
 _Scope: TypeAlias = MutableMapping[str, Any]
 _Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -141,8 +141,15 @@ class HTTPException(Exception):
     def __init__(self, status_code, reason=None, headers=None):
         super().__init__(status_code, reason)
         self.status_code = status_code
-        self.reason = reason or '%d error' % status_code
+        self.reason = reason or plain_reason(status_code)
         self.headers = headers
+
+
+def plain_reason(status_code):
+    """Return the text that an error has for which none was given: the
+    standard phrase where that is known."""
+    return 'Not found' if status_code == 404 else \
+        reason_phrase(status_code) or '%d error' % status_code
 
 
 class MalformedBody(ValueError):
@@ -150,12 +157,23 @@ class MalformedBody(ValueError):
     handler catches it, it is answered as an :class:`HTTPException` is. Its
     text says what is wrong."""
     status_code = 400
-    reason = '400 error'
+    reason = 'Bad Request'
     headers = None
 
 
+class MissingKey(KeyError):
+    """A request lacks what a handler takes from it by its name. Where no
+    handler catches it, it is answered as an :class:`HTTPException` is."""
+    status_code = 400
+    headers = None
+
+    def __init__(self, key, kind):
+        super().__init__(key)
+        self.reason = "missing %s '%s'" % (kind, key)
+
+
 # What is answered with the status that it carries.
-_ANSWERS = (HTTPException, MalformedBody)
+_ANSWERS = (HTTPException, MalformedBody, MissingKey)
 
 
 class Disconnected(_ConnectionError):
@@ -251,7 +269,7 @@ def parse_pairs(text):
 
 def parse_cookies(text):
     """Parse a ``Cookie`` header into a dict of names and values."""
-    cookies = {}
+    cookies = Cookies()
     for pair in text.split(';'):
         name, _, value = pair.partition('=')
         cookies[name.strip()] = value.strip()
@@ -643,12 +661,20 @@ def _measure(res, size, length):
 
 # --- Containers -------------------------------------------------------------
 
+def missing(container, key):
+    """Return the error for a key that *container* lacks."""
+    return MissingKey(key, container.kind) if container.kind \
+        else KeyError(key)
+
+
 class NoCaseDict(dict):
     """A dict whose keys are compared without regard to case. The spelling
     of a key that was set first is the one that iteration shows.
 
     ``keymap`` holds that spelling for each lower-case key.
     """
+    kind = None  # of a request: what a key is called when it is missing
+
     def __init__(self, initial_dict=None):
         if _BOARD:
             super().__init__()
@@ -660,6 +686,8 @@ class NoCaseDict(dict):
         super().__setitem__(self.keymap.setdefault(key.lower(), key), value)
 
     def __getitem__(self, key):
+        if key.lower() not in self.keymap:
+            raise missing(self, key)
         return super().__getitem__(self.keymap[key.lower()])
 
     def __delitem__(self, key):
@@ -704,6 +732,8 @@ class MultiDict(dict):
     ``[key]`` and :meth:`get` give the first, :meth:`getlist` all of them;
     assigning adds one. As a plain dict it shows the lists.
     """
+    kind = None  # of a request: what a key is called when it is missing
+
     def __init__(self, initial_dict=None):
         super().__init__()
         self.update(initial_dict or ())
@@ -717,6 +747,8 @@ class MultiDict(dict):
         super().__getitem__(key).append(value)
 
     def __getitem__(self, key):
+        if key not in self:
+            raise missing(self, key)
         return super().__getitem__(key)[0]
 
     def get(self, key, default=None, type=None):
@@ -738,6 +770,16 @@ class MultiDict(dict):
         """
         return [type(value) if type else value for value in
                 (super().__getitem__(key) if key in self else ())]
+
+
+class Cookies(dict):
+    """The cookies of a request."""
+    kind = 'cookie'
+
+    def __getitem__(self, key):
+        if key not in self:
+            raise missing(self, key)
+        return super().__getitem__(key)
 
 
 class Stream:
@@ -1267,6 +1309,7 @@ class Request:
             self.fields, self.header_lines = headers
         else:
             self.headers = NoCaseDict(headers)
+            self.headers.kind = 'header'
             self.fields = {}
             for name in self.headers:
                 self.fields[name.lower()] = self.headers[name]
@@ -1279,14 +1322,16 @@ class Request:
         # is an ordinary attribute from then on.
         if name == 'args':
             value = self._parse_pairs(self.query_string or '')
+            value.kind = 'query parameter'
         elif name == 'headers':
             value = NoCaseDict()
+            value.kind = 'header'
             for line in self.header_lines:
                 key = line[:line.find(b':')].decode()
                 value[key] = self.fields[key.lower()]
         elif name == 'cookies':
             value = parse_cookies(self.fields['cookie']) \
-                if 'cookie' in self.fields else {}
+                if 'cookie' in self.fields else Cookies()
         elif name == 'g':
             value = Request.G()
         elif name in ('stream', 'json', 'form'):
@@ -1369,6 +1414,7 @@ class Request:
             text = self._content('application/x-www-form-urlencoded')
             if text is not None:
                 self._form = self._parse_pairs(text)
+                self._form.kind = 'form field'
         return self._form
 
     def after_request(self, f):
@@ -2149,9 +2195,11 @@ class Microdot:
         http = isinstance(exc, _ANSWERS)
         keys = list(mro(type(exc)))
         if http:
-            keys = [] if self._error_handler(req, (exc.status_code,)) \
-                else keys[:keys.index(Exception)]
-            if keys and not isinstance(exc, HTTPException):
+            keys = keys[:keys.index(Exception)]
+            if self._error_handler(req, (exc.status_code,)):
+                # (who asks for a KeyError gets each)
+                keys = keys if isinstance(exc, KeyError) else []
+            elif not isinstance(exc, HTTPException):
                 keys.append(HTTPException)
         if req:
             req.error = exc
@@ -2276,7 +2324,7 @@ class Microdot:
                 raise
         elif isinstance(target, int):
             raise HTTPException(
-                target, 'Not found',
+                target, None,
                 target == 405 and self.default_options_handler(req))
         else:
             res = Response(b'', 200, target)

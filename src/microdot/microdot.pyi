@@ -80,10 +80,18 @@ class HTTPException(Exception):
         self, status_code: int, reason: str | None = None,
         headers: Mapping[str, Any] | None = None) -> None: ...
 
+def plain_reason(status_code: int) -> str: ...
+
 class MalformedBody(ValueError):
     status_code: int
     headers: None
     reason: str
+
+class MissingKey(KeyError):
+    status_code: int
+    headers: None
+    reason: str
+    def __init__(self, key: str, kind: str) -> None: ...
 
 class Disconnected(ConnectionResetError):
     def __init__(self) -> None: ...
@@ -121,7 +129,16 @@ def encode_head(
     res: Response, version: str, size: int | None,
     keep_alive: bool) -> tuple[bytes, int | None, bool, bool]: ...
 
+def missing(
+    container: NoCaseDict[Any] | MultiDict[Any] | Cookies,
+    key: str) -> KeyError: ...
+
+class Cookies(dict[str, str]):
+    kind: str
+    def __getitem__(self, key: str) -> str: ...
+
 class NoCaseDict(dict[str, _V]):
+    kind: str | None
     keymap: dict[str, str]
     def __init__(
         self, initial_dict: Mapping[str, _V] | None = None) -> None: ...
@@ -147,6 +164,7 @@ class NoCaseDict(dict[str, _V]):
         **kwargs: _V) -> None: ...
 
 class MultiDict(dict[str, list[_V]]):
+    kind: str | None
     def __init__(
         self, initial_dict: Mapping[str, _V] | None = None) -> None: ...
     @overload  # type: ignore[override]

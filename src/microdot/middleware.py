@@ -6,6 +6,7 @@ be there only then.
 from .microdot import (
     HTTPException,
     MalformedBody,
+    MissingKey,
     Response,
     close_body,
     invoke_handler,
@@ -59,7 +60,7 @@ class wrap:
                     for dropped in made:
                         if dropped is not res:
                             await close_body(dropped.body)
-        except (HTTPException, MalformedBody) as exc:
+        except (HTTPException, MalformedBody, MissingKey) as exc:
             # abort() in a middleware: those around it see the answer
             res = await request.app.answer_error(request, exc)
         if taken:

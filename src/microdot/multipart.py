@@ -573,6 +573,7 @@ def with_form_data(f):
                         413, 'See FormDataIter.max_form_size')
                 pairs.append((name, value))
             if pairs:
+                form.kind = 'form field'
                 request._form = form
                 request.files = files
                 request._pairs = pairs

@@ -25,6 +25,7 @@ from ._gateway import (
     parse_path,
     split_head,
 )
+from .helpers import html, json_response
 from .microdot import (
     AsyncBytesIO,
     Connection,
@@ -54,7 +55,7 @@ else:
 
 __all__ = [
     'AsyncBytesIO', 'Microdot', 'Request', 'Response', 'URLPattern', 'abort',
-    'iscoroutine', 'redirect', 'send_file']
+    'html', 'iscoroutine', 'json_response', 'redirect', 'send_file']
 if websocket:
     __all__ += ['WebSocket', 'websocket_upgrade', 'with_websocket']
 

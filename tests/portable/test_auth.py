@@ -704,7 +704,7 @@ class TestHostileInput(unittest.TestCase):
             with self.subTest(name):
                 res = get(app, '/', {'Authorization': value})
                 self.assertEqual((res.status_code, res.text),
-                                 (401, '401 error'))
+                                 (401, 'Unauthorized'))
 
     def test_token(self):
         self.refuse_tokens(hostile())

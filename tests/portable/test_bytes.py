@@ -10,6 +10,7 @@ import unittest
 from helpers import needs_heap, run
 from microdot.microdot import (
     Disconnected,
+    HTTPException,
     Microdot,
     Request,
     Response,
@@ -208,8 +209,8 @@ BYTES = [
      answer(b'503 Service Unavailable', 0)),
     ('missing', get(b'/x'), answer(b'404 Not Found', 9, body=b'Not found')),
     ('method not allowed', get(b'/', method=b'DELETE'),
-     answer(b'405 Method Not Allowed', 9,
-            b'Allow: GET, HEAD, OPTIONS\r\n', b'Not found')),
+     answer(b'405 Method Not Allowed', 18,
+            b'Allow: GET, HEAD, OPTIONS\r\n', b'Method Not Allowed')),
     ('cookies', get(b'/cookies'), answer(
         b'200 OK', 0, b'Set-Cookie: a=b; Path=/; HttpOnly\r\n'
         b'Set-Cookie: c=d; Max-Age=5\r\n')),
@@ -255,8 +256,9 @@ BYTES = [
                         b'Content-Length: 2\r\n', method=b'POST') + b'ab',
      BAD),
     ('long line', get(b'/' + b'x' * Request.max_readline),
-     b'HTTP/1.1 414 ' + b'*\r\n' + PLAIN + b'Content-Length: 9\r\n' + DATE +
-     CLOSE + b'\r\n414 error'),
+     b'HTTP/1.1 414 ' + b'*\r\n' + PLAIN + b'Content-Length: %d\r\n' %
+     len(HTTPException(414).reason) + DATE + CLOSE + b'\r\n' +
+     HTTPException(414).reason.encode()),
     ('too large', get(b'/echo', more=b'Content-Length: 99999\r\n',
                       method=b'POST'),
      answer(b'413 Content Too Large', 49, body=b'Payload too large, see '
@@ -269,7 +271,7 @@ BYTES = [
      b'X: y\r\n\r\n', ok(b'abc')),
     ('broken chunk', get(b'/echo', more=b'Transfer-Encoding: chunked\r\n',
                          method=b'POST') + b'x\r\n',
-     answer(b'400 Bad Request', 9, body=b'400 error', end=CLOSE)),
+     answer(b'400 Bad Request', 11, body=b'Bad Request', end=CLOSE)),
     ('expectation', get(b'/echo', more=b'Content-Length: 3\r\n'
                         b'Expect: 100-continue\r\n', method=b'POST') + b'abc',
      b'HTTP/1.1 100 Continue\r\n\r\n' + ok(b'abc')),

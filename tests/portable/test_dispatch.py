@@ -9,6 +9,9 @@ from microdot.helpers import add_vary
 from microdot.microdot import (
     HTTPException,
     Microdot,
+    MissingKey,
+    MultiDict,
+    NoCaseDict,
     Request,
     Response,
     abort,
@@ -514,7 +517,7 @@ class TestErrors(unittest.TestCase):
     def test_malformed_bodies_have_the_error_handlers_of_their_kind(self):
         json = {'Content-Type': 'application/json'}
         for key, text in ((400, 'by status'), (HTTPException, 'by class'),
-                          (ValueError, 'by kind'), (None, '400 error')):
+                          (ValueError, 'by kind'), (None, 'Bad Request')):
             app = Recorder()
 
             @app.post('/')
@@ -534,6 +537,70 @@ class TestErrors(unittest.TestCase):
                 res = request(app, '/', 'POST', headers=json, body=b'}')
                 self.assertEqual((res.status_code, res.text), (400, text))
                 self.assertEqual(app.logged, [])
+
+    def missing(self, key=None, catch=False, reads='args'):
+        # Returns the answer to a view that wants something.
+        app = Recorder()
+
+        @app.post('/')
+        async def view(request):
+            try:
+                return getattr(request, reads)['q']
+            except KeyError:
+                if not catch:
+                    raise
+                return 'caught'
+
+        if key:
+            @app.errorhandler(key)
+            async def handler(request, exc=None):
+                return 'handled', 400
+
+        res = request(app, '/', 'POST', headers={
+            'Content-Type': 'application/x-www-form-urlencoded'}, body=b'a=b')
+        self.assertEqual(app.logged, [])
+        return res.status_code, res.text
+
+    def test_what_a_request_lacks_is_400(self):
+        for reads, kind in (('args', 'query parameter'),
+                            ('form', 'form field'), ('headers', 'header'),
+                            ('cookies', 'cookie')):
+            with self.subTest(reads=reads):
+                self.assertEqual(self.missing(reads=reads),
+                                 (400, "missing %s 'q'" % kind))
+
+    def test_what_a_request_lacks_may_be_caught_and_handled(self):
+        self.assertEqual(self.missing(catch=True), (200, 'caught'))
+        for key in (KeyError, LookupError, 400, HTTPException):
+            with self.subTest(key=key):
+                self.assertEqual(self.missing(key), (400, 'handled'))
+        self.assertEqual(self.missing(Exception),
+                         (400, "missing query parameter 'q'"))
+
+    def test_handler_of_key_errors_comes_before_that_of_400(self):
+        app = self.make(MissingKey('q', 'cookie'))
+
+        @app.errorhandler(400)
+        async def bad(request):
+            return 'by status', 400
+
+        @app.errorhandler(KeyError)
+        async def lacks(request, exc):
+            return 'by class', 400
+
+        self.assertEqual(request(app).text, 'by class')
+
+    def test_what_others_lack_is_500(self):
+        for container in (NoCaseDict(), MultiDict(), {}, Response().headers):
+            app = Recorder()
+
+            @app.get('/')
+            async def view(request, container=container):
+                return container['q']
+
+            with self.subTest(kind=type(container)):
+                self.assertEqual(request(app).status_code, 500)
+                self.assertIsInstance(app.logged[0], KeyError)
 
     def test_handler_may_catch_a_malformed_body_as_a_value_error(self):
         app = Recorder()
@@ -560,7 +627,8 @@ class TestErrors(unittest.TestCase):
     def test_abort(self):
         for args, status, text in (
                 ((406, 'Not acceptable'), 406, 'Not acceptable'),
-                ((406,), 406, '406 error'), ((404,), 404, '404 error')):
+                ((403,), 403, 'Forbidden'), ((404,), 404, 'Not found'),
+                ((499,), 499, '499 error')):
             app = self.make(HTTPException(*args))
             res = request(app)
             self.assertEqual((res.status_code, res.text), (status, text))
@@ -711,7 +779,7 @@ class TestErrors(unittest.TestCase):
             return request.args
 
         res = request(app, '/?a=%zz')
-        self.assertEqual((res.status_code, res.text), (400, '400 error'))
+        self.assertEqual((res.status_code, res.text), (400, 'Bad Request'))
         self.assertEqual(app.logged, [])
 
     def test_body_of_a_response_that_is_not_sent_is_closed(self):

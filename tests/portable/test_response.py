@@ -826,7 +826,9 @@ class TestAbort(unittest.TestCase):
         self.assertEqual(raised.exception.headers, {'X': 'y'})
 
     def test_default_reason(self):
-        self.assertEqual(HTTPException(404).reason, '404 error')
+        self.assertEqual(HTTPException(404).reason, 'Not found')
+        self.assertEqual(HTTPException(403).reason, 'Forbidden')
+        self.assertEqual(HTTPException(499).reason, '499 error')
 
     def test_names_of_the_application_are_the_same(self):
         with self.assertRaises(HTTPException):

@@ -271,7 +271,8 @@ class TestMethods(unittest.TestCase):
         """S33: Allow was missing."""
         app = make_app(('/a', 'GET', 'DELETE'), ('/<x>', 'POST'))
         res = request(app, 'PUT', '/a')
-        self.assertEqual((res.status_code, res.text), (405, 'Not found'))
+        self.assertEqual((res.status_code, res.text),
+                         (405, 'Method Not Allowed'))
         self.assertEqual(res.headers['Allow'],
                          'GET, DELETE, POST, HEAD, OPTIONS')
 

@@ -122,7 +122,8 @@ class TestServeFile(WithFiles):
         self.assertEqual(res.status_code, 200)
         self.assertEqual(res.body, b'0123456789')
         self.assertEqual(res.headers['Content-Length'], '10')
-        self.assertEqual(res.headers['Content-Type'], 'text/plain')
+        self.assertEqual(res.headers['Content-Type'],
+                         'text/plain; charset=UTF-8')
         self.assertEqual(res.headers['Cache-Control'], 'max-age=60')
         self.assertEqual(res.headers['Accept-Ranges'], 'bytes')
         self.assertTrue(parse_date(res.headers['Last-Modified']))
@@ -276,7 +277,8 @@ class TestServeFile(WithFiles):
             with self.subTest(value=value):
                 res = get(self.app, '/page.html', {'Accept-Encoding': value})
                 self.assertEqual(res.headers['Vary'], 'Accept-Encoding')
-                self.assertEqual(res.headers['Content-Type'], 'text/html')
+                self.assertEqual(res.headers['Content-Type'],
+                                 'text/html; charset=UTF-8')
                 if taken:
                     self.assertEqual(res.body, b'compressed')
                     self.assertEqual(res.headers['Content-Encoding'], 'gzip')

@@ -457,10 +457,10 @@ CONVERSATIONS = [
      [(200, b'unread', True), (200, ECHO_B, True)]),
     ('a body for nobody, then another',
      LOCK + b'Content-Length: 3\r\n\r\nxyz' + B,
-     [(405, b'Not found', True), (200, ECHO_B, True)]),
+     [(405, b'Method Not Allowed', True), (200, ECHO_B, True)]),
     ('chunks for nobody, then another',
      LOCK + b'Transfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n0\r\n\r\n' + B,
-     [(405, b'Not found', True), (200, ECHO_B, True)]),
+     [(405, b'Method Not Allowed', True), (200, ECHO_B, True)]),
     ('a stream, then another', b'GET /stream HTTP/1.1\r\nHost: a\r\n\r\n' + B,
      [(200, b'123', True), (200, ECHO_B, True)]),
     ('a stream in HTTP/1.0',
@@ -512,7 +512,7 @@ CONVERSATIONS = [
      b'GET /a HTTP/1.0\r\nExpect: x\r\n\r\n', [(200, ECHO_A, False)]),
     ('100-continue for what is not read',
      LOCK + b'Content-Length: 1\r\nExpect: 100-continue\r\n\r\n' + B,
-     [(405, b'Not found', False)]),
+     [(405, b'Method Not Allowed', False)]),
     ('100-continue for too much',
      POST + b'Content-Length: 99999\r\nExpect: 100-continue\r\n\r\n' + B,
      [(413, b'Payload too large, see Request.max_content_length', False)]),
@@ -658,7 +658,7 @@ TEXT = b'Content-Type: text/plain; charset=UTF-8'
 OK = b'HTTP/1.1 200 OK'
 ERROR = b'HTTP/1.1 500 Internal Server Error'
 CHUNKED_LINE = b'Transfer-Encoding: chunked'
-FAILED = [ERROR, b'Content-Type: text/plain', b'Content-Length: 21']
+FAILED = [ERROR, TEXT, b'Content-Length: 21']
 FAILURE = b'Internal server error'
 
 
