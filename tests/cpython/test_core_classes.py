@@ -29,7 +29,9 @@ def test_it_has_the_documentation_of_the_core(name):
     assert base.__name__ == name
     assert cls.__doc__ == base.__doc__
     for method in vars(cls):
-        if not method.startswith('_') and hasattr(base, method):
+        # (other tests may have set limits)
+        if not method.startswith('_') and hasattr(base, method) and \
+                callable(getattr(cls, method)):
             assert inspect.getdoc(getattr(cls, method))
 
 

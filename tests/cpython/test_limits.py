@@ -28,7 +28,7 @@ CLASSES = {cls.__name__: cls
                        FileUpload, WebSocket, SSE, Session, Login, Field)}
 #: Class attributes that are numbers, and no limits.
 NO_LIMITS = {'Request.content_length', 'Microdot.sweep_interval',
-             'Microdot.ticks', 'Microdot.streams',
+             'Microdot.streams', 'Microdot.running', 'Microdot.shutdowns',
              'FormDataIter.buffer_size', 'Login.remember_days',
              'Session.default_max_age',
              # CPython's alone, and on the page of validation
