@@ -32,7 +32,9 @@ NO_LIMITS = {'Request.content_length', 'Microdot.sweep_interval',
              'FormDataIter.buffer_size', 'Login.remember_days',
              'Session.default_max_age',
              # CPython's alone, and on the page of validation
-             'Field.max_tries'} | {
+             'Field.max_tries',
+             # CPython's alone, and below the tables
+             'Microdot.max_threads'} | {
                  'WebSocket.' + opcode for opcode in (
                      'CONT', 'TEXT', 'BINARY', 'CLOSE', 'PING', 'PONG')}
 #: Seconds that no test may take.
