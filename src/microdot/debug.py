@@ -590,7 +590,7 @@ class DebugPages:
 
 def install(app):
     """Have an application answer errors by pages for the developer, see
-    :class:`DebugPages`; once, however often this is called."""
+    ``DebugPages``; once, however often this is called."""
     if not isinstance(app.debug_pages, DebugPages):
         app.debug_pages = DebugPages(app)
     return app.debug_pages

@@ -50,7 +50,7 @@ class Login:
     remember_days = 30
 
     #: Failed attempts to log in, of an account and from an address, until
-    #: there are no more for :attr:`failure_period` from the first, in seconds.
+    #: there are no more for ``failure_period`` from the first, in seconds.
     max_account_failures = 10
     max_address_failures = 50
     failure_period = 900
