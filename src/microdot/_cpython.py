@@ -1533,6 +1533,22 @@ def finite(value):
     return finite(json_default(value))
 
 
+def load_json(text):
+    """Return what JSON text stands for.
+
+    :raises MalformedBody: it is none.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as exc:
+        where = exc.msg, exc.lineno, exc.colno
+    except (ValueError, RecursionError):
+        # a number of too many digits; nested too deep
+        raise core.MalformedBody('The body is not JSON') from None
+    raise core.MalformedBody(
+        'The body is not JSON: %s, line %d, column %d' % where)
+
+
 def slow_json(value):
     """The ``dump_json`` for what is rare: numbers that JSON has not, and text
     that UTF-8 has not.
@@ -1594,6 +1610,7 @@ FUNCTIONS = {
     'default_type': functools.lru_cache(core.default_type),
     'status_line': functools.lru_cache(core.status_line),
     'encode_head': fast_head(core.encode_head),
+    'load_json': load_json,
     'dump_json': with_orjson(fast_json(slow_json)),
     'make_response': make_response,
     # plain functions run in threads

@@ -1,6 +1,6 @@
 """Functions that several extensions share. The core needs none of them."""
 
-from .microdot import Response, dump_json
+from .microdot import Response, dump_json, reason_phrase
 
 try:
     from functools import wraps
@@ -82,6 +82,16 @@ def json_response(value, status=200, headers=None):
     """
     return typed(dump_json(value), status, headers,
                  'application/json; charset=UTF-8')
+
+
+def problem(status, detail=None, headers=None):
+    """Make a response that tells an error as JSON (RFC 9457)."""
+    title = reason_phrase(status) or '%d error' % status
+    headers = dict(headers or {})
+    headers['Content-Type'] = 'application/problem+json'
+    return json_response({
+        'type': 'about:blank', 'title': title, 'status': status,
+        'detail': detail or title}, status, headers)
 
 
 def typed(body, status, headers, content_type):

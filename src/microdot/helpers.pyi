@@ -14,6 +14,9 @@ def html(
 def json_response(
     value: Any, status: int = 200,
     headers: Mapping[str, Any] | None = None) -> Response: ...
+def problem(
+    status: int, detail: str | None = None,
+    headers: Mapping[str, Any] | None = None) -> Response: ...
 def typed(
     body: str | bytes, status: int, headers: Mapping[str, Any] | None,
     content_type: str) -> Response: ...

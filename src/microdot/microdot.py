@@ -269,7 +269,7 @@ def parse_pairs(text):
 
 def parse_cookies(text):
     """Parse a ``Cookie`` header into a dict of names and values."""
-    cookies = Cookies()
+    cookies = Values()
     for pair in text.split(';'):
         name, _, value = pair.partition('=')
         cookies[name.strip()] = value.strip()
@@ -751,17 +751,25 @@ class MultiDict(dict):
             raise missing(self, key)
         return super().__getitem__(key)[0]
 
-    def get(self, key, default=None, type=None):
+    def get(self, key, default=None, type=None, strict=False):
         """Return the first value of *key*.
 
         :param default: returned when there is none, or *type* refuses it.
         :param type: a callable that converts the value, such as ``int``.
+        :param strict: whether what *type* refuses is answered with 400.
         """
+        if key not in self:
+            return default
         try:
             value = self[key]
             return type(value) if type else value
         except (KeyError, ValueError):
-            return default
+            if not strict:
+                return default
+        error = MalformedBody("malformed %s '%s'" % (
+            self.kind or 'value', key))
+        error.reason = str(error)
+        raise error
 
     def getlist(self, key, type=None):
         """Return all values of *key*, converted by *type*, as a list.
@@ -772,8 +780,8 @@ class MultiDict(dict):
                 (super().__getitem__(key) if key in self else ())]
 
 
-class Cookies(dict):
-    """The cookies of a request."""
+class Values(dict):
+    """What a request has under names: cookies, or fields of a form."""
     kind = 'cookie'
 
     def __getitem__(self, key):
@@ -1234,7 +1242,9 @@ class Request:
     ``headers`` (:class:`NoCaseDict`), ``args`` (:class:`MultiDict` of the
     query), ``cookies`` (dict), ``content_length`` (0 when not declared),
     ``content_type`` (or ``None``), ``g`` (free for the application),
-    ``url_args``, ``url_prefix``, ``subapp``, ``route``, ``sock``;
+    ``url_args``, ``url_prefix``, ``subapp``, ``route``, ``sock``; ``host``
+    (as in ``Host``), ``absolute_url`` (with scheme and host), ``base_url``
+    (that without the query);
     ``body``: the body as ``bytes``, empty when it was left on the stream;
     ``error``: in handlers of errors, the exception.
 
@@ -1331,9 +1341,17 @@ class Request:
                 value[key] = self.fields[key.lower()]
         elif name == 'cookies':
             value = parse_cookies(self.fields['cookie']) \
-                if 'cookie' in self.fields else Cookies()
+                if 'cookie' in self.fields else Values()
         elif name == 'g':
             value = Request.G()
+        elif name == 'host':
+            return self.fields.get('host', '')
+        elif name == 'absolute_url' or name == 'base_url':
+            url = self.url if name == 'absolute_url' \
+                else self.url.split('?', 1)[0]
+            if not url.startswith(self.root_path):
+                url = self.root_path + url
+            return self.scheme + '://' + self.host + url
         elif name in ('stream', 'json', 'form'):
             # On CPython these are properties. Boards: a class that has any
             # is searched whenever an attribute is set, a tenth of a request.
@@ -1396,12 +1414,28 @@ class Request:
         if self._json is None:
             text = self._content('application/json', '+json')
             if text is not None:
-                try:
-                    self._json = json.loads(text)
-                except (ValueError, RuntimeError):
-                    # RuntimeError: nested too deep
-                    raise MalformedBody('The body is not JSON')
+                # (some editors begin files with a byte order mark)
+                self._json = load_json(
+                    text[1:] if text[:1] == '\ufeff' else text)
         return self._json
+
+    def get_json(self):
+        """Return the body parsed as JSON.
+
+        :raises HTTPException: 415: it is of another type; 413: left on the
+                               stream.
+        :raises ValueError: not JSON: a :class:`MalformedBody`, answered with
+                            400 and on CPython line and column.
+        """
+        try:
+            value = self.json
+        except MalformedBody as exc:
+            exc.reason = str(exc)
+            raise
+        if value is None and self._content(
+                'application/json', '+json') is None:
+            raise HTTPException(415, 'The body must be application/json')
+        return value
 
     def _get_form(self):
         """The fields of an URL-encoded form as a :class:`MultiDict`, or
@@ -1661,6 +1695,30 @@ def to_bytes(piece):
         else bytes(memoryview(piece))
 
 
+def load_json(text):
+    """Return what JSON text stands for.
+
+    :raises MalformedBody: it is none.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RuntimeError):
+        # RuntimeError: nested too deep
+        raise MalformedBody('The body is not JSON')
+    if _BOARD and isinstance(value, (dict, list)):
+        # the parsers of boards take text that has been cut
+        depth = 0
+        outside = True
+        for part in text.replace('\\\\', '').replace('\\"', '').split('"'):
+            if outside:
+                depth += part.count('{') + part.count('[') - \
+                    part.count('}') - part.count(']')
+            outside = not outside
+        if depth:
+            raise MalformedBody('The body is not JSON')
+    return value
+
+
 def dump_json(value):
     """Return *value* as JSON, in ``bytes``."""
     data = json.dumps(value).encode()
@@ -1901,6 +1959,8 @@ class Microdot:
     #: Whether a path that no route matches is redirected to the same path
     #: with, or without, a slash at its end, when a route matches that.
     redirect_slashes = False
+    #: Whether errors that no handler answers are told as JSON (RFC 9457).
+    json_errors = False
 
     debug = False
     streams = 0       # responses being streamed, by all servers
@@ -2167,6 +2227,9 @@ class Microdot:
         handler = self._error_handler(req, (status_code,))
         if handler:
             return await invoke_handler(handler, req)
+        if self.json_errors:
+            from .helpers import problem
+            return problem(status_code, reason)
         return reason or 'N/A', status_code
 
     def _error_handler(self, req, keys):
@@ -2383,8 +2446,14 @@ class Microdot:
         """Return a response to an exception that needs no handler: what
         ``abort()`` was given, or 500, and then the exception is logged."""
         if isinstance(exc, _ANSWERS):
+            if self.json_errors:
+                from .helpers import problem
+                return problem(exc.status_code, exc.reason, exc.headers)
             return Response(exc.reason, exc.status_code, exc.headers)
         self.log_exception(req, exc)
+        if self.json_errors:
+            from .helpers import problem
+            return problem(500, INTERNAL_ERROR)
         return Response(INTERNAL_ERROR, 500, {'Content-Type': 'text/plain'})
 
     def complete(self, req, res):

@@ -14,6 +14,7 @@ from binascii import hexlify
 from .helpers import wraps
 from .microdot import (
     HTTPException,
+    Values,
     decode_text,
     invoke_handler,
     parse_token,
@@ -551,7 +552,8 @@ def with_form_data(f):
     """
     @wraps(f)
     async def wrapper(request, *args, **kwargs):
-        form = {}
+        # (boards copy no subclass of a dict)
+        form = {} if _BOARD else Values()
         files = {}
         pairs = []
         uploads = []
@@ -572,8 +574,10 @@ def with_form_data(f):
                     raise MultipartError(
                         413, 'See FormDataIter.max_form_size')
                 pairs.append((name, value))
-            if pairs:
-                form.kind = 'form field'
+            if pairs or (request.content_type or '').lower().startswith(
+                    'multipart/form-data'):
+                if not _BOARD:
+                    form.kind = 'form field'
                 request._form = form
                 request.files = files
                 request._pairs = pairs

@@ -624,6 +624,42 @@ class TestErrors(unittest.TestCase):
                 self.assertEqual(request(app).status_code, 500)
                 self.assertEqual(app.logged, [exc])
 
+    def test_errors_may_be_json(self):
+        for exc, status, title, detail in (
+                (HTTPException(403), 403, 'Forbidden', 'Forbidden'),
+                (HTTPException(400, 'no "x"'), 400, 'Bad Request', 'no "x"'),
+                (MissingKey('q', 'cookie'), 400, 'Bad Request',
+                 "missing cookie 'q'"),
+                (OSError(1), 500, 'Internal Server Error',
+                 'Internal server error')):
+            app = self.make(exc)
+            app.json_errors = True
+            with self.subTest(exc=exc):
+                res = request(app)
+                self.assertEqual(res.status_code, status)
+                self.assertEqual(res.headers['Content-Type'],
+                                 'application/problem+json')
+                self.assertEqual(res.json, {
+                    'type': 'about:blank', 'title': title, 'status': status,
+                    'detail': detail})
+        res = request(app, '/missing')
+        self.assertEqual((res.status_code, res.json['detail']),
+                         (404, 'Not found'))
+        res = request(app, '/', 'PUT')
+        self.assertEqual((res.status_code, res.json['status']), (405, 405))
+        self.assertIn('GET', res.headers['Allow'])
+
+    def test_handlers_of_errors_come_before_json(self):
+        app = self.make(HTTPException(403, headers={'X': 'y'}))
+        app.json_errors = True
+        self.assertEqual(request(app).headers['X'], 'y')
+
+        @app.errorhandler(403)
+        async def forbidden(request):
+            return 'own', 403
+
+        self.assertEqual(request(app).text, 'own')
+
     def test_abort(self):
         for args, status, text in (
                 ((406, 'Not acceptable'), 406, 'Not acceptable'),
