@@ -1190,6 +1190,32 @@ class Request(core.Request):
         return sorted(names | {'args', 'cookies', 'g', 'headers'})
 
 
+class MultiDict(core.MultiDict):
+    def items_list(self):
+        """Return a list of pairs of keys and values: a pair for each value.
+        """
+        return [(key, value) for key in self for value in self.getlist(key)]
+
+    def poplist(self, key):
+        """Remove a key; return the list of its values, empty without any."""
+        values = self.getlist(key)
+        if key in self:
+            del self[key]
+        return values
+
+    def setlist(self, key, values):
+        """Give a key these values, in place of those that it has."""
+        self.poplist(key)
+        for value in values:
+            self[key] = value
+
+    def to_dict(self, flat=True):
+        """Return a plain dict: with the first value of each key, or, if not
+        *flat*, with lists of all."""
+        return {key: self[key] if flat else self.getlist(key)
+                for key in self}
+
+
 class AsyncBytesIO(core.AsyncBytesIO):
     awrite = _streams.AsyncBytesIO.awrite
     aclose = _streams.AsyncBytesIO.aclose
@@ -1631,7 +1657,8 @@ FUNCTIONS = {
     'redirect': Response.redirect,
     'send_file': Response.send_file,
 }
-CLASSES = (AsyncBytesIO, URLPattern, Request, Response, Server, Microdot)
+CLASSES = (
+    MultiDict, AsyncBytesIO, URLPattern, Request, Response, Server, Microdot)
 
 
 def install():
