@@ -13,6 +13,7 @@ import asyncio
 import contextvars
 import errno
 import functools
+import hashlib
 import inspect
 import io
 import json
@@ -1224,6 +1225,22 @@ class AsyncBytesIO(core.AsyncBytesIO):
 class Response(core.Response):
     complete = _streams.complete_response
     write = _streams.write_response
+    tagged = False  # etag() has been called
+
+    def etag(self):
+        """Add an ``ETag`` of the body (RFC 9110, section 8.8.3). A client
+        that has it already gets 304 in place of the body. Returns the
+        response itself, to be returned by a handler.
+
+        :raises TypeError: the body is not in memory.
+        """
+        if not isinstance(self.body, (bytes, bytearray, memoryview)):
+            raise TypeError('etag() is for bodies in memory, not for a ' +
+                            type(self.body).__name__)
+        self.headers['ETag'] = '"%s"' % hashlib.blake2b(
+            self.body, digest_size=16).hexdigest()
+        self.tagged = True
+        return self
 
     def __repr__(self):
         kind = '%d bytes' % len(self.body) if isinstance(self.body, bytes) \
@@ -1258,6 +1275,19 @@ class Microdot(core.Microdot):
 
     def __repr__(self):
         return '<%s, %d routes>' % (type(self).__name__, len(self.routes))
+
+    def complete(self, req, res):
+        """Do what no handler has to think of. May be called again."""
+        res = super().complete(req, res)
+        if res.tagged and req is not None and res.status_code == 200 and \
+                req.method in ('GET', 'HEAD') and \
+                is_known(res, req.fields.get('if-none-match')):
+            # another object: a handler may return one response to many
+            known = Response(b'', 304, res.headers)
+            known.jobs = res.jobs
+            known.is_head = res.is_head
+            return known
+        return res
 
     async def answer_error(self, req, exc, last=True):
         # a TaskGroup makes a group of what says that the client has left
@@ -1379,6 +1409,16 @@ class Microdot(core.Microdot):
         # (not within "except": that would be the context of all exceptions)
         self._banner = banner
         super().run(host, port, debug, ssl)
+
+
+def is_known(res, known):
+    """Tell whether the value of an ``If-None-Match`` has the response's
+    ``ETag``, be it weak or strong (RFC 9110, section 13.1.2)."""
+    if not known:
+        return False
+    tag = res.headers['ETag']
+    tags = [item.strip().removeprefix('W/') for item in known.split(',')]
+    return known.strip() == '*' or tag.removeprefix('W/') in tags
 
 
 def show_errors(app):
