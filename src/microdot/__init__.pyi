@@ -10,4 +10,7 @@ from .microdot import iscoroutine as iscoroutine
 from .microdot import redirect as redirect
 from .microdot import send_file as send_file
 
+__all__ = [
+    'AsyncBytesIO', 'Microdot', 'Request', 'Response', 'URLPattern',
+    'abort', 'iscoroutine', 'redirect', 'send_file', 'html', 'json_response']
 __version__: str

@@ -35,6 +35,7 @@ from . import _streams
 from . import microdot as core
 from ._mistakes import (
     WrongResult,
+    check_mount,
     check_pattern,
     check_result,
     check_route,
@@ -1339,6 +1340,10 @@ class Microdot(core.Microdot):
         if index.count != len(self.routes):
             index = self._index = RouteIndex(self.routes)
         return index.find(path)
+
+    def mount(self, subapp, url_prefix='', local=False, name=None):
+        check_mount(subapp, core.Microdot)
+        super().mount(subapp, url_prefix, local, name)
 
     def find_route(self, req):
         # Most requests have a route for their method: a static one is found

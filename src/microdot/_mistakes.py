@@ -161,3 +161,16 @@ def check_route(route):
                 '%s' % (describe(route.handler), name,
                         route.pattern.url_pattern,
                         ', '.join(taken) or 'the request alone'))
+
+
+def check_mount(subapp, application):
+    """See that what is mounted is an application, and comes first.
+
+    :raises TypeError: it is not.
+    """
+    if isinstance(subapp, str):
+        raise TypeError("the application comes first: app.mount(subapp, '%s')"
+                        % subapp)
+    if not isinstance(subapp, application):
+        raise TypeError('only a Microdot application can be mounted; this is '
+                        '%s' % named(subapp))

@@ -2,10 +2,13 @@ import io
 import socket as _socket
 import ssl as _ssl
 from collections.abc import (
+    AsyncIterable,
     AsyncIterator,
+    Awaitable,
     Callable,
     Coroutine,
     Iterable,
+    Iterator,
     Mapping,
     Sequence,
 )
@@ -13,6 +16,7 @@ from datetime import date as _date_type
 from os import PathLike
 from typing import (
     Any,
+    ClassVar,
     Literal,
     NamedTuple,
     NoReturn,
@@ -22,7 +26,7 @@ from typing import (
     type_check_only,
 )
 
-from typing_extensions import ParamSpec, Self, TypeAlias
+from typing_extensions import Concatenate, ParamSpec, Self, TypeAlias
 
 from .background import Background
 from .debug import DebugPages
@@ -31,12 +35,33 @@ _T = TypeVar('_T')
 _D = TypeVar('_D')
 _V = TypeVar('_V')
 _F = TypeVar('_F', bound=Callable[..., Any])
+_H = TypeVar('_H', bound=Handler | type[Any])
 _P = ParamSpec('_P')
 _R = TypeVar('_R')
 
 # What handlers may return, see Response and make_response(). Bodies are too
 # many kinds of things to be of use as a type.
 _Body: TypeAlias = Any
+@type_check_only
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+@type_check_only
+class _File(Protocol):
+    def read(self, n: int = ..., /) -> Any: ...
+
+_Content: TypeAlias = (
+    str | bytes | bytearray | memoryview | dict[Any, Any] | list[Any] |
+    Response | Iterator[str] | Iterator[bytes] | AsyncIterable[Any] |
+    _File | _Dataclass | None)
+# What a handler may return; a page of the guide, "Types", tells of both.
+ResponseValue: TypeAlias = (
+    _Content | int | tuple[_Content, int] | tuple[_Content, Mapping[str, Any]]
+    | tuple[_Content, int, Mapping[str, Any] | None] | tuple[int]
+    | tuple[int, Mapping[str, Any]])
+Handler: TypeAlias = Callable[
+    Concatenate[Request, ...],
+    ResponseValue | Awaitable[ResponseValue]]
 _Wrapper: TypeAlias = Callable[[Request, Callable[[Request], Any]], Any]
 _Jobs: TypeAlias = list[
     tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]
@@ -467,19 +492,19 @@ class Microdot:
     def route(
         self, url_pattern: str, methods: Sequence[str] | None = None,
         max_content_length: int | None = None,
-        name: str | None = None) -> Callable[[_F], _F]: ...
+        name: str | None = None) -> Callable[[_H], _H]: ...
     def get(
-        self, url_pattern: str, **kwargs: Any) -> Callable[[_F], _F]: ...
+        self, url_pattern: str, **kwargs: Any) -> Callable[[_H], _H]: ...
     def post(
-        self, url_pattern: str, **kwargs: Any) -> Callable[[_F], _F]: ...
+        self, url_pattern: str, **kwargs: Any) -> Callable[[_H], _H]: ...
     def put(
-        self, url_pattern: str, **kwargs: Any) -> Callable[[_F], _F]: ...
+        self, url_pattern: str, **kwargs: Any) -> Callable[[_H], _H]: ...
     def patch(
-        self, url_pattern: str, **kwargs: Any) -> Callable[[_F], _F]: ...
+        self, url_pattern: str, **kwargs: Any) -> Callable[[_H], _H]: ...
     def delete(
-        self, url_pattern: str, **kwargs: Any) -> Callable[[_F], _F]: ...
+        self, url_pattern: str, **kwargs: Any) -> Callable[[_H], _H]: ...
     def query(
-        self, url_pattern: str, **kwargs: Any) -> Callable[[_F], _F]: ...
+        self, url_pattern: str, **kwargs: Any) -> Callable[[_H], _H]: ...
     def before_request(self, f: _F) -> _F: ...
     def after_request(self, f: _F) -> _F: ...
     def after_error_request(self, f: _F) -> _F: ...

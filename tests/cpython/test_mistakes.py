@@ -154,3 +154,21 @@ def test_a_route_registered_twice_is_named(caplog):
 def test_another_server_is_told_what_to_import(args, module):
     with pytest.raises(TypeError, match='from %s import Microdot' % module):
         Microdot()(*args)
+
+
+@pytest.mark.parametrize('args, text', [
+    (('/x', Microdot()), "app.mount(subapp, '/x')"),
+    ((42,), 'this is an int'), ((Microdot,), 'this is a type')])
+def test_what_is_mounted_comes_first_and_is_an_application(args, text):
+    with pytest.raises(TypeError) as caught:
+        Microdot().mount(*args)
+    assert text in str(caught.value)
+
+
+def test_all_public_names_are_imported_by_a_star():
+    names = {}
+    exec('from microdot import *', names)
+    for name in ('Microdot', 'Request', 'Response', 'abort', 'redirect',
+                 'send_file', 'html', 'json_response'):
+        assert name in names
+    assert 'sys' not in names
