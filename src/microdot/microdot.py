@@ -208,6 +208,15 @@ def decode_text(data):
         return ''.join(map(chr, data))
 
 
+def refuse_dots(path):
+    # No handler has to think of dot segments: "/.." may lead out of a folder.
+    if '/.' not in path and '\\.' not in path:
+        return
+    for part in path.replace('\\', '/').split('/'):
+        if part in ('.', '..'):
+            raise HTTPException(404, 'Not found')
+
+
 def urldecode(s, plus=True):
     """Decode percent-encoded UTF-8 text.
 
@@ -2351,11 +2360,7 @@ class Microdot:
 
     async def _handle(self, req):
         # The response to a request if all goes well.
-        if '/.' in req.path or '\\.' in req.path:
-            # No handler has to think of these: "/.." may lead out of a folder.
-            for part in req.path.replace('\\', '/').split('/'):
-                if part in ('.', '..'):
-                    raise HTTPException(404, 'Not found')
+        refuse_dots(req.path)
         target, req.url_prefix, req.subapp = self.find_route(req)
         entry = req.entry
         limit = entry and entry.max_content_length
