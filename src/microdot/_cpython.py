@@ -1538,6 +1538,10 @@ def record_form(record):
             for field in fields(record)}
 
 
+# To know whether a program has put its own in the place of it.
+_library_default = json.JSONEncoder.default
+
+
 def json_default(value):
     """Return what stands in JSON for an object that has no form there.
 
@@ -1561,6 +1565,8 @@ def json_default(value):
     encoder = core.Response.json_encoder
     if encoder:
         return encoder(value)
+    if json.JSONEncoder.default is not _library_default:
+        return json.JSONEncoder().default(value)  # a program's own
     raise TypeError('%s has no form in JSON: see Response.json_encoder' %
                     type(value).__name__)
 

@@ -724,12 +724,16 @@ def test_json_is_that_of_the_library():
         pass
 
     for value in ({'a': [1, 2.5, None, True, '\xe9\u20ac\U0001f600']}, {},
-                  [], {2: 2, None: 3, True: 4, 1.5: 5}, [float('inf')],
-                  {'a': (1, 2)}, [Number(3), Text('x')], ['\udc80']):
-        assert microdot.dump_json(value) == json.dumps(value).encode()
+                  [], {2: 2, None: 3, True: 4, 1.5: 5},
+                  {'a': (1, 2)}, [Number(3), Text('x')]):
+        assert microdot.dump_json(value) == json.dumps(
+            value, ensure_ascii=False).encode()
+    # what UTF-8 or JSON does not have
+    assert microdot.dump_json(['\udc80']) == b'["\\udc80"]'
+    assert microdot.dump_json([float('inf')]) == b'[null]'
     circular = {}
     circular['self'] = circular
-    for value in circular, [b''], [{1}], [object()]:
+    for value in circular, [b''], [object()]:
         with pytest.raises((TypeError, ValueError)):
             microdot.dump_json(value)
 

@@ -697,7 +697,7 @@ def test_changes_tracebacks_go_to_the_logger_once_there_is_one(tmp_path):
         assert result.stderr.count('ZeroDivisionError: division') == (
             1 if argument == 'print' else 2)
         assert result.stderr.startswith(
-            'Traceback' if argument == 'print' else 'ERROR:microdot:')
+            'Traceback' if argument == 'print' else 'ERROR:microdot.error:')
 
 
 def test_changes_the_scheme_is_https_under_tls(app):

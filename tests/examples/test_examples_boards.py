@@ -284,7 +284,10 @@ def test_files_have_plain_names(interpreter, tmp_path):
                      'a' * 41, '%c3%a9'):
             for method in ('GET', 'PUT', 'DELETE'):
                 status, _, _ = ask(child, method, '/files/' + name)
-                assert status == 400, (method, name)
+                # (dot segments reach no handler)
+                assert status == (
+                    404 if name in ('..%2fsecret', '%2e%2e') else 400), (
+                        method, name)
         assert ask(child, 'PUT', '/files/' + 'a' * 40, b'x')[0] == 201
         assert ask(child, 'PUT', '/files/b', b'x', {
             'Origin': 'http://example.org'})[0] == 403

@@ -602,6 +602,10 @@ def accepted_heads():
         body = echo(method, target, fields.get('x', '-'))
         if method == 'OPTIONS':
             body = b''
+        elif method == 'get':
+            # (case-sensitive: another method, RFC 9110, section 9.1)
+            status = 405
+            body = b'Method Not Allowed'
         yield (name, head + b'\r\n\r\n',
                [(status, body, version != '1.0')])
 

@@ -27,6 +27,7 @@ ENVIRONMENT = 'pyvenv.cfg'
 #: these names.
 LOADED_WHEN_USED = {
     'microdot.background': 'after_response|is_disconnected',
+    'microdot.helpers': 'json_errors|nan|inf|NaN',
     'microdot.middleware': 'middleware',
     'microdot.urls': 'url_for|redirect_slashes',
 }
