@@ -208,7 +208,7 @@ def decode_text(data):
         return ''.join(map(chr, data))
 
 
-def refuse_dots(path):
+def _refuse_dots(path):
     # No handler has to think of dot segments: "/.." may lead out of a folder.
     if '/.' not in path and '\\.' not in path:
         return
@@ -2360,7 +2360,7 @@ class Microdot:
 
     async def _handle(self, req):
         # The response to a request if all goes well.
-        refuse_dots(req.path)
+        _refuse_dots(req.path)
         target, req.url_prefix, req.subapp = self.find_route(req)
         entry = req.entry
         limit = entry and entry.max_content_length
