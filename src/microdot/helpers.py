@@ -89,9 +89,12 @@ def problem(status, detail=None, headers=None):
     title = reason_phrase(status) or '%d error' % status
     headers = dict(headers or {})
     headers['Content-Type'] = 'application/problem+json'
-    return json_response({
-        'type': 'about:blank', 'title': title, 'status': status,
-        'detail': detail or title}, status, headers)
+    members = {'type': 'about:blank', 'title': title, 'status': status}
+    if isinstance(detail, dict):
+        members.update(detail)  # such as a list of faults
+    else:
+        members['detail'] = detail or title
+    return json_response(members, status, headers)
 
 
 def typed(body, status, headers, content_type):
