@@ -1019,7 +1019,9 @@ async def next_piece(iterator):
     thread."""
     if isinstance(iterator, _MEMORY):
         return next(iterator, None)
-    future = _start_in_thread(next, iterator, None)
+    # (in the loop's own pool: streams shall not wait behind plain handlers)
+    future = asyncio.get_running_loop().run_in_executor(
+        None, contextvars.copy_context().run, next, iterator, None)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:

@@ -16,8 +16,9 @@ pytestmark = pytest.mark.skipif(
 
 #: Documented figures may be that far off: they follow the code now and then.
 TOLERANCE = 0.25
-#: So many bytes do not count, whatever part of a small figure they are.
-NOISE = 400
+#: So many bytes do not count, whatever part of a small figure they are:
+#: where a pool of names is nearly full, the length of a path decides who pays.
+NOISE = 600
 
 
 @pytest.fixture(scope='module')
