@@ -1019,7 +1019,8 @@ async def next_piece(iterator):
     thread."""
     if isinstance(iterator, _MEMORY):
         return next(iterator, None)
-    # (in the loop's own pool: streams shall not wait behind plain handlers)
+    # In the loop's own pool: with _handlers a generator whose client had left
+    # was closed too late, for a reason that has not been found.
     future = asyncio.get_running_loop().run_in_executor(
         None, contextvars.copy_context().run, next, iterator, None)
     try:
