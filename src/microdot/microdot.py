@@ -281,8 +281,18 @@ def parse_cookies(text):
     cookies = Values()
     for pair in text.split(';'):
         name, _, value = pair.partition('=')
-        cookies[name.strip()] = value.strip()
+        value = value.strip()
+        if value[:1] == '"' == value[1:][-1:]:
+            value = value[1:-1].replace('\\"', '"').replace('\\\\', '\\')
+        cookies[name.strip()] = value
     return cookies
+
+
+def _quote_cookie(value):
+    # RFC 6265, section 4.1.1: what a value may only have in quotes
+    quoted = value.replace('\\', '\\\\').replace('"', '\\"')
+    return '"%s"' % quoted if quoted != value or ' ' in value or \
+        ',' in value else value
 
 
 def _bad_text(data, breaks):
@@ -1585,24 +1595,36 @@ class Response:
     def set_cookie(self, cookie, value, path=None, domain=None, expires=None,
                    max_age=None, secure=False, http_only=False,
                    partitioned=False, same_site=None):
-        """Add a cookie.
+        """Add a cookie. A value with blanks, commas, quotes or backslashes
+        is quoted, and ``Request.cookies`` has it without the quotes.
 
         :param expires: an HTTP date, a ``datetime`` (UTC when naive), or
-                        seconds as of ``time.time()``.
-        :param max_age: seconds to keep it.
+                        seconds: from now, or as of ``time.time()`` where
+                        that is after September 2001 (10^9).
+        :param max_age: seconds to keep it, rounded down, or a ``timedelta``.
         :param same_site: ``'Strict'``, ``'Lax'`` or ``'None'``.
         :raises ValueError: a part would not be a part of that cookie any
                             more: it has a semicolon or a control character,
-                            or the name is not a token.
+                            or the name is not a token. Or *same_site* is
+                            something else.
         """
         parse_token(cookie)
+        if same_site and same_site.lower() not in ('strict', 'lax', 'none'):
+            raise ValueError(
+                "same_site is 'Strict', 'Lax' or 'None', not %r" % same_site)
+        if isinstance(expires, (int, float)) and \
+                time.gmtime(int(expires)) < (2001, 9, 9, 1, 46, 40):
+            # (boards may count from 2000)
+            expires += time.time()
         if not isinstance(expires, (str, type(None))):
             expires = http_date(expires)
-        text = '%s=%s' % (cookie, value)
+        if hasattr(max_age, 'total_seconds'):
+            max_age = max_age.total_seconds()
+        text = '%s=%s' % (cookie, _quote_cookie(str(value)))
         breaks = 0
         for name, value in (
                 ('Path', path), ('Domain', domain), ('Expires', expires),
-                ('Max-Age', None if max_age is None else str(max_age)),
+                ('Max-Age', None if max_age is None else str(int(max_age))),
                 ('Secure', secure and 1), ('HttpOnly', http_only and 1),
                 ('Partitioned', partitioned and 1), ('SameSite', same_site)):
             if value:

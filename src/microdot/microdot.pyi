@@ -13,6 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from datetime import date as _date_type
+from datetime import timedelta
 from os import PathLike
 from typing import (
     Any,
@@ -374,7 +375,7 @@ class Response:
         self, cookie: str, value: object, path: str | None = None,
         domain: str | None = None,
         expires: str | float | _date_type | None = None,
-        max_age: int | None = None, secure: bool = False,
+        max_age: float | timedelta | None = None, secure: bool = False,
         http_only: bool = False, partitioned: bool = False,
         same_site: str | None = None) -> None: ...
     def delete_cookie(self, cookie: str, **kwargs: Any) -> None: ...

@@ -13,6 +13,8 @@ from microdot.microdot import (
     Microdot,
     Response,
     abort,
+    http_date,
+    parse_cookies,
     redirect,
     send_file,
 )
@@ -555,6 +557,26 @@ class TestCookies(unittest.TestCase):
         for value in ('Strict', 'Lax', 'None'):
             self.check('a=b; SameSite=' + value, 'a', 'b', same_site=value)
 
+        self.check('a=b; SameSite=lax', 'a', 'b', same_site='lax')
+
+    def test_same_site_of_another_kind_is_refused(self):
+        for value in ('Laxx', 'La', ' Lax', 'true'):
+            res = Response()
+            with self.assertRaises(ValueError) as caught:
+                res.set_cookie('a', 'b', same_site=value)
+            self.assertIn(repr(value), str(caught.exception))
+            self.assertEqual(res.headers, {})
+
+    def test_values_are_quoted_where_they_must_be(self):
+        for value, expected in (
+                ('a b', '"a b"'), ('a,b', '"a,b"'), (' ', '" "'),
+                ('"', '"\\""'), ('\\', '"\\\\"'),
+                ('say "a, b\\"', '"say \\"a, b\\\\\\""'),
+                ('{"a": [1, 2]}', '"{\\"a\\": [1, 2]}"'),
+                ("a'b(c)=d/e", "a'b(c)=d/e")):
+            self.check('a=' + expected, 'a', value)
+            self.assertEqual(parse_cookies('a=' + expected), {'a': value})
+
     def test_options_that_are_off_are_left_out(self):
         self.check('a=b', 'a', 'b', path='', domain='', expires=None,
                    secure=False, http_only=False, partitioned=False,
@@ -565,10 +587,35 @@ class TestCookies(unittest.TestCase):
 
     def test_expires_in_seconds(self):
         """S22: boards have no datetime to pass."""
-        self.check('a=b; Expires=Sun, 06 Nov 1994 08:49:37 GMT',
-                   'a', 'b', expires=784111777)
-        self.check('a=b; Expires=Thu, 01 Jan 1970 00:00:00 GMT',
-                   'a', 'b', expires=0)
+        self.check('a=b; Expires=Sun, 09 Sep 2001 01:46:40 GMT',
+                   'a', 'b', expires=1_000_000_000)
+        self.check('a=b; Expires=Sun, 09 Sep 2001 01:46:41 GMT',
+                   'a', 'b', expires=1_000_000_001.5)
+
+    def test_expires_in_fewer_seconds_counts_from_now(self):
+        for seconds in (3600, 0.5, 0, -1, 999_999_999):
+            before = time.time()
+            res = Response()
+            res.set_cookie('a', 'b', expires=seconds)
+            allowed = ['a=b; Expires=' + http_date(when + seconds)
+                       for when in (before, before + 1, before + 2,
+                                    time.time())]
+            self.assertIn(res.headers['Set-Cookie'][0], allowed)
+
+    def test_max_age_is_rounded_down(self):
+        self.check('a=b; Max-Age=90', 'a', 'b', max_age=90.5)
+        self.check('a=b; Max-Age=0', 'a', 'b', max_age=0.9)
+        self.check('a=b; Max-Age=5', 'a', 'b', max_age='5')
+
+    def test_max_age_as_a_timedelta(self):
+        try:
+            from datetime import timedelta
+        except ImportError:
+            self.skipTest('datetime')
+        self.check('a=b; Max-Age=86400', 'a', 'b', max_age=timedelta(days=1))
+        self.check('a=b; Max-Age=1', 'a', 'b',
+                   max_age=timedelta(milliseconds=1999))
+        self.check('a=b; Max-Age=0', 'a', 'b', max_age=timedelta(0))
 
     def test_expires_as_a_datetime(self):
         """S22: one with a time zone was not converted."""

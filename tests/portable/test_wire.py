@@ -593,7 +593,14 @@ class TestText(unittest.TestCase):
                  {'foo': 'bar', 'nothing': '', 'abc': 'def', '': ''}),
                 (' a = b ', {'a': 'b'}),
                 ('a=b=c', {'a': 'b=c'}),
-                ('a="b"', {'a': '"b"'}),
+                ('a="b"', {'a': 'b'}),
+                ('a=""; b= "c d" ', {'a': '', 'b': 'c d'}),
+                ('a="', {'a': '"'}),
+                ('a="b', {'a': '"b'}),
+                ('a=b"', {'a': 'b"'}),
+                ('a=b"c"', {'a': 'b"c"'}),
+                ('a="b\\"c\\\\"', {'a': 'b"c\\'}),
+                ('a="\\"', {'a': '\\'}),
                 ('=a', {'': 'a'})):
             with self.subTest(text=text):
                 self.assertEqual(parse_cookies(text), expected)
