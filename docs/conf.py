@@ -11,7 +11,7 @@ project = 'microdot'
 copyright = 'microdot maintainers'
 release = microdot.__version__
 
-extensions = ['sphinx.ext.autodoc']
+extensions = ['sphinx.ext.autodoc', 'sphinx_copybutton', 'sphinx_design']
 exclude_patterns = ['_build']
 # A reference that leads nowhere is a warning, and a warning is an error.
 nitpicky = True
@@ -22,6 +22,16 @@ autodoc_typehints = 'none'
 html_theme = 'furo'
 html_show_copyright = False
 html_title = 'microdot'
+html_static_path = ['_static']
+html_css_files = ['site.css']
+html_search_scorer = str(pathlib.Path(__file__).parent / 'scorer.js')
+# Nothing is fetched from another site: the pages are readable offline.
+html_theme_options = {'navigation_with_keys': True}
+# Of a console, the button copies the commands without their prompt and
+# without what they print.
+copybutton_prompt_text = '$ '
+copybutton_only_copy_prompt_lines = True
+copybutton_line_continuation_character = '\\'
 
 
 def find_in_core(app, env, node, content):

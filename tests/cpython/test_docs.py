@@ -2,8 +2,8 @@
 
 Every ``python`` block is run. A block that ends in running a server is a
 program of its own; others continue one another, from the top of their page,
-after the imports that ``docs/index.rst`` shows. Each ``curl`` command of a
-``console`` block is carried out against what came before it, over a socket,
+after the imports that ``docs/guide/index.rst`` shows. Each ``curl`` command of
+a ``console`` block is carried out against what came before it, over a socket,
 and what it prints is compared. A ``text`` block of the class ``output`` is
 what the ``python`` block before it prints; one with a caption is a file of
 that name.
@@ -32,7 +32,7 @@ import interpreters
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PAGES = [TOP / 'README.rst', *sorted((TOP / 'docs').rglob('*.rst'))]
-INDEX = TOP / 'docs' / 'index.rst'
+INDEX = TOP / 'docs' / 'guide' / 'index.rst'
 #: Seconds for a program to start, to answer, and to stop.
 PATIENCE = 30
 #: Put before a program: the server listens where the test says, on loopback.

@@ -1,0 +1,154 @@
+"""The documentation as a site: links, search, copy buttons, narrow screens.
+
+That it builds without a warning is a step of ``tools/check.py``; here it is
+built once more, into a folder of its own, and looked at.
+"""
+
+import html.parser
+import pathlib
+import subprocess
+import sys
+import urllib.parse
+
+import pytest
+
+from browser import browser, needs_browser  # noqa: F401
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+#: What one looks for, and the page that should come first.
+SEARCHES = [
+    ('install', 'start/install'),
+    ('deploy', 'boards/deploying'),
+    ('reload', 'guide/development'),
+    ('upload', 'guide/multipart'),
+    ('WebSocket', 'guide/websocket'),
+]
+#: The width of a small telephone, in CSS pixels.
+NARROW = 360
+
+
+class Links(html.parser.HTMLParser):
+    """What a page links to, and the anchors that it has."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.targets = []
+        self.anchors = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        for name in ('href', 'src'):
+            if attrs.get(name):
+                self.targets.append(attrs[name])
+        self.anchors.update(filter(None, (attrs.get('id'),
+                                          attrs.get('name'))))
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory):
+    """The folder of the site."""
+    folder = tmp_path_factory.mktemp('site')
+    subprocess.run(
+        [sys.executable, '-m', 'sphinx', '-q', '-b', 'html',
+         '-d', str(folder / 'doctrees'), 'docs', str(folder / 'html')],
+        cwd=TOP, check=True, timeout=300)
+    return folder / 'html'
+
+
+@pytest.fixture(scope='module')
+def pages(site):
+    """The pages: what each links to and the anchors it has, by path."""
+    return {path.resolve(): Links(path.read_text(encoding='utf-8'))
+            for path in site.rglob('*.html')
+            if '_static' not in path.relative_to(site).parts}
+
+
+def test_links_lead_to_what_is_there(site, pages):
+    wrong = []
+    for path, page in pages.items():
+        for target in page.targets:
+            parts = urllib.parse.urlsplit(target)
+            if parts.scheme or parts.netloc:
+                continue
+            there = path
+            if parts.path:
+                there = (path.parent / urllib.parse.unquote(
+                    parts.path)).resolve()
+            if not there.is_file():
+                wrong.append('%s: %s' % (path.relative_to(site), target))
+            elif parts.fragment and there in pages and (
+                    urllib.parse.unquote(parts.fragment)
+                    not in pages[there].anchors):
+                wrong.append('%s: %s' % (path.relative_to(site), target))
+    assert wrong == []
+
+
+def test_nothing_is_loaded_from_another_site(pages):
+    for path, page in pages.items():
+        text = path.read_text(encoding='utf-8')
+        assert '<script src="http' not in text
+        assert '<link rel="stylesheet" type="text/css" href="http' not in text
+
+
+def test_pages_suit_narrow_and_dark_screens(pages):
+    for path in pages:
+        text = path.read_text(encoding='utf-8')
+        assert 'name="viewport"' in text, path
+        assert 'theme-toggle' in text, path
+
+
+def load(page, path, query=''):
+    page.goto(path.as_uri() + query)
+    return page
+
+
+@needs_browser
+@pytest.mark.parametrize('word, expected', SEARCHES)
+def test_search_finds_the_page_about(site, browser, word, expected):  # noqa: F811
+    page = browser.open((site / 'search.html').as_uri() + '?q=' + word)
+    try:
+        # the list is whole when its number is told
+        page.wait_for('/found|matching/.test(document.querySelector('
+                      '"#search-results .search-summary")?.innerText)')
+        found = page.wait_for(
+            'document.querySelector("#search-results li a")?.href')
+    finally:
+        page.close()
+    found = found.split('#')[0].split('?')[0]
+    assert found == (site / (expected + '.html')).as_uri()
+
+
+@needs_browser
+def test_no_page_is_wider_than_a_telephone(site, pages, browser):  # noqa: F811
+    wide = []
+    tab = browser.open('about:blank')
+    try:
+        tab.send('Emulation.setDeviceMetricsOverride', width=NARROW,
+                 height=800, deviceScaleFactor=1, mobile=True)
+        for path in pages:
+            tab.goto(path.as_uri())
+            width = tab.evaluate('document.documentElement.scrollWidth')
+            if width > NARROW:
+                wide.append('%s: %d' % (path.relative_to(site.resolve()),
+                                        width))
+    finally:
+        tab.close()
+    assert wide == []
+
+
+@needs_browser
+def test_code_is_copied_without_prompts_and_output(site, browser):  # noqa: F811
+    page = browser.open((site / 'index.html').as_uri())
+    try:
+        page.wait_for('document.querySelectorAll(".copybtn").length >= 2')
+        # it is selected in a hidden field, and that is copied
+        page.evaluate('copied = [], document.execCommand = () =>'
+                      'copied.push(document.activeElement.value)')
+        page.evaluate(
+            'document.querySelectorAll(".copybtn").forEach(b => b.click())')
+        copied = page.evaluate('copied')
+    finally:
+        page.close()
+    assert copied[0].startswith('from microdot import Microdot\n')
+    assert copied[1].strip() == 'curl http://localhost:5000/hello/Ada'
