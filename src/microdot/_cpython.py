@@ -1221,6 +1221,46 @@ class MultiDict(core.MultiDict):
                 for key in self}
 
 
+class UrlMap(list):
+    """The routes of an application as Microdot 2.7 has them: a list of tuples
+    ``(methods, URLPattern, handler, url_prefix, subapp)``. What is appended is
+    registered."""
+
+    def __init__(self, app):
+        super().__init__(route[:5] for route in app.routes)
+        self.app = app
+
+    def append(self, entry):
+        """Register a route."""
+        methods, pattern, handler, prefix, subapp = (*entry, '', None)[:5]
+        pattern.compile()
+        self.app.register('routes', core.Route(
+            [method.upper() for method in methods], pattern, handler, prefix,
+            subapp, (), None, None))
+        super().append(entry)
+
+    def extend(self, entries):
+        """Register several routes."""
+        for entry in entries:
+            self.append(entry)
+
+    def __iadd__(self, entries):
+        self.extend(entries)
+        return self
+
+    def refuse(self, *args, **kwargs):
+        """Stand in for the methods that have no effect on the application.
+
+        :raises TypeError: always.
+        """
+        raise TypeError('of url_map only append(), extend() and += have an '
+                        'effect on the application: its routes are never '
+                        'removed, replaced or put in another order')
+
+    insert = remove = pop = clear = sort = reverse = refuse
+    __setitem__ = __delitem__ = __imul__ = refuse
+
+
 class AsyncBytesIO(core.AsyncBytesIO):
     awrite = _streams.AsyncBytesIO.awrite
     aclose = _streams.AsyncBytesIO.aclose
@@ -1302,8 +1342,21 @@ class Microdot(core.Microdot):
     @property
     def url_map(self):
         """The routes as a list of tuples ``(methods, URLPattern, handler,
-        url_prefix, subapp)``."""
-        return [route[:5] for route in self.routes]
+        url_prefix, subapp)``, which may be appended to."""
+        return UrlMap(self)
+
+    @url_map.setter
+    def url_map(self, value):
+        # (what += has registered)
+        if getattr(value, 'app', None) is not self:
+            raise AttributeError('url_map cannot be replaced: append to it, '
+                                 'or register routes with @app.route()')
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        own = cls.__dict__.get('dispatch_request')
+        if own and not takes(own, 3):
+            cls.dispatch_request = of_requests_alone(cls, own)
 
     def __call__(self, *args):
         kind = 'wsgi' if len(args) == 2 else 'asgi'
@@ -1375,6 +1428,12 @@ class Microdot(core.Microdot):
                             start_serving):
         # TLS may be a pair of files, and run() is told what keeps a server
         # from being started.
+        if getattr(self.handle_request, '__func__', None) is not \
+                _streams.handle_request:
+            raise TypeError(
+                'no server calls %s.handle_request(): override '
+                'dispatch_request(), or use @app.middleware' %
+                type(self).__name__)
         where = 'cannot serve on %s:%s' % (host, port)
         try:
             if isinstance(ssl, (tuple, list)):
@@ -1417,6 +1476,28 @@ class Microdot(core.Microdot):
         # (not within "except": that would be the context of all exceptions)
         self._banner = banner
         super().run(host, port, debug, ssl)
+
+
+def takes(function, count):
+    """Tell whether *function* can be called with that many arguments."""
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError:
+        return False
+    return True
+
+
+def of_requests_alone(cls, function):
+    """Return a ``dispatch_request`` for a class whose own, as in Microdot
+    2.7, has no parameter for errors: it is called for requests. What is
+    malformed, or refused before a handler is looked for, is left to the class
+    above."""
+    @functools.wraps(function)
+    async def dispatch_request(self, req, error=None):
+        if error:
+            return await super(cls, self).dispatch_request(req, error)
+        return await function(self, req)
+    return dispatch_request
 
 
 def is_known(res, known):

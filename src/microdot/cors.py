@@ -63,6 +63,7 @@ class CORS:
         if handle_cors:
             app.after_request(self.after_request)
             app.after_error_request(self.after_request)
+            app.finishers.append(self._finish)
 
     def is_listed(self, origin):
         """Tell whether an origin is allowed by name or by the expression."""
@@ -137,7 +138,18 @@ class CORS:
 
     async def after_request(self, request, response):
         """Add the policy's headers to a response. :meth:`initialize`
-        registers it; subclasses may override it."""
+        registers it; subclasses may override it. (Answers to OPTIONS that no
+        route gives have the policy's headers, without a call of this.)"""
+        return self._add(request, response)
+
+    def _finish(self, request, response):
+        # Where no route answers OPTIONS, no hooks are called.
+        if request and request.method == 'OPTIONS' and not request.entry and \
+                self.after_request in request.app.get_request_handlers(
+                    request, 'after_request'):
+            return self._add(request, response)
+
+    def _add(self, request, response):
         # The innermost policy applies, also when the response becomes that
         # of an error after it was applied.
         if request is None or getattr(request.g, '_cors', self) is not self:

@@ -457,7 +457,7 @@ def parse_head(head):
     lines = head.split(b'\r\n')
     method, target, version = lines.pop(0).split(b' ')
     _check_token(method)
-    if _bad_text(target, 0):
+    if _bad_text(target, 0) or b'\t' in target:
         raise ValueError('control character')
     method = method.decode()
     target = decode_text(target)
@@ -2412,18 +2412,32 @@ class Microdot:
             except Exception:
                 await close_body(res)
                 raise
-        elif isinstance(target, int):
-            raise HTTPException(
-                target, None,
-                target == 405 and self.default_options_handler(req))
         else:
-            res = Response(b'', 200, target)
-        if req.chain or self.after_request_handlers:
+            res = self._unrouted(req, target)
+        if entry and (req.chain or self.after_request_handlers):
             res = await self._after(req, res, self.get_request_handlers(
                 req, 'after_request'))
         if req.after_request_handlers:
             res = await self._after(req, res, req.after_request_handlers)
         return res
+
+    def _unrouted(self, req, target):
+        # What is answered where no route does.
+        if not isinstance(target, int):
+            return Response(b'', 200, target)
+        allow = None
+        if target == 405:
+            allow = self.default_options_handler(req)
+            if req.method.upper() not in (
+                    'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
+                    'OPTIONS', 'QUERY', 'TRACE'):
+                # nobody knows it (RFC 9110, section 15.6.2), but perhaps a
+                # route
+                target = 501
+                for route in self.routes:
+                    if req.method in route.methods:
+                        target = 405
+        raise HTTPException(target, None, allow)
 
     async def _before(self, req):
         # What a handler before the route's answers in its place, if any does.
@@ -2691,7 +2705,9 @@ class Server:
             app.counters['requests'] += 1
             req = conn.request
             try:
-                res = await app.dispatch_request(req, error)
+                # (a program's own may have no second parameter)
+                res = await (app.dispatch_request(req, error) if error
+                             else app.dispatch_request(req))
             except BaseException:
                 # the client left while the body was read
                 if req and req.jobs:

@@ -456,6 +456,23 @@ class TestPreflights(unittest.TestCase):
         self.assertEqual(res.headers[METHODS], 'POST')
 
 
+class TestAutomaticOptions(unittest.TestCase):
+    def test_the_policy_needs_no_hooks(self):
+        # what no route answers has no hooks, but what pages may read
+        app = Microdot()
+        CORS(app, allowed_origins=[A])
+        seen = []
+        app.after_request(lambda request, response: seen.append(1))
+        app.get('/')(lambda request: '')
+        res = ask(app, '/', 'OPTIONS', A)
+        self.assertEqual(res.headers['Access-Control-Allow-Origin'], A)
+        self.assertEqual(res.headers['Vary'], 'Origin')
+        self.assertEqual(seen, [])
+        res = ask(app, '/', 'GET', A)
+        self.assertEqual(res.headers['Access-Control-Allow-Origin'], A)
+        self.assertEqual(seen, [1])
+
+
 class TestMounting(unittest.TestCase):
     def make(self, local, outer=None):
         app = Recorder()

@@ -322,6 +322,55 @@ class TestHooks(unittest.TestCase):
         request(self.make(), '/', 'OPTIONS')
         self.assertFalse('after error' in self.log)
 
+    def test_hooks_come_in_pairs(self):
+        # What no handler answers has neither: a hook that counts on what
+        # the other has left in request.g does not fail.
+        for local in (False, True):
+            log = []
+            app = Microdot()
+
+            @app.before_request
+            async def before(request):
+                request.g.since = 1
+
+            @app.after_request
+            async def after(request, response):
+                log.append(request.g.since)
+
+            app.get('/x')(lambda request: '')
+            app.post('/own')(lambda request: '')
+            app.route('/own', methods=['OPTIONS'])(lambda request: '')
+            parent = Microdot()
+            parent.mount(app, '/p', local=local)
+            change(self, Request, 'max_content_length', 10)
+            for method, path, status, ran in (
+                    ('GET', '/x', 200, [1]), ('HEAD', '/x', 200, [1]),
+                    ('OPTIONS', '/x', 200, []), ('PUT', '/x', 405, []),
+                    ('OPTIONS', '/own', 200, [1]), ('FOO', '/x', 501, []),
+                    ('GET', '/y', 404, []), ('GET', '/x/..', 404, []),
+                    ('OPTIONS', '/y', 404, [])):
+                with self.subTest(local=local, method=method, path=path):
+                    log.clear()
+                    res = request(parent, '/p' + path, method)
+                    self.assertEqual((res.status_code, log), (status, ran))
+            log.clear()
+            res = request(parent, '/p/own', 'POST', body=b'x' * 11)
+            self.assertEqual((res.status_code, log), (413, []))
+
+    def test_what_middleware_asked_for_is_done_to_options_too(self):
+        app = Microdot()
+        app.get('/')(lambda request: '')
+
+        @app.middleware
+        async def around(request, call_next):
+            @request.after_request
+            async def mark(request, response):
+                response.headers['X-Mark'] = '1'
+            return await call_next(request)
+
+        res = request(app, '/', 'OPTIONS')
+        self.assertEqual(res.headers['X-Mark'], '1')
+
     def test_before_hook_may_answer(self):
         for result, status, text in (
                 ('short', 200, 'short'), (('short', 403), 403, 'short'),

@@ -41,6 +41,28 @@ class TestMethods(unittest.TestCase):
             self.assertEqual(res.text, method)
 
 
+    def test_a_method_that_nobody_knows_is_not_implemented(self):
+        """RFC 9110, section 15.6.2"""
+        app = make_app()
+        app.route('/own', methods=['PURGE'])(lambda request: 'purged')
+        for method, path, status in (
+                ('FOO', '/x', 501), ('foo', '/f/1', 501), ('FOO', '/y', 404),
+                ('PURGE', '/own', 200), ('PURGE', '/x', 405),
+                ('TRACE', '/x', 405), ('DELETE', '/x', 405),
+                ('QUERY', '/x', 405), ('GET', '/own', 405)):
+            with self.subTest(method=method, path=path):
+                res = run(TestClient(app).request(method, path))
+                self.assertEqual(res.status_code, status)
+                self.assertEqual('Allow' in res.headers, status in (405, 501))
+        self.assertEqual(app.seen, ['/own'])
+
+    def test_not_implemented_may_have_a_handler(self):
+        app = make_app()
+        app.errorhandler(501)(lambda request: ('no such thing', 501))
+        res = run(TestClient(app).request('FOO', '/x'))
+        self.assertEqual((res.status_code, res.text), (501, 'no such thing'))
+
+
 class TestDotSegments(unittest.TestCase):
     def test_they_are_not_found(self):
         app = make_app()

@@ -207,6 +207,11 @@ BAD_HEADS = [
     ('a DEL in a value', b'GET / HTTP/1.1\r\nHost: a\r\nX: \x7f', 400),
     ('a form feed in a value', b'GET / HTTP/1.1\r\nHost: a\r\nX: a\x0cb', 400),
     ('a NUL in the target', b'GET /\0 HTTP/1.1\r\nHost: a', 400),
+    ('a tab in the target', b'GET /\tx HTTP/1.1\r\nHost: a', 400),
+    ('a tab in a query', b'GET /?a\tb HTTP/1.1\r\nHost: a', 400),
+    ('a tab before the target', b'GET \t/ HTTP/1.1\r\nHost: a', 400),
+    ('a tab in an absolute target', b'GET http://a/\t HTTP/1.1\r\n'
+     b'Host: a', 400),
     ('a control character in the target', b'GET /\x01 HTTP/1.1\r\nHost: a',
      400),
     ('a DEL in the target', b'GET /\x7f HTTP/1.1\r\nHost: a', 400),
@@ -410,7 +415,7 @@ BAD_CHUNKS = [
 ]
 
 POST = b'POST /p HTTP/1.1\r\nHost: a\r\n'
-LOCK = b'LOCK /p HTTP/1.1\r\nHost: a\r\n'
+TRACE = b'PATCH /p HTTP/1.1\r\nHost: a\r\n'
 CHUNKED = POST + b'Transfer-Encoding: chunked\r\n\r\n'
 
 
@@ -456,10 +461,10 @@ CONVERSATIONS = [
      b'3\r\nxyz\r\n0\r\nX: y\r\n\r\n' + B,
      [(200, b'unread', True), (200, ECHO_B, True)]),
     ('a body for nobody, then another',
-     LOCK + b'Content-Length: 3\r\n\r\nxyz' + B,
+     TRACE + b'Content-Length: 3\r\n\r\nxyz' + B,
      [(405, b'Method Not Allowed', True), (200, ECHO_B, True)]),
     ('chunks for nobody, then another',
-     LOCK + b'Transfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n0\r\n\r\n' + B,
+     TRACE + b'Transfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n0\r\n\r\n' + B,
      [(405, b'Method Not Allowed', True), (200, ECHO_B, True)]),
     ('a stream, then another', b'GET /stream HTTP/1.1\r\nHost: a\r\n\r\n' + B,
      [(200, b'123', True), (200, ECHO_B, True)]),
@@ -511,7 +516,7 @@ CONVERSATIONS = [
     ('another expectation in HTTP/1.0',
      b'GET /a HTTP/1.0\r\nExpect: x\r\n\r\n', [(200, ECHO_A, False)]),
     ('100-continue for what is not read',
-     LOCK + b'Content-Length: 1\r\nExpect: 100-continue\r\n\r\n' + B,
+     TRACE + b'Content-Length: 1\r\nExpect: 100-continue\r\n\r\n' + B,
      [(405, b'Method Not Allowed', False)]),
     ('100-continue for too much',
      POST + b'Content-Length: 99999\r\nExpect: 100-continue\r\n\r\n' + B,
@@ -545,7 +550,7 @@ BAD_REQUESTS = [
     ('a NUL only', b'\0', 400),
 ]
 
-METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'M-SEARCH', 'X',
+METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'TRACE', 'M-SEARCH', 'X',
            "!#$%&'*+-.^_`|~09AZ"]
 
 
