@@ -686,7 +686,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
             self._close()
 
 
-async def accept(listener):
+async def accept(listener, server):
     """Wait for a connection; return its socket and address.
 
     ``loop.sock_accept()`` would lose a connection that comes in the moment in

@@ -1966,8 +1966,9 @@ class Microdot:
     # Limits of the server, in seconds where not said otherwise; None: none.
 
     #: Connections open at once. More wait to be accepted; one that idles is
-    #: closed for them.
-    max_connections = 8 if _BOARD else 1000
+    #: closed for them. Boards: lwIP has five in all, an ESP32 16.
+    max_connections = 1000 if not _BOARD else \
+        8 if sys.platform == 'esp32' else 4
     #: How many of these are kept from streamed responses, which get 503.
     reserved_connections = 2
     #: Requests answered on one connection before it is closed.
@@ -2667,6 +2668,8 @@ class Server:
     ticks = 0        # sweeps so far
     sweeping = None  # the task that enforces deadlines
     event = None     # a connection has gone, or close() was called
+    flag = None      # lwIP: take() was called
+    taken = ()       # what it has accepted
 
     def __init__(self, app, listeners=(), ssl=None):
         self.app = app
@@ -2960,6 +2963,16 @@ class Server:
         for one in idle if late else idle[:1]:
             one.stop()
 
+    def take(self, listener):
+        """Accept what has come: lwIP calls this, whatever else runs. Data that
+        comes before accept() would wait there for a timer of 250 ms."""
+        try:
+            while len(self.taken) < self.app.max_connections:
+                self.taken.append(listener.accept())
+        except (OSError, MemoryError):
+            pass  # there is no more; or else accept() meets it too
+        self.flag.set()
+
     async def _accept(self, listener):
         # Never ends before close(): whatever fails, for want of memory,
         # sockets or files, it waits a little and goes on.
@@ -2969,9 +2982,8 @@ class Server:
             while not self.closing:
                 conn = None
                 try:
-                    # at once, even if there is no room: on lwIP data that
-                    # comes before this waits for a timer
-                    sock, addr = await accept(listener)
+                    # at once, even if there is no room
+                    sock, addr = await accept(listener, self)
                     while len(app.connections) >= app.max_connections:
                         self.event.clear()
                         self._make_room()
@@ -3005,12 +3017,20 @@ class Server:
         finally:
             if sock:
                 sock.close()
+            for sock, _ in self.taken:
+                sock.close()
             listener.close()
 
     async def serve(self):
         """Serve until :meth:`close` or :meth:`Microdot.shutdown`."""
         app = self.app
         self.event = asyncio.Event()
+        if _BOARD:
+            import gc
+            if gc.threshold() < 0:
+                # collect before the heap is full, and then in pieces
+                gc.collect()
+                gc.threshold(gc.mem_free() // 4)
         accepting = []
         try:
             try:
@@ -3089,16 +3109,34 @@ def listen(host, port):
     return [sock]
 
 
-async def accept(listener):
+async def accept(listener, server):
     """Wait for a connection; return its socket and address."""
     if not _BOARD:
         return await asyncio.get_running_loop().sock_accept(listener)
-    # reading nothing waits for there being something
-    await asyncio.StreamReader(listener).read(0)
-    sock, addr = listener.accept()
+    import socket
+    if socket.__name__ != 'lwip':
+        # reading nothing waits for there being something
+        await asyncio.StreamReader(listener).read(0)
+        sock, addr = listener.accept()
+    else:
+        if not server.flag:
+            server.taken = []
+            server.flag = asyncio.ThreadSafeFlag()
+            listener.setsockopt(1, 20, server.take)
+        while not server.taken:
+            try:
+                server.taken.append(listener.accept())
+            except OSError as exc:
+                if exc.errno != 11:  # EAGAIN: wait for take()
+                    raise
+                await server.flag.wait()
+        sock, addr = server.taken.pop(0)
+    # Or else the pieces of a stream wait for acknowledgements. The number is
+    # the port's own: lwIP's is another than the usual 1.
+    option = getattr(socket, 'TCP_NODELAY', sys.platform == 'linux')
     try:
-        # or else the pieces of a stream wait for acknowledgements
-        sock.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
+        if option:
+            sock.setsockopt(6, option, 1)
     except (AttributeError, OSError):
         pass
     return sock, addr

@@ -129,8 +129,8 @@ else:
         """Have connections fail; return what undoes that."""
         accept = core.accept
 
-        async def faulty(listener):
-            sock, addr = await accept(listener)
+        async def faulty(listener, server):
+            sock, addr = await accept(listener, server)
             return Faulty(fileno=sock.detach()), addr
 
         def undo():

@@ -145,10 +145,10 @@ class TestAccepting(FaultTestCase):
         accept = core.accept
         left = errors()
 
-        async def failing(listener):
+        async def failing(listener, server):
             if left:
                 raise left.pop()
-            return await accept(listener)
+            return await accept(listener, server)
 
         self.replace(core, 'accept', failing)
 

@@ -363,10 +363,10 @@ class TestAccepting(unittest.TestCase):
         accept = core.accept
         errors = [OSError(23, 'files'), MemoryError(), ValueError('odd')]
 
-        async def failing(listener):
+        async def failing(listener, server):
             if errors:
                 raise errors.pop()
-            return await accept(listener)
+            return await accept(listener, server)
 
         self.replace('accept', failing)
 
@@ -416,7 +416,7 @@ class TestAccepting(unittest.TestCase):
     def test_failing_accept_does_not_spin(self):
         calls = []
 
-        async def failing(listener):
+        async def failing(listener, server):
             calls.append(1)
             raise OSError(23, 'files')
 
