@@ -8,10 +8,11 @@ topic, message, its bytes, as a frame of WebSocket, as an event]``, the last
 two ``None`` until a listener needs them.
 """
 import asyncio
+import json
 from collections import OrderedDict, deque
 from threading import get_ident
 
-from . import pubsub
+from . import _bus, pubsub
 from .microdot import dump_json
 
 _TEXT = 1
@@ -37,6 +38,11 @@ class Hub(pubsub.Hub):
     max_topic = 128
     #: Messages from other threads that have not been handed on yet.
     max_pending = 10000
+    #: Bytes of messages that wait to be sent to other workers, or to Redis;
+    #: more lose the oldest.
+    max_unsent = 16 * 1024 * 1024
+    #: Whether the workers of ``microdot run --workers`` have it together.
+    joins = True
 
     def __init__(self, queue=64, full='oldest', history=0):
         super().__init__(queue, full, history)
@@ -51,6 +57,14 @@ class Hub(pubsub.Hub):
         self.pending = deque()
         self.thread = get_ident()
         self.loop = None
+        self.line = _bus.line if self.joins else None
+        # Its name among the processes that have it together.
+        self.shared = self.line and self.line.join(self)
+        if self.shared:
+            self.life = self.line.life
+            self.joined = asyncio.Event()
+        else:
+            self.line = None
 
     def publish(self, topic, message):
         """Hand a message to all who listen. Never waits, and may be called
@@ -123,8 +137,11 @@ class Hub(pubsub.Hub):
             await sink.run()
 
     def count(self, topic):
-        """Return how many listeners would get a message of a topic."""
-        return sum(map(len, self.find(topic)))
+        """Return how many listeners would get a message of a topic, those of
+        other workers too."""
+        count = sum(map(len, self.find(topic)))
+        return count + self.line.count_others(self, topic) \
+            if self.line else count
 
     # What another kind of hub replaces.
 
@@ -136,6 +153,9 @@ class Hub(pubsub.Hub):
 
     def accept(self, topic, message, data):
         """Take what was published, in the thread of the loop."""
+        if self.line:
+            self.line.publish(self, topic, data, self.form(message, data))
+            return
         self.number += 1
         self.arrive(self.number, topic, message, data)
 
@@ -148,6 +168,36 @@ class Hub(pubsub.Hub):
     def event_id(self, number):
         """Return the id of an event from its number."""
         return '%s-%d' % (self.life, number)
+
+    # Between processes.
+
+    @staticmethod
+    def form(message, data):
+        """Return what tells others how to read a message: bytes, text or
+        JSON."""
+        return b'b' if message is data else \
+            b's' if isinstance(message, str) else b'j'
+
+    @staticmethod
+    def decode(form, data):
+        """Return a message from its form and its bytes."""
+        return data if form == b'b' else data.decode() if form == b's' \
+            else json.loads(data)
+
+    def count_own(self, name):
+        """Return how many have subscribed here to just this."""
+        return len(self.listeners.get(name, ()))
+
+    @staticmethod
+    def names(topic):
+        """Return all that one may have subscribed to to get a topic."""
+        return [topic, *(topic[:end] + '*' for end in range(len(topic) + 1))]
+
+    def enter_loop(self, loop):
+        """Belong to a loop from now on."""
+        self.loop = loop
+        self.thread = get_ident()
+        self.drain()
 
     # Handing on.
 
@@ -192,9 +242,8 @@ class Hub(pubsub.Hub):
 
     def find(self, topic):
         """Return the sets of listeners that a topic has."""
-        get = self.listeners.get
-        keys = [topic[:end] + '*' for end in range(len(topic) + 1)]
-        return [found for found in map(get, [topic, *keys]) if found]
+        return [found for found in map(self.listeners.get, self.names(topic))
+                if found]
 
     def add(self, listener):
         """Let a listener have what it has missed, and all from now on."""
@@ -204,13 +253,13 @@ class Hub(pubsub.Hub):
                 raise RuntimeError('the listeners of a hub are in one event '
                                    'loop; this is another')
             self.listeners.clear()
-            self.loop = loop
-            self.thread = get_ident()
         self.start()
-        self.drain()
+        self.enter_loop(loop)
         if listener.after is not None:
             listener.replay(self.missed(listener.topic, listener.after))
         self.listeners.setdefault(listener.topic, set()).add(listener)
+        if self.line:
+            self.line.count(self, listener.topic)
 
     def remove(self, listener):
         """Let a listener have nothing more."""
@@ -219,6 +268,8 @@ class Hub(pubsub.Hub):
             found.discard(listener)
             if not found:
                 del self.listeners[listener.topic]
+            if self.line:
+                self.line.count(self, listener.topic)
 
 
 class Listener(pubsub.Listener):
@@ -238,6 +289,8 @@ class Listener(pubsub.Listener):
         self.event = asyncio.Event()
 
     async def __aenter__(self):
+        if self.hub.line:
+            await self.hub.joined.wait()  # it has the history
         self.hub.add(self)
         try:
             await self.hub.enter(self)

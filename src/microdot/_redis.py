@@ -135,18 +135,18 @@ class RedisHub(_pubsub.Hub):
     history_seconds = 86400
     #: Topics that a prefix is replayed for.
     max_replayed = 1000
-    #: Bytes of messages that wait to be sent to Redis; more lose the oldest.
-    max_unsent = 16 * 1024 * 1024
     #: Seconds between two reports of who listens here, and until a process
     #: that has sent none is taken to be gone.
     report_interval = 5
     report_lifetime = 15
+    joins = False
 
     def __init__(self, url, queue=64, full='oldest', history=100,
                  prefix='microdot:'):
         super().__init__(queue, full, 0)
         check_redis(url)
         self.url = url
+        self.shared = prefix
         self.length = history
         self.prefix = prefix
         self.unsent = deque()  # (number, topic, kind, data)
@@ -170,10 +170,9 @@ class RedisHub(_pubsub.Hub):
 
     def accept(self, topic, message, data):
         """Take what was published, to be sent to Redis."""
-        kind = 'b' if message is data else \
-            's' if isinstance(message, str) else 'j'
         self.number += 1
-        self.unsent.append((self.number, topic, kind, data))
+        self.unsent.append(
+            (self.number, topic, self.form(message, data), data))
         self.unsent_bytes += len(data) + 100
         while self.unsent_bytes > self.max_unsent:
             self.unsent_bytes -= len(self.unsent.popleft()[3]) + 100
@@ -189,11 +188,10 @@ class RedisHub(_pubsub.Hub):
         """Return how many listeners, of all processes, would get a message
         of a topic. What others have changes here within a second."""
         oldest = time.monotonic() - self.report_lifetime
-        keys = [topic, *(topic[:end] + '*'
-                         for end in range(len(topic) + 1))]
+        names = self.names(topic)
         return super().count(topic) + sum(
-            counts.get(key, 0) for when, counts in self.others.values()
-            if when > oldest for key in keys)
+            counts.get(name, 0) for when, counts in self.others.values()
+            if when > oldest for name in names)
 
     # Life
 
@@ -201,10 +199,8 @@ class RedisHub(_pubsub.Hub):
         """Begin to send and listen. That happens by itself when somebody
         listens or publishes in the event loop; a program that publishes from
         threads alone has this as an ``on_startup`` handler."""
-        self.thread = _pubsub.get_ident()
-        self.loop = asyncio.get_running_loop()
         self.start()
-        self.drain()
+        self.enter_loop(asyncio.get_running_loop())
 
     async def close(self):
         """End the connections to Redis."""
@@ -270,12 +266,7 @@ class RedisHub(_pubsub.Hub):
                     del self.others[next(iter(self.others))]
             return
         self.arrive(self.position(number.decode()), fields[b't'].decode(),
-                    self._decode(kind, data), data)
-
-    @staticmethod
-    def _decode(kind, data):
-        return data if kind == b'b' else data.decode() if kind == b's' \
-            else json.loads(data)
+                    self.decode(kind, data), data)
 
     async def _send(self):
         async with self._client() as client:
@@ -310,7 +301,7 @@ class RedisHub(_pubsub.Hub):
             data = json.dumps([self.life, counts]).encode()
             if len(data) <= self.max_message:
                 self.number += 1
-                self.unsent.append((self.number, '', 'p', data))
+                self.unsent.append((self.number, '', b'p', data))
                 self.unsent_bytes += len(data) + 100
                 self.wake.set()
             # (before Python 3.12 wait_for() may lose a cancellation)
@@ -375,7 +366,7 @@ class RedisHub(_pubsub.Hub):
                 data = fields[b'd']
                 found.append([
                     self.position(number.decode()), fields[b't'].decode(),
-                    self._decode(fields[b'k'], data), data, None, None])
+                    self.decode(fields[b'k'], data), data, None, None])
         found.sort(key=lambda entry: entry[0])
         return found
 

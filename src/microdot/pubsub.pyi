@@ -10,6 +10,8 @@ class Hub:
     max_topic: int
     max_history: int
     max_pending: int
+    max_unsent: int
+    joins: bool
     queue: int
     closes: bool
     history: int
@@ -38,7 +40,6 @@ class RedisHub(Hub):
     max_lag: int
     history_seconds: int
     max_replayed: int
-    max_unsent: int
     report_interval: float
     report_lifetime: float
     def __init__(

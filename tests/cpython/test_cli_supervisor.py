@@ -316,9 +316,55 @@ async def block(request):
             assert len(set(found[-10:])) == 1
 
 
-def test_what_workers_do_not_share_is_named_once(folder):
-    save(folder / 'app.py', HELLO + '\nfrom microdot.pubsub import Hub\n')
+KEPT = """
+from microdot.login import Login
+from microdot.metrics import Metrics
+from microdot.pubsub import Hub
+from microdot.ratelimit import RateLimit, limit
+from microdot.schedule import every
+%s
+"""
+
+
+def warnings_of(folder, program):
+    """Return what the command says of each worker when it starts."""
+    save(folder / 'app.py', HELLO + KEPT % program)
     with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
         pids(command, 2)
         command.stop()
-        assert command.output.count('each worker has its own hubs') == 1
+        return re.findall('each worker has its own: (.*)', command.output)
+
+
+@pytest.mark.parametrize('program, said', [
+    ('', []),
+    ('hub = Hub()', []),
+    ('RateLimit(app, "100/minute")', ['rate limits']),
+    ('index = limit("100/minute")(index)', ['rate limits']),
+    ('Metrics(app)', ['metrics']),
+    ('every(app, 60)(print)', ['scheduled functions']),
+    ('login = Login()', ['counts of failed logins']),
+    ('login = Login()\nMetrics(app)\nevery(app, 60)(print)\n'
+     'RateLimit(app, "9/second")',
+     ['rate limits, counts of failed logins, metrics, scheduled functions']),
+])
+def test_what_workers_do_not_share_is_named_once(folder, program, said):
+    assert warnings_of(folder, program) == said
+
+
+def test_stores_in_memory_are_named(folder):
+    pytest.importorskip('microdot.stores')
+    assert warnings_of(
+        folder, 'from microdot.stores import FolderStore, MemoryStore\n'
+        'store = MemoryStore()') == ['sessions (MemoryStore)']
+    assert warnings_of(
+        folder, 'from microdot.stores import FolderStore, MemoryStore\n'
+        'store = FolderStore("sessions")') == []
+
+
+def test_what_redis_shares_is_not_named(folder):
+    pytest.importorskip('redis')
+    assert warnings_of(folder, """
+from microdot.pubsub import RedisHub
+hub = RedisHub('redis://localhost:1')
+RateLimit(app, '9/second', redis='redis://localhost:1')
+""") == []

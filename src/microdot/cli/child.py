@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from .. import _bus as _untyped
 from ..microdot import Microdot
 from . import CommandError, engine, serving
 from .find import import_app
@@ -17,6 +18,8 @@ from .options import Settings
 from .run import CHILD, Signals, failed, name_of, warn
 from .screens import explain
 from .terminal import Terminal
+
+_bus: Any = _untyped
 
 
 class Control:
@@ -86,14 +89,18 @@ def run(signals: Signals) -> int:
         if settings.env:
             from .envfile import load
             load(settings.env)
+        if part['bus']:
+            open_bus(*part['bus'])
         app = import_app(settings.app, part['quiet'])
         serving.prepare(app, settings)
         if settings.reload and settings.debug:
             from . import livereload
             livereload.install(app, part['generation'], settings.root_path)
         if settings.workers > 1 and not part['quiet']:
-            warn_of_own(serving.kept_per_process())
+            warn_of_own(serving.kept_per_process(app))
         signals.hold(app)
+        if _bus.line:
+            connect_bus(app, _bus.line)
         if control:
             announce(app, control)
         engine.serve(app, share(app, sockets, part['board'], part['row']),
@@ -108,13 +115,29 @@ def run(signals: Signals) -> int:
         return exc.status if isinstance(exc, CommandError) else 1
     finally:
         signals.ignore()
+        if _bus.line:
+            _bus.line.close()
     return 0
+
+
+def connect_bus(app: Microdot, line: Any) -> None:
+    """Let the hubs of an application reach the other workers."""
+    async def connect() -> None:
+        line.connect()
+
+    app.on_startup(connect)
+
+
+def open_bus(fd: int, life: str) -> None:
+    """Let hubs that are made from now on be those of all workers."""
+    os.set_inheritable(fd, False)
+    _bus.line = _bus.Line(socket.socket(fileno=fd), life)
 
 
 def warn_of_own(kept: list[str]) -> None:
     """Say what each worker has for itself, rather than all of them."""
     if kept:
-        warn('each worker has its own %s' % ', '.join(kept))
+        warn('each worker has its own: %s' % ', '.join(kept))
 
 
 def share(app: Microdot, sockets: list[socket.socket], board: list[int],

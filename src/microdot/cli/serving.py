@@ -2,6 +2,7 @@
 its proxies, and is served."""
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import sys
@@ -40,20 +41,38 @@ def log_requests(app: Microdot, form: str) -> None:
     app.wrappers.insert(0, app.wrappers.pop())
 
 
-#: What modules keep in each process, which is worth a word where there are
-#: several.
-PER_PROCESS = {
-    'pubsub': 'hubs', 'ratelimit': 'rate limits', 'stores': 'stores',
-    'metrics': 'metrics', 'schedule': 'scheduled functions'}
+#: What counts or keeps something in each process: its module, its class, what
+#: it is called, and the attribute that has what all processes share, if any.
+PER_PROCESS = (
+    ('stores', 'MemoryStore', 'sessions (MemoryStore)', None),
+    ('ratelimit', 'Limiter', 'rate limits', 'redis'),
+    ('login', 'Login', 'counts of failed logins', 'limiter'),
+    ('metrics', 'Metrics', 'metrics', None),
+    ('pubsub', 'Hub', 'hubs', 'shared'),
+)
 
 
-def kept_per_process() -> list[str]:
-    """Return what the program uses that each process has for itself."""
+def kept_per_process(app: Microdot) -> list[str]:
+    """Return what the program uses that each process has for itself.
+
+    It is found among all objects that there are, once, so that nothing has to
+    count them that boards would pay for.
+    """
     package = __package__.rpartition('.')[0]
-    if package + '._redis' in sys.modules:
-        return []
-    return [text for name, text in PER_PROCESS.items()
-            if '%s.%s' % (package, name) in sys.modules]
+    kinds = []
+    for module, name, text, shared in PER_PROCESS:
+        kind = getattr(sys.modules.get('%s.%s' % (package, module)), name,
+                       None)
+        if kind:
+            kinds.append((kind, text, shared))
+    objects = gc.get_objects() if kinds else []
+    found = [text for kind, text, shared in kinds if any(
+        isinstance(each, kind) and not (shared and getattr(each, shared))
+        for each in objects)]
+    if any(handler.__module__ == package + '.schedule'
+           for handler in app.startup_handlers):
+        found.append('scheduled functions')
+    return found
 
 
 def limits_of(holder: type) -> list[str]:

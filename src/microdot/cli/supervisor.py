@@ -20,6 +20,7 @@ import time
 from typing import Any
 
 from . import CommandError, banner
+from .bus import Bus, Member
 from .find import module_name, split
 from .options import Settings
 from .run import CHILD, name_of, notes
@@ -54,9 +55,11 @@ class Child:
     """A process that serves, or will."""
 
     def __init__(self, process: subprocess.Popen[bytes],
-                 control: socket.socket | None, row: int) -> None:
+                 control: socket.socket | None, row: int,
+                 member: Member | None) -> None:
         self.process = process
         self.control = control
+        self.member = member  # of the bus
         self.row = row      # of the board
         self.began = time.monotonic()
         self.ready = False
@@ -163,6 +166,8 @@ class Supervisor:
         self.bell.setblocking(False)
         self.bell_push.setblocking(False)
         self.selector.register(self.bell, selectors.EVENT_READ)
+        self.bus = Bus(self.selector) \
+            if POSIX and settings.workers > 1 else None
 
     # What happens outside
 
@@ -231,6 +236,9 @@ class Supervisor:
         if POSIX:
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
+        member = bus = None
+        if self.bus:
+            member, bus = self.bus.add()
         boards = self.board.fds if self.board else []
         part = {
             'settings': self.settings.values(),
@@ -241,6 +249,8 @@ class Supervisor:
             'generation': self.generation,
             'board': boards,
             'row': row,
+            'bus': [bus.fileno(), self.bus.life]
+            if self.bus and bus else None,
         }
         environ = {**os.environ, CHILD: json.dumps(part)}
         # A Ctrl-C goes to all processes of the terminal. One that is just
@@ -251,15 +261,16 @@ class Supervisor:
         try:
             process = subprocess.Popen(
                 [sys.executable, *sys.orig_argv[1:]], env=environ,
-                pass_fds=(*fds, *boards, theirs.fileno()) if theirs
-                else ())
+                pass_fds=[*fds, *boards, *(
+                    sock.fileno() for sock in (theirs, bus) if sock)])
         finally:
             if POSIX:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-            if theirs:
-                theirs.close()
+            for sock in (theirs, bus):
+                if sock:
+                    sock.close()
         self.started = True
-        child = Child(process, ours, row)
+        child = Child(process, ours, row, member)
         if ours:
             self.selector.register(ours, selectors.EVENT_READ, child)
         else:
@@ -328,8 +339,11 @@ class Supervisor:
         timeout = max(min(times) - time.monotonic(), 0) if times else None
         if not POSIX:
             timeout = POLL_S if timeout is None else min(timeout, POLL_S)
-        for key, _ in self.selector.select(timeout):
-            if key.data is None:
+        for key, events in self.selector.select(timeout):
+            if isinstance(key.data, Member):
+                assert self.bus
+                self.bus.ready(key.data, events)
+            elif key.data is None:
                 try:
                     while self.bell.recv(4096):
                         pass
@@ -395,6 +409,8 @@ class Supervisor:
                 self.forget(child)
             if self.board:
                 self.board.clear(child.row)
+            if self.bus and child.member:
+                self.bus.remove(child.member)
             if child in self.leaving:
                 self.leaving.remove(child)
                 continue
