@@ -1101,6 +1101,22 @@ def parse_int(value):
 _core_parse_int = core._parse_int
 
 
+def parse_uuid(value):
+    """Return the ``UUID`` that a segment of a path is, or ``None``."""
+    import uuid
+
+    from .urls import check_uuid
+    return uuid.UUID(value) if check_uuid(value) else None
+
+
+def parse_date(value):
+    """Return the ``date`` that a segment of a path is, or ``None``."""
+    import datetime
+
+    from .urls import check_date
+    return datetime.date.fromisoformat(value) if check_date(value) else None
+
+
 class Expression:
     """The parser of a type that has a regular expression."""
 
@@ -1116,8 +1132,11 @@ class Expression:
 
 class URLPattern(core.URLPattern):
     #: Expressions of the types, for programs that look: the parsers decide.
-    segment_patterns = {'string': '[^/]+', 'path': '.+', 'int': '-?[0-9]+',
-                        'float': r'-?[0-9]+(?:\.[0-9]+)?'}
+    segment_patterns = {
+        'string': '[^/]+', 'path': '.+', 'int': '-?[0-9]+',
+        'float': r'-?[0-9]+(?:\.[0-9]+)?',
+        'uuid': '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}',
+        'date': '[0-9]{4}-[0-9]{2}-[0-9]{2}'}
     # Goes straight to the parameters where these are whole segments.
     _plan = None  # tuples (index, name, parser), or (index, None, text)
 
@@ -1130,7 +1149,8 @@ class URLPattern(core.URLPattern):
         """Add a type of parameter.
 
         :param pattern: a regular expression for the whole value.
-        :param parser: converts the value; returns ``None`` for no match.
+        :param parser: converts the value; returns ``None`` or raises
+                       ``ValueError`` for no match.
         """
         super().register_type(type_name, pattern, parser)
         cls.segment_patterns[type_name] = pattern
@@ -1138,6 +1158,11 @@ class URLPattern(core.URLPattern):
     def compile(self):
         check_pattern(self.url_pattern, self.segment_parsers)
         super().compile()
+        #: The names of the parameters.
+        self.names = [
+            name for segment in self.segments or ()
+            if isinstance(segment, tuple) for name in
+            (segment[1] if isinstance(segment[1], tuple) else segment[1:2])]
         self._plan = None
         if self.static is not None or self.span is not None:
             return
@@ -1145,7 +1170,7 @@ class URLPattern(core.URLPattern):
         for i, segment in enumerate(self.segments, 1):
             if isinstance(segment, str):
                 plan.append((i, None, segment))
-            elif segment[0] or segment[3]:
+            elif segment[0] or segment[3] or isinstance(segment[1], tuple):
                 return  # has text around the parameter
             else:
                 plan.append((i, segment[1], segment[2]))
@@ -1170,7 +1195,10 @@ class URLPattern(core.URLPattern):
             if '\0' in value:
                 value = value.replace('\0', '/')
             if wanted is not str:
-                value = wanted(value)
+                try:
+                    value = wanted(value)
+                except ValueError:
+                    return None
                 if value is None:
                     return None
             args[name] = value
@@ -1787,7 +1815,7 @@ FUNCTIONS = {
     # what is made of a socket
     'connection_class': ProtocolConnection,
     # can be sent to another process, as a nested function cannot
-    '_expression': Expression,
+    'expression': Expression,
     # bound to the class that has them
     'redirect': Response.redirect,
     'send_file': Response.send_file,
@@ -1810,4 +1838,5 @@ def install():
             if inspect.isfunction(value) and not value.__doc__:
                 value.__doc__ = getattr(inherited, '__doc__', None)
         setattr(core, cls.__name__, cls)
-    core.URLPattern.segment_parsers['int'] = parse_int
+    core.URLPattern.segment_parsers.update(
+        int=parse_int, uuid=parse_uuid, date=parse_date)

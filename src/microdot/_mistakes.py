@@ -123,10 +123,11 @@ def check_pattern(pattern, types):
     for kind in re.findall(r'<(\w+):\w+>', pattern):
         if kind not in types and kind != 're':
             near = difflib.get_close_matches(kind, types, 1)
-            raise ValueError('URL pattern %s: there is no type %s%s; there '
-                             'are %s' % (
-                                 pattern, kind, ', did you mean %s' % near[0]
-                                 if near else '', ', '.join(sorted(types))))
+            raise ValueError(
+                'URL pattern %s: there is no type %s%s; there are %s, '
+                'any(a,b) and re:EXPRESSION' % (
+                    pattern, kind, ', did you mean %s' % near[0]
+                    if near else '', ', '.join(sorted(types))))
 
 
 def check_route(route):
@@ -139,8 +140,7 @@ def check_route(route):
                                       for name in route.methods):
         raise TypeError("methods is a list: methods=['%s']"
                         % ''.join(route.methods))
-    names = [segment[1] for segment in route.pattern.segments
-             if isinstance(segment, tuple)]
+    names = route.pattern.names
     try:
         parameters = list(inspect.signature(
             route.handler, follow_wrapped=False).parameters.values())

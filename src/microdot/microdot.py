@@ -1822,7 +1822,7 @@ def _parse_float(value):
         return float(value)
 
 
-def _expression(pattern, parser=None):
+def expression(pattern, parser=None):
     # The parser of a type that has a regular expression. Boards run out of
     # stack when that meets a long text, hence the bound.
     regex = re.compile('^(?:' + pattern + ')$')
@@ -1843,11 +1843,13 @@ class URLPattern:
     A parameter is ``<name>`` or ``<type:name>``; a segment may have text
     around one, as in ``/user-<id>.json``. Types: ``string``, ``int``,
     ``float``, ``path`` (several segments, once in a pattern),
-    ``re:EXPRESSION``, and registered ones.
+    ``re:EXPRESSION``, and registered ones; by :mod:`microdot.urls` also
+    ``uuid``, ``date``, ``any(a,b)``, and several in a segment: ``/<a>-<b>``.
     """
     #: Characters of a value that an expression is tried on.
     max_regex_length = 64 if _BOARD else 1024
-    #: The types: a callable each that converts a value, or returns ``None``.
+    #: The types: a callable each that converts a value, or returns ``None``
+    #: or raises ``ValueError``.
     segment_parsers = {'string': str, 'path': str, 'int': _parse_int,
                        'float': _parse_float}
     segments = None
@@ -1860,10 +1862,11 @@ class URLPattern:
         """Add a type of parameter.
 
         :param pattern: a regular expression for the whole value.
-        :param parser: converts the value; returns ``None`` for no match.
+        :param parser: converts the value; returns ``None`` or raises
+                       ``ValueError`` for no match.
         """
         cls.segment_parsers[type_name] = (parser or str) \
-            if pattern == '[^/]+' else _expression(pattern, parser)
+            if pattern == '[^/]+' else expression(pattern, parser)
 
     def compile(self):
         """Parse the pattern. Done when the route is registered.
@@ -1881,9 +1884,17 @@ class URLPattern:
                 colon = kind.rfind(':')
                 name = kind[colon + 1:]
                 kind = kind[:colon] if colon >= 0 else 'string'
-                parser = _expression(kind[3:]) if kind[:3] == 're:' \
+                parser = expression(kind[3:]) if kind[:3] == 're:' \
                     else self.segment_parsers.get(kind)
-                if end < start or not parser or not name or '<' in name or \
+                if not parser or '<' in segment[start + 1:]:
+                    # another type, or several parameters
+                    try:
+                        from .urls import parse_segment
+                        segments.append(parse_segment(self, segment, names))
+                        continue
+                    except ImportError:
+                        parser = None  # copied alone
+                if end < start or not parser or not name or \
                         name in names or \
                         kind == 'path' and self.span is not None:
                     raise ValueError('URL pattern ' + self.url_pattern)
@@ -1928,11 +1939,17 @@ class URLPattern:
                 value = None
                 if end > len(before) and part.startswith(before) and \
                         part.endswith(after):
-                    value = parser(
-                        part[len(before):end].replace('\0', '/'))
+                    try:
+                        value = parser(
+                            part[len(before):end].replace('\0', '/'))
+                    except ValueError:
+                        pass  # no match
                 if value is None:
                     return None
-                args[name] = value
+                if isinstance(name, tuple):
+                    args.update(value)
+                else:
+                    args[name] = value
         return args
 
 

@@ -416,12 +416,18 @@ def make_response(result: Any) -> Response: ...
 
 async def next_piece(iterator: Any) -> Any: ...
 
+def expression(
+    pattern: str, parser: Callable[[str], Any] | None = None
+) -> Callable[[str], Any]: ...
+
 class URLPattern:
     max_regex_length: int
     segment_parsers: dict[str, Callable[[str], Any]]
     segment_patterns: dict[str, str]
     url_pattern: str
-    segments: list[str | tuple[str, str, Callable[[str], Any], str]] | None
+    segments: list[str | tuple[
+        str, str | tuple[str, ...], Callable[[str], Any], str]] | None
+    names: list[str]
     static: str | None
     def __init__(self, url_pattern: str) -> None: ...
     @classmethod

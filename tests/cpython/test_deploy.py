@@ -128,6 +128,8 @@ def test_the_core_alone_is_what_hello_needs():
 @pytest.mark.parametrize('code, name', [
     ('@app.middleware', 'middleware'), ('app.url_for("a")', 'urls'),
     ('app.redirect_slashes = True', 'urls'),
+    ('PATTERN = "/<uuid:id>"', 'urls'), ('PATTERN = "/<any(a,b):x>"', 'urls'),
+    ("PATTERN = '/a/<x>-<int:y>'", 'urls'),
     ('request.after_response(f)', 'background')])
 def test_a_module_that_the_core_loads_is_taken_if_it_is_used(
         tmp_path, code, name):

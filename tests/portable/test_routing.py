@@ -235,11 +235,21 @@ class TestMatching(unittest.TestCase):
         """S6: no response was sent."""
         self.addCleanup(setattr, URLPattern, 'segment_parsers',
                         dict(URLPattern.segment_parsers))
-        URLPattern.register_type('number', parser=int)
+        URLPattern.register_type('number', parser=lambda text: {'5': 5}[text])
         app = make_app(('/<number:x>',))
         self.assertEqual(request(app, 'GET', '/a').status_code, 500)
         self.assertEqual(len(app.logged), 1)
         self.assertEqual(request(app, 'GET', '/5').text, '0')
+
+    def test_parser_that_refuses_is_404(self):
+        self.addCleanup(setattr, URLPattern, 'segment_parsers',
+                        dict(URLPattern.segment_parsers))
+        URLPattern.register_type('number', parser=int)
+        app = make_app(('/<number:x>',), ('/<x>/a',))
+        self.assertEqual(request(app, 'GET', '/a').status_code, 404)
+        self.assertEqual(request(app, 'GET', '/a/a').text, '1')
+        self.assertEqual(request(app, 'GET', '/5').text, '0')
+        self.assertEqual(app.logged, [])
 
     def test_request_knows_its_route(self):
         app = Microdot()

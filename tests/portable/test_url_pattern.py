@@ -1,11 +1,25 @@
 """URLPattern."""
 
+import sys
 import unittest
 
 from helpers import heap_kb
 from microdot.microdot import Microdot, URLPattern
 
 NEEDS_EVENT_LOOP = False
+
+UUID = '12345678-9abc-def0-1234-56789abcdef0'
+
+
+def value_of(kind, text):
+    """Return what a handler gets: boards have text that was checked."""
+    if sys.implementation.name != 'cpython':
+        return text
+    import datetime
+    import uuid
+    return uuid.UUID(text) if kind == 'uuid' \
+        else datetime.date.fromisoformat(text)
+
 
 # pattern, path, arguments or None
 MATCHES = [
@@ -106,12 +120,60 @@ MATCHES = [
     ('/v<int:major>.x', '/vv.x', None),
     ('/aa<x>aa', '/aaa', None), ('/aa<x>aa', '/aaaaa', {'x': 'a'}),
     ('/f-<path:p>.txt', '/f-a/b.txt', {'p': 'a/b'}),
+    # several parameters: the shortest text for all but the last
+    ('/<a>-<b>', '/x-y', {'a': 'x', 'b': 'y'}),
+    ('/<a>-<b>', '/x-y-z', {'a': 'x', 'b': 'y-z'}),
+    ('/<a>-<b>', '/x', None), ('/<a>-<b>', '/x-', None),
+    ('/<a>-<b>', '/-x', None), ('/<a>-<b>', '/--x', {'a': '-', 'b': 'x'}),
+    ('/<a>-<b>', '/x-y/z', None), ('/<a>-<b>', '/x-\0', {'a': 'x', 'b': '/'}),
+    ('/<a>-<b>', '/' + 'x' * 1000 + '-y', {'a': 'x' * 1000, 'b': 'y'}),
+    ('/<a>-<b>', '/' + '-' * 2000, {'a': '-', 'b': '-' * 1998}),
+    ('/<int:a>-<int:b>', '/1--2', {'a': 1, 'b': -2}),
+    ('/<int:a>-<int:b>', '/1-b', None), ('/<int:a>-<int:b>', '/a-1', None),
+    ('/<int:a>-<b>', '/' + '-' * 2000, None),
+    ('/<a>..<b>...<c>', '/x..y..z...c', {'a': 'x', 'b': 'y..z', 'c': 'c'}),
+    ('/a<x>b<y>c/<z>', '/a1b2c/3', {'x': '1', 'y': '2', 'z': '3'}),
+    ('/a<x>b<y>c/<z>', '/a1b2d/3', None), ('/a<x>b<y>c', '/abbc', None),
+    ('/<path:p>/<a>.<b>', '/x/y/f.txt', {'p': 'x/y', 'a': 'f', 'b': 'txt'}),
+    ('/<re:a>b|c:x>-<re:[<>]:y>', '/a>b-<', {'x': 'a>b', 'y': '<'}),
+    ('/<x>-<re:[0-9]+:y>', '/a-1-2', None),
+    ('/<re:[a-c-]+:x>-<y>', '/a-b-y', {'x': 'a', 'y': 'b-y'}),
+    # a type takes more than the shortest, where it has to
+    ('/<date:d>-<x>', '/2031-02-03-a',
+     {'d': value_of('date', '2031-02-03'), 'x': 'a'}),
+    ('/<any(a, b,c-d):x>', '/a', {'x': 'a'}),
+    ('/<any(a, b,c-d):x>', '/b', {'x': 'b'}),
+    ('/<any(a, b,c-d):x>', '/c-d', {'x': 'c-d'}),
+    ('/<any(a, b,c-d):x>', '/c', None), ('/<any(a,b):x>', '/A', None),
+    ('/<any(a,b):x>', '/a,b', None),
+    ('/x<any(a,b):x>.<any(css,js):y>', '/xa.js', {'x': 'a', 'y': 'js'}),
+    ('/<uuid:u>', '/' + UUID, {'u': value_of('uuid', UUID)}),
+    ('/<uuid:u>', '/' + UUID.upper(), {'u': value_of('uuid', UUID.upper())}),
+    ('/u-<uuid:u>.x', '/u-' + UUID + '.x', {'u': value_of('uuid', UUID)}),
+    ('/<uuid:u>', '/{' + UUID + '}', None),
+    ('/<uuid:u>', '/' + UUID.replace('-', ''), None),
+    ('/<uuid:u>', '/g' + UUID[1:], None), ('/<uuid:u>', '/' + UUID[1:], None),
+    ('/<uuid:u>', '/' + UUID[:19] + '0' + UUID[20:22] + '-', None),
+    ('/<date:d>', '/2031-02-03', {'d': value_of('date', '2031-02-03')}),
+    ('/<date:d>', '/2032-02-29', {'d': value_of('date', '2032-02-29')}),
+    ('/<date:d>', '/2000-02-29', {'d': value_of('date', '2000-02-29')}),
+    ('/<date:d>', '/9999-12-31', {'d': value_of('date', '9999-12-31')}),
+    ('/<date:d>', '/2031-02-29', None), ('/<date:d>', '/2100-02-29', None),
+    ('/<date:d>', '/2031-04-31', None), ('/<date:d>', '/2031-01-32', None),
+    ('/<date:d>', '/2031-13-01', None), ('/<date:d>', '/2031-00-01', None),
+    ('/<date:d>', '/2031-01-00', None), ('/<date:d>', '/0000-01-01', None),
+    ('/<date:d>', '/20310203', None), ('/<date:d>', '/2031-2-3', None),
+    ('/<date:d>', '/2031-W05-1', None),
+    ('/<date:d>', '/2031-02-3\u0663', None),
+    ('/<date:d>', '/2031-02-03T', None), ('/<date:d>', '/+031-02-03', None),
 ]
 
 BAD_PATTERNS = [
     '/<foo', '/<', '/<>', '/<int:>', '/<:foo>', '/<nope:foo>', '/<foo>/<foo>',
-    '/<path:a>/<path:b>', '/<a><b>', '/<a>-<b>', '/a<b', '/><', '/<re:x>x<y>',
-    '/<bad type:foo>',
+    '/<path:a>/<path:b>', '/<a><b>', '/a<b', '/><', '/<re:x>x<y>',
+    '/<bad type:foo>', '/<a>-<a>', '/<a>/<b>-<a>', '/<a>-<path:b>',
+    '/<path:a>-<b>', '/<a>-<nope:b>', '/<a>-<b', '/<a>-<>',
+    '/<a>-<int:>', '/<any(a,b):>', '/<any(a,b:x>', '/<a>-<', '/<a>><b>',
 ]
 
 
@@ -223,9 +285,26 @@ class TestTypes(unittest.TestCase):
         URLPattern.register_type('thing', '[a-z]+')
         self.assertEqual(URLPattern('/<thing:x>').match('/a'), {'x': 'a'})
 
-    def test_exception_of_a_parser_is_raised(self):
-        URLPattern.register_type('odd', parser=int)
-        self.assertRaises(ValueError, URLPattern('/<odd:x>').match, '/a')
+    def test_a_parser_that_raises_a_value_error_does_not_match(self):
+        URLPattern.register_type('hex', parser=parse_hex)
+        for pattern in ('/<hex:x>', '/<hex:x>.txt', '/<hex:x>.<y>'):
+            with self.subTest(pattern=pattern):
+                self.assertIsNone(URLPattern(pattern).match('/g.txt'))
+        self.assertEqual(URLPattern('/<hex:x>').match('/1f'), {'x': 31})
+        self.assertEqual(URLPattern('/<hex:x>.<y>').match('/1f.t'),
+                         {'x': 31, 'y': 't'})
+
+    def test_another_exception_of_a_parser_is_raised(self):
+        URLPattern.register_type('bad', parser=parse_none)
+        self.assertRaises(TypeError, URLPattern('/<bad:x>').match, '/a')
+
+
+def parse_hex(text):
+    return int(text, 16)
+
+
+def parse_none(text):
+    return int(None)
 
 
 def parse_even(text):

@@ -15,6 +15,9 @@ def request(app, path='/', method='GET', **kwargs):
     return run(TestClient(app).request(method, path, **kwargs))
 
 
+UUID = '12345678-9abc-def0-1234-56789abcdef0'
+
+
 async def view(request, **kwargs):
     return 'view'
 
@@ -24,6 +27,40 @@ def application(**patterns):
     for name in patterns:
         app.get(patterns[name], name=name)(view)
     return app
+
+
+class TestPaths(unittest.TestCase):
+    def test_slashes_at_the_beginning_of_a_path_are_left_out(self):
+        app = application(css='/css/<path:path>', all='/<path:path>',
+                          mixed='/f-<path:path>')
+        for name, value, path in (
+                ('css', '/css/a.css', '/css/css/a.css'),
+                ('css', '//a.css', '/css/a.css'),
+                ('all', '//evil.example', '/evil.example'),
+                ('mixed', '/a', '/f-/a')):
+            with self.subTest(name=name, value=value):
+                self.assertEqual(app.url_for(name, path=value), path)
+
+    def test_several_parameters_in_a_segment(self):
+        app = application(two='/x/<a>-<int:b>.txt')
+        self.assertEqual(app.url_for('two', a='f', b=3), '/x/f-3.txt')
+        self.assertEqual(app.url_for('two', a='f/g', b='4'), '/x/f%2Fg-4.txt')
+        for a, b in (('', 3), ('f', 'x'), ('f-1', 2), ('\0', 1)):
+            with self.subTest(a=a, b=b):
+                with self.assertRaises(ValueError):
+                    app.url_for('two', a=a, b=b)
+        with self.assertRaises(ValueError):
+            app.url_for('two', a='f')
+        with self.assertRaises(ValueError):
+            app.url_for('two', a='f', b=3, c=4)
+        dots = application(dots='/<a>.<b>')
+        self.assertEqual(dots.url_for('dots', a='x', b='.'), '/x..')
+
+    def test_what_would_be_read_otherwise_is_refused(self):
+        app = application(two='/<a>-<b>')
+        self.assertEqual(app.url_for('two', a='x', b='y-z'), '/x-y-z')
+        with self.assertRaises(ValueError):
+            app.url_for('two', a='x-y', b='z')
 
 
 class TestNames(unittest.TestCase):
@@ -127,12 +164,17 @@ class TestValues(unittest.TestCase):
                 ('/<re:[a-c]+:x>', 'abd', None),
                 ('/f/<path:x>', 'a/b c', '/f/a/b%20c'),
                 ('/f/<path:x>', 'a//b', '/f/a//b'),
-                ('/f/<path:x>', '/a', '/f//a'),
+                ('/f/<path:x>', '/', None),
                 ('/f/<path:x>', 'a/../b', None),
                 ('/f/<path:x>', './b', None),
                 ('/f/<path:x>', '', None),
                 ('/<path:x>', 'a', '/a'),
-                ('/<path:x>', '/evil.example', None),
+                ('/<uuid:x>', UUID, '/' + UUID),
+                ('/<uuid:x>', UUID[1:], None),
+                ('/<date:x>', '2031-02-28', '/2031-02-28'),
+                ('/<date:x>', '2031-02-29', None),
+                ('/<any(a,b):x>', 'b', '/b'),
+                ('/<any(a,b):x>', 'c', None),
                 ('/caf\xe9/<x>', 'a', '/caf%C3%A9/a')):
             with self.subTest(pattern=pattern, value=value):
                 if pattern == '/<float:x>' and path == '/-2':

@@ -23,13 +23,16 @@ IGNORED = ('.*', '__pycache__', 'node_modules', '*.pyc', '*.pyi', '*.md',
            '*.rst', '*.part')
 #: A folder with this file in it is a virtual environment.
 ENVIRONMENT = 'pyvenv.cfg'
-#: Modules of the framework that others load only for programs that use one of
-#: these names.
+#: Modules of the framework that others load only for programs in which one of
+#: these expressions is found.
 LOADED_WHEN_USED = {
-    'microdot.background': 'after_response|is_disconnected',
-    'microdot.helpers': 'json_errors|nan|inf|NaN',
-    'microdot.middleware': 'middleware',
-    'microdot.urls': 'url_for|redirect_slashes',
+    'microdot.background': r'\b(after_response|is_disconnected)\b',
+    'microdot.helpers': r'\b(json_errors|nan|inf|NaN)\b',
+    'microdot.middleware': r'\bmiddleware\b',
+    # (the last two: patterns of routes)
+    'microdot.urls': r'\b(url_for|redirect_slashes)\b|'
+                     r'<(uuid|date|any\([^\'"()]*\)):\w+>|'
+                     r'[\'"]/[^\'"\s]*<[^\'"/\s]+>[^\'"/\s<>]+<',
 }
 
 
@@ -216,9 +219,9 @@ def walk(folder, patterns, links=None):
 def is_used(name, programs):
     """Return whether some programs use a module of the framework, if it is
     one that is loaded only when it is used; of others, return ``True``."""
-    names = LOADED_WHEN_USED.get('.'.join(name.split('.')[:2]))
-    return names is None or any(
-        re.search(r'\b(%s)\b' % names, program) for program in programs)
+    wanted = LOADED_WHEN_USED.get('.'.join(name.split('.')[:2]))
+    return wanted is None or any(
+        re.search(wanted, program) for program in programs)
 
 
 class Collection:
