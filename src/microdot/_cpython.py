@@ -1534,7 +1534,7 @@ def is_known(res, known):
     if not known:
         return False
     tag = res.headers['ETag']
-    tags = [item.strip().removeprefix('W/') for item in known.split(',')]
+    tags = [item.removeprefix('W/') for item in core.parse_list(known)]
     return known.strip() == '*' or tag.removeprefix('W/') in tags
 
 

@@ -2,6 +2,7 @@
 compressor. Imported by ``websocket.py`` when a handler asks for it."""
 import zlib
 
+from .microdot import parse_list
 from .websocket import WebSocketError
 
 # Base-two logarithm of the window that either side is to use, when the client
@@ -20,7 +21,7 @@ def parse_offer(text):
     :return: its parameters as a dict, or ``None``: it is another extension or
              has a parameter that is unknown, repeated or out of range.
     """
-    name, *rest = [each.strip() for each in text.split(';')]
+    name, *rest = parse_list(text, ';')
     if name.lower() != 'permessage-deflate':
         return None
     offer = {}
@@ -53,7 +54,7 @@ def negotiate(header):
              response, an :class:`Inflate` and a :class:`Deflate`; or
              ``None``.
     """
-    for text in header.split(','):
+    for text in parse_list(header):
         offer = parse_offer(text)
         # zlib has no window of 256 bytes
         if offer is None or offer.get('server_max_window_bits') == 8:

@@ -3,7 +3,7 @@ responses of an application (https://fetch.spec.whatwg.org, section 3.3)."""
 import re
 
 from .helpers import add_vary, without_port
-from .microdot import Response, URLPattern
+from .microdot import Response, URLPattern, parse_list
 
 
 def _names(value):
@@ -119,9 +119,8 @@ class CORS:
         allowed = self.allowed_headers
         if names and allowed is not None and '*' not in _names(allowed):
             allowed = [name.lower() for name in _names(allowed)]
-            names = ', '.join([
-                name.strip() for name in names.split(',')
-                if name.strip().lower() in allowed])
+            names = ', '.join([name for name in parse_list(names)
+                               if name.lower() in allowed])
         if names:
             headers['Access-Control-Allow-Headers'] = names
         if self.allow_private_network and \

@@ -276,10 +276,24 @@ def parse_pairs(text):
     return pairs
 
 
+def parse_list(text, separator=','):
+    """Return the members of a header that is a list, without the spaces
+    around them (RFC 9110, section 5.6.1).
+
+    :raises HTTPException: 431: more than ``Request.max_members``.
+    """
+    if text.count(separator) >= Request.max_members:
+        raise HTTPException(431)
+    return [member.strip(' \t') for member in text.split(separator)]
+
+
 def parse_cookies(text):
-    """Parse a ``Cookie`` header into a dict of names and values."""
+    """Parse a ``Cookie`` header into a dict of names and values.
+
+    :raises HTTPException: 431: more than ``Request.max_members``.
+    """
     cookies = Values()
-    for pair in text.split(';'):
+    for pair in parse_list(text, ';'):
         name, _, value = pair.partition('=')
         value = value.strip()
         if value[:1] == '"' == value[1:][-1:]:
@@ -491,7 +505,7 @@ def parse_framing(version, fields):
     :return: ``(length, keep_alive)``; *length* is -1 for the chunked coding.
     :raises ValueError: two lengths, a length beside a coding, a coding in
                         HTTP/1.0.
-    :raises HTTPException: 501: another coding.
+    :raises HTTPException: 501: another coding. 431: too many options.
     """
     length = 0
     coding = fields.get('transfer-encoding')
@@ -507,7 +521,7 @@ def parse_framing(version, fields):
     value = fields.get('connection')
     if value is None:
         return length, version != '1.0'
-    options = [option.strip(' \t') for option in value.lower().split(',')]
+    options = parse_list(value.lower())
     return length, 'close' not in options and (
         version != '1.0' or 'keep-alive' in options)
 
@@ -1281,6 +1295,9 @@ class Request:
     max_header_size = 8 * 1024 if _BOARD else 32 * 1024
     #: Number of header lines: more is answered with 431.
     max_headers = 64 if _BOARD else 100
+    #: Number of cookies, and of members of a header that is a list, such as
+    #: ``Connection``: more is answered with 431.
+    max_members = 64 if _BOARD else 200
     #: Number of fields in a query or form: more is answered with 413.
     max_fields = 100 if _BOARD else 1000
 

@@ -1,7 +1,7 @@
 """What a reverse proxy says of the client: ``X-Forwarded-For``, ``-Proto``
 and ``-Host``, believed of named proxies only.
 """
-from .microdot import parse_host
+from .microdot import parse_host, parse_list
 
 
 def _parse_ipv4(text):
@@ -120,7 +120,7 @@ class TrustedProxies:
         headers = request.headers
         # Each proxy appends the address of its peer: from the end, up to the
         # first that is not one of ours. What is left of that is hearsay.
-        nodes = headers.get('X-Forwarded-For', '').split(',')
+        nodes = parse_list(headers.get('X-Forwarded-For', ''))
         while nodes:
             try:
                 node = _parse_node(nodes.pop())
@@ -131,10 +131,10 @@ class TrustedProxies:
                 break
         # of these the nearest proxy has written the last
         scheme = headers.get('X-Forwarded-Proto', '')
-        scheme = scheme.split(',')[-1].strip().lower()
+        scheme = scheme.rpartition(',')[2].strip().lower()
         if scheme in ('http', 'https'):
             request.scheme = scheme
-        host = headers.get('X-Forwarded-Host', '').split(',')[-1].strip()
+        host = headers.get('X-Forwarded-Host', '').rpartition(',')[2].strip()
         if self.host and host:
             try:
                 # Programs that read one header must agree with programs that

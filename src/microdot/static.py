@@ -8,7 +8,7 @@ import os
 import time
 
 from .helpers import add_vary
-from .microdot import HTTPException, Response, http_date
+from .microdot import HTTPException, Response, http_date, parse_list
 
 _MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
 #: Seconds for which a file that was changed has a weak ``ETag``: it may
@@ -45,8 +45,7 @@ def matches_etag(value, etag):
         etag = etag[2:]
     if value.strip() == '*':
         return True
-    for tag in value.split(','):
-        tag = tag.strip()
+    for tag in parse_list(value):
         if tag[:2] == 'W/':
             tag = tag[2:]
         if tag == etag:
@@ -189,7 +188,7 @@ def serve_file(request, filename, content_type=None, max_age=None,
 
 def _takes_gzip(value):
     # RFC 9110, section 12.5.3; a weight of 0 is a refusal
-    for item in value.lower().split(','):
+    for item in parse_list(value.lower()):
         coding, _, weight = item.partition(';')
         if coding.strip() in ('gzip', '*'):
             return weight.replace(' ', '').rstrip('0.') != 'q='

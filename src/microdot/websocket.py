@@ -19,6 +19,7 @@ from .microdot import (
     abort,
     dump_json,
     encode_lines,
+    parse_list,
     parse_token,
 )
 
@@ -391,8 +392,7 @@ class WebSocket:
             if '*' not in origins and origin not in origins and not (
                     'self' in origins and is_own_origin(self.request, origin)):
                 abort(403)
-        offered = [name.strip() for name in
-                   fields.get('sec-websocket-protocol', '').split(',')]
+        offered = parse_list(fields.get('sec-websocket-protocol', ''))
         if isinstance(protocols, str):
             protocols = (protocols,)
         for name in protocols or ():
@@ -861,7 +861,7 @@ class WebSocket:
 
 def _has(value, token):
     # Whether a header that is a list of tokens has one.
-    return token in [each.strip() for each in value.lower().split(',')]
+    return token in parse_list(value.lower())
 
 
 # --- For handlers -----------------------------------------------------------

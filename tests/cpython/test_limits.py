@@ -240,6 +240,30 @@ def test_many_headers_receive_431():
     serve(test)
 
 
+def test_many_cookies_and_options_receive_431():
+    async def test(app, connect):
+        @app.get('/cookies')
+        async def count(request):
+            return str(len(request.cookies))
+
+        most = Request.max_members
+        cookies = ['Cookie: %s\r\n' % '; '.join(
+            '%d=x' % i for i in range(many)) for many in (most, most + 1)]
+        client = await connect()
+        assert (await client.send(get('/cookies', cookies[0])))[0] == 200
+        assert (await client.send(get('/cookies', cookies[1])))[0] == 431
+        # whoever does not read them does not mind
+        assert (await client.send(get('/', cookies[1])))[0] == 200
+        options = 'Connection: x%s\r\n'
+        assert (await client.send(
+            get(headers=options % ((most - 1) * ',x'))))[0] == 200
+        assert (await client.send(get(headers=options % (most * ',x'))))[0] \
+            == 431
+        assert await client.closed() == b''
+
+    serve(test)
+
+
 def test_a_large_body_receives_413():
     async def test(app, connect):
         client = await connect()
