@@ -5,12 +5,15 @@ connection loop of the server, and what is answered is parsed from the bytes
 that a client would get.
 """
 import asyncio
+import sys
 import time
+from binascii import b2a_base64
 from json import dumps, loads
 
 from .microdot import (
     Connection,
     Disconnected,
+    HTTPException,
     NoCaseDict,
     Response,
     Server,
@@ -164,16 +167,68 @@ def _scoped(stored):
     return [stored if isinstance(stored, tuple) else (stored, '/')]
 
 
-def _is_past(date):
-    # Whether a cookie expired by then, such as Thu, 01 Jan 1970 00:00:01 GMT.
+def parse_date(date):
+    # Year to second of a date such as Thu, 01 Jan 1970 00:00:01 GMT, or None.
     try:
         _, day, month, year, clock = date.replace('-', ' ').split()[:5]
         months = 'JanFebMarAprMayJunJulAugSepOctNovDec'
         when = [int(year), months.find(month[:3]) // 3 + 1, int(day)]
-        when += [int(number) for number in clock.split(':')]
+        return when + [int(number) for number in clock.split(':')]
     except ValueError:
-        return False
-    return when <= list(time.gmtime()[:6])
+        return None
+
+
+def _parse_cookie(line):
+    # Name, value and attributes of a cookie that is set; the seconds that it
+    # is to live under 'max-age', or None.
+    cookie, _, rest = line.partition(';')
+    options = {}
+    for option in rest.split(';'):
+        name, _, value = option.partition('=')
+        options[name.strip().lower()] = value.strip()
+    age = options.get('max-age', '')
+    digits = age[1:] if age[:1] == '-' else age
+    options['max-age'] = int(age) if digits.isdigit() else None
+    name, _, value = cookie.partition('=')
+    return name.strip(), value.strip(), options
+
+
+def _is_deleted(options):
+    # RFC 6265, section 5.3: Max-Age comes before Expires.
+    age = options['max-age']
+    if age is not None:
+        return age <= 0
+    when = parse_date(options.get('expires', ''))
+    return bool(when) and when <= list(time.gmtime()[:6])
+
+
+# CPython has others of the next three.
+
+def is_sent(value, scheme, host):
+    """Tell whether a cookie that is kept is sent, as far as its value knows.
+    """
+    return True
+
+
+def kept_value(name, value, options, scheme, host):
+    """Return the value that is kept of a cookie, or ``None``: none (RFC 6265,
+    section 5.3)."""
+    domain = options.get('domain', '').lstrip('.').lower()
+    if not domain or domain == host or host.endswith('.' + domain):
+        return value
+
+
+def is_same(old, new):
+    """Tell whether a cookie takes the place of another of its path."""
+    return True
+
+
+def _bare_host(host):
+    # The name of a host, without its port.
+    host = host.lower()
+    if host[:1] == '[':
+        return host.partition(']')[0] + ']'
+    return host.partition(':')[0]
 
 
 class TestResponse:
@@ -185,14 +240,16 @@ class TestResponse:
     ``None`` when there can be none: the answer to HEAD, or a handler that
     answered nothing or took over the connection); of a WebSocket that the
     server has closed, ``close_code`` (``None`` without one) and
-    ``close_reason``.
+    ``close_reason``; ``url``, that which has been asked, and ``history``, the
+    list of responses that led there by redirects.
     """
     __test__ = False
-    status_code = reason = http_version = body = None
+    status_code = reason = http_version = body = url = None
     close_code = close_reason = None
 
     def __init__(self):
         self.headers = NoCaseDict()
+        self.history = []
 
     @classmethod
     async def create(cls, res):
@@ -271,6 +328,28 @@ class TestResponse:
         return self.headers.get('Content-Type', '').split(';')[0].lower()
 
     @property
+    def cookies(self):
+        """The cookies that this response sets, as a dict of their values:
+        those that it deletes are not in it."""
+        found = {}
+        for line in self.headers.get('Set-Cookie', ()):
+            name, value, options = _parse_cookie(line)
+            if not _is_deleted(options):
+                found[name] = value
+        return found
+
+    def raise_for_status(self):
+        """Return this response, unless its status tells of an error.
+
+        :raises HTTPException: the status is 400 or more. Its reason has the
+                               address and the begin of the body.
+        """
+        if self.status_code and self.status_code >= 400:
+            raise HTTPException(self.status_code, '%s: %s' % (
+                self.url, (self.text or '')[:200]))
+        return self
+
+    @property
     def text(self):
         """The body as text, or ``None`` if it is not UTF-8."""
         try:
@@ -340,7 +419,7 @@ def _make_event(data, name, event_id, retry):
 
 # --- Wire: WebSocket --------------------------------------------------------
 
-def _encode_frame(opcode, payload):
+def encode_frame(opcode, payload):
     # RFC 6455, section 5.2. A client's frames are masked.
     size = len(payload)
     if size < 126:
@@ -376,13 +455,14 @@ def _take_frame(data):
 
 class _Connection(Connection):
     # A connection of which the client has sent all that it will.
+    path = key = None  # target, and what the handshake of a WebSocket has
     last = None    # the request, also when it has been answered
     error = None   # of the client's own
     max_events = None  # after which the client leaves
     _request = None
 
     def __init__(self, client, scheme, data, sock=None):
-        super().__init__(Server(client.app), ('127.0.0.1', 1234))
+        super().__init__(Server(client.app), client.client)
         self.scheme = scheme
         self.replaced_sock = sock
         self.data = data
@@ -432,7 +512,7 @@ class _Connection(Connection):
         return b''.join(self.pieces)
 
 
-class _WebSocketConnection(_Connection):
+class WebSocketConnection(_Connection):
     # A connection whose client is a generator, once it has been upgraded. It
     # runs when the server sends or waits, in the server's task.
     head = b''
@@ -468,6 +548,10 @@ class _WebSocketConnection(_Connection):
     def on_wait(self, waits):
         # Called by a WebSocket, for which a task of its own reads.
         self._waits = waits
+        self.wake()
+
+    def wake(self):
+        """Let the server look again, if it waits for the client."""
         if self._event:
             self._event.set()
 
@@ -493,8 +577,7 @@ class _WebSocketConnection(_Connection):
             self.ended = True
         finally:
             self._busy = False
-            if self._event:
-                self._event.set()
+            self.wake()
 
     async def _deliver(self):
         if not self.head:
@@ -512,10 +595,10 @@ class _WebSocketConnection(_Connection):
             opcode = first & 15
             if opcode == 8:
                 self.close = payload
-                self.incoming += _encode_frame(8, payload)
+                self.incoming += encode_frame(8, payload)
                 self.ended = True
             elif opcode == 9:
-                self.incoming += _encode_frame(10, payload)
+                self.incoming += encode_frame(10, payload)
             elif opcode < 3:
                 self.opcode = opcode or self.opcode
                 self.message += payload
@@ -537,7 +620,7 @@ class _WebSocketConnection(_Connection):
             return
         self.listening = message is None
         if not self.listening:
-            self.incoming += _encode_frame(
+            self.incoming += encode_frame(
                 1 if isinstance(message, str) else 2, _encode(message))
 
     async def finish(self):
@@ -547,6 +630,68 @@ class _WebSocketConnection(_Connection):
         else:
             self.generator.close()
         return self.head or self.sent
+
+
+async def exchange(client, conn, is_head=False):
+    """Have a connection served, and return the :class:`TestResponse`."""
+    handled = False
+    try:
+        await conn.server.serve_requests(conn)
+        await client.app.finish_background()
+        handled = True
+    except Disconnected:
+        pass  # the client left, or there was less of a body than declared
+    except asyncio.CancelledError:
+        if not conn.gone:
+            raise
+    finally:
+        data = await conn.finish()
+    if conn.error:
+        raise conn.error
+    host = conn.last.headers.get('Host', '') if conn.last else client.host
+    try:
+        # nothing: the handler says that it has answered
+        res = TestResponse() if handled and not data else \
+            TestResponse.parse(data, is_head)
+    except ValueError:
+        if conn.last and conn.last.exception:
+            raise conn.last.exception  # it ended the body
+        raise
+    res.url = '%s://%s%s' % (conn.scheme, host, conn.path)
+    for cookie in res.headers.get('Set-Cookie', ()):
+        client._set_cookie(cookie, conn.scheme, _bare_host(host), conn.path)
+    return res
+
+
+def begin_websocket(kind, client, path, peer, headers, auth):
+    """Return a connection of a kind that asks for a WebSocket."""
+    fields = NoCaseDict({
+        'Upgrade': 'websocket', 'Connection': 'Upgrade',
+        'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': _KEY})
+    fields.update(client._headers(headers, auth))
+    path = client._path(path)
+    scheme = client.scheme or 'http'
+    conn = kind(client, scheme, client._encode_request(
+        'GET', scheme, path, fields), peer)
+    conn.path = path
+    conn.key = fields['Sec-WebSocket-Key']
+    return conn
+
+
+def end_websocket(client, conn, res):
+    """Complete the response that began a WebSocket, and return it.
+
+    :raises ValueError: the handshake was none.
+    """
+    if conn.close is not None:
+        res.close_code = int.from_bytes(conn.close[:2], 'big') or None
+        res.close_reason = conn.close[2:].decode()
+    if client.raise_exceptions and conn.last and conn.last.exception:
+        raise conn.last.exception
+    if res.status_code == 101 and conn.key == _KEY \
+            and res.headers.get('Sec-WebSocket-Accept') != _ACCEPT:
+        raise ValueError('Sec-WebSocket-Accept does not fit the key')
+    return res
 
 
 # --- Streams of a test's own ------------------------------------------------
@@ -599,6 +744,15 @@ class TestClient:
     :param raise_exceptions: whether to raise what a handler raised, rather
                              than to return the response with status 500.
     :param timeout: seconds that a request may take; ``None``: any.
+    :param headers: a dict of headers of every request; those of a call come
+                    before them.
+    :param client: the address of the client, as ``request.client_addr``.
+    :param base_url: scheme, host and the begin of all paths, such as
+                     ``'https://example.com/api'``.
+    :param auth: a user's name and password, sent with every request (RFC
+                 7617).
+    :raises ValueError: *base_url* is no such address, or comes beside
+                        *scheme* or *host*.
     """
     __test__ = False
     #: Redirects that one request may lead to.
@@ -606,7 +760,21 @@ class TestClient:
 
     def __init__(self, app, cookies=None, scheme=None, host=None,
                  follow_redirects=False, raise_exceptions=False,
-                 timeout=None):
+                 timeout=None, headers=None, client=('127.0.0.1', 1234),
+                 base_url=None, auth=None):
+        self.base_path = ''
+        if base_url is not None:
+            if scheme or host:
+                raise ValueError('base_url has the scheme and the host: give '
+                                 'it, or these')
+            scheme, mark, host = base_url.partition('://')
+            host, _, path = host.partition('/')
+            if scheme not in ('http', 'https') or not host or \
+                    '?' in base_url or '#' in base_url:
+                raise ValueError('base_url is written http://host/path or '
+                                 'https://host/path, not ' + base_url)
+            if path.strip('/'):
+                self.base_path = '/' + path.rstrip('/')
         self.app = app
         self.cookies = {} if cookies is None else cookies
         self.scheme = scheme
@@ -614,6 +782,9 @@ class TestClient:
         self.follow_redirects = follow_redirects
         self.raise_exceptions = raise_exceptions
         self.timeout = timeout
+        self.headers = headers or {}
+        self.client = client
+        self.auth = auth
 
     async def __aenter__(self):
         try:
@@ -646,7 +817,7 @@ class TestClient:
     async def request(self, method, path, headers=None, body=None, sock=None,
                       form=None, files=None, json=None, query=None,
                       follow_redirects=None, raise_exceptions=None,
-                      timeout=None, max_events=None):
+                      timeout=None, max_events=None, auth=None):
         """Send a request and return the :class:`TestResponse`.
 
         :param path: the target; may have a query.
@@ -664,14 +835,15 @@ class TestClient:
         :param follow_redirects: see the client; so are the next two.
         :param max_events: server-sent events after which to leave, as a
                            client that goes away does.
+        :param auth: see the client.
         :raises ValueError: the response is malformed, or there is none, or
                             there are too many redirects.
         :raises asyncio.TimeoutError: it took too long.
 
         An exception that ends a streamed body is always raised.
         """
-        path = _target(path)
-        headers = NoCaseDict(headers)
+        path = self._path(path)
+        headers = self._headers(headers, auth)
         body = _encode_body(headers, body, form, files, json)
         if query is not None:
             path += ('&' if '?' in path else '?') + _encode_pairs(query)
@@ -683,7 +855,8 @@ class TestClient:
             method, path, headers, body, sock, follow_redirects,
             raise_exceptions, max_events))
 
-    async def websocket(self, path, client, headers=None, timeout=None):
+    async def websocket(self, path, client, headers=None, timeout=None,
+                        auth=None):
         """Open a WebSocket.
 
         :param client: a generator function, sync or (on CPython) async. What
@@ -698,30 +871,31 @@ class TestClient:
         An exception of *client* is raised. When it has left, the handler
         fares as it would with a server.
         """
-        fields = NoCaseDict({
-            'Upgrade': 'websocket', 'Connection': 'Upgrade',
-            'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': _KEY})
-        fields.update(headers or {})
-        scheme = self.scheme or 'http'
-        conn = _WebSocketConnection(
-            self, scheme, self._encode_request('GET', path, fields), client())
-        res = await self._limit(timeout, self._open(conn, path))
-        if conn.close is not None:
-            res.close_code = int.from_bytes(conn.close[:2], 'big') or None
-            res.close_reason = conn.close[2:].decode()
-        if self.raise_exceptions and conn.last and conn.last.exception:
-            raise conn.last.exception
-        if res.status_code == 101 and fields['Sec-WebSocket-Key'] == _KEY \
-                and res.headers.get('Sec-WebSocket-Accept') != _ACCEPT:
-            raise ValueError('Sec-WebSocket-Accept does not fit the key')
-        return res
+        conn = begin_websocket(
+            WebSocketConnection, self, path, client(), headers, auth)
+        res = await self._limit(timeout, self._open(conn))
+        return end_websocket(self, conn, res)
 
-    async def _open(self, conn, path):
+    def _path(self, path):
+        path = _target(path)
+        return self.base_path + path if path[:1] == '/' else path
+
+    def _headers(self, headers, auth):
+        # The headers of a request: its own, the client's, and who it is.
+        result = NoCaseDict(self.headers)
+        result.update(NoCaseDict(headers))
+        auth = auth or self.auth
+        if auth:
+            result.setdefault('Authorization', 'Basic ' + b2a_base64(
+                ('%s:%s' % tuple(auth)).encode()).decode().strip())
+        return result
+
+    async def _open(self, conn):
         if hasattr(asyncio, 'run'):
             # a task, for the server to cancel
-            conn.task = asyncio.create_task(self._exchange(conn, path, False))
+            conn.task = asyncio.create_task(exchange(self, conn))
             return await conn.task
-        return await self._exchange(conn, path, False)
+        return await exchange(self, conn)
 
     async def _limit(self, timeout, coro):
         if timeout is None:
@@ -734,13 +908,16 @@ class TestClient:
                     raise_exceptions, max_events):
         scheme = self.scheme or 'http'
         left = self.max_redirects
+        history = []
         while True:
             conn = _Connection(self, scheme, self._encode_request(
-                method, path, headers) + body, sock)
+                method, scheme, path, headers) + body, sock)
             conn.max_events = max_events
-            res = await self._exchange(conn, path, method == 'HEAD')
+            conn.path = path
+            res = await exchange(self, conn, method == 'HEAD')
             if raise_exceptions and conn.last and conn.last.exception:
                 raise conn.last.exception
+            res.history = history
             location = res.headers.get('Location')
             if not follow or location is None or \
                     res.status_code not in (301, 302, 303, 307, 308):
@@ -769,23 +946,15 @@ class TestClient:
                 raise ValueError(
                     'more than %d redirects' % self.max_redirects)
             left -= 1
+            history = history + [res]
 
-    def _encode_request(self, method, path, headers):
+    def _encode_request(self, method, scheme, path, headers):
         lines = ['%s %s HTTP/1.1' % (method, path)]
         headers = headers.copy()
         headers.setdefault('Host', self.host)
         cookies = [headers['Cookie']] if 'Cookie' in headers else []
-        where = path.partition('?')[0]
-        found = []
-        for name in self.cookies:
-            for value, scope in _scoped(self.cookies[name]):
-                # RFC 6265, section 5.1.4
-                if where == scope or \
-                        where.startswith(scope.rstrip('/') + '/'):
-                    found.append((-len(scope), '%s=%s' % (name, value)))
-        # section 5.4: those of longer paths come first
-        found.sort(key=lambda pair: pair[0])
-        cookies += [cookie for _, cookie in found]
+        cookies += self._cookies_for(
+            scheme, _bare_host(headers['Host']), path.partition('?')[0])
         if cookies:
             headers['Cookie'] = '; '.join(cookies)
         for name, value in _pairs(headers):
@@ -793,66 +962,43 @@ class TestClient:
             lines.append('%s: %s' % (name, str(value).strip()))
         return encode_lines([line.encode() for line in lines])
 
-    async def _exchange(self, conn, path, is_head):
-        handled = False
-        try:
-            await conn.server.serve_requests(conn)
-            await self.app.finish_background()
-            handled = True
-        except Disconnected:
-            pass  # the client left, or there was less of a body than declared
-        except asyncio.CancelledError:
-            if not conn.gone:
-                raise
-        finally:
-            data = await conn.finish()
-        if conn.error:
-            raise conn.error
-        if handled and not data:
-            return TestResponse()  # the handler says that it has answered
-        try:
-            res = TestResponse.parse(data, is_head)
-        except ValueError:
-            if conn.last and conn.last.exception:
-                raise conn.last.exception  # it ended the body
-            raise
-        for cookie in res.headers.get('Set-Cookie', ()):
-            self._set_cookie(cookie, conn, path)
-        return res
+    def _cookies_for(self, scheme, host, where):
+        found = []
+        for name in self.cookies:
+            for value, scope in _scoped(self.cookies[name]):
+                # RFC 6265, section 5.1.4
+                if is_sent(value, scheme, host) and (
+                        where == scope or
+                        where.startswith(scope.rstrip('/') + '/')):
+                    found.append((-len(scope), '%s=%s' % (name, value)))
+        # section 5.4: those of longer paths come first
+        found.sort(key=lambda pair: pair[0])
+        return [cookie for _, cookie in found]
 
-    def _set_cookie(self, cookie, conn, where):
+    def _set_cookie(self, line, scheme, host, where):
         # Keeps a cookie as a browser does, or not.
-        host = conn.last.headers.get('Host', '') if conn.last else ''
-        host = host.lower()
-        if host[-1:] != ']':
-            host = host.partition(':')[0]
-        options = {}
-        cookie, _, rest = cookie.partition(';')
-        for option in rest.split(';'):
-            name, _, value = option.partition('=')
-            options[name.strip().lower()] = value.strip()
-        name, _, value = cookie.partition('=')
-        name = name.strip()
-        # RFC 6265, section 5.3
-        domain = options.get('domain', '').lstrip('.').lower()
-        if domain and domain != host and not host.endswith('.' + domain):
+        name, value, options = _parse_cookie(line)
+        value = kept_value(name, value, options, scheme, host)
+        if value is None:
             return
         path = options.get('path', '')
         if path[:1] != '/':
             where = where.partition('?')[0]
             path = where[:where.rfind('/')] or '/'
-        age = options.get('max-age', '')
-        if (age[1:] if age[:1] == '-' else age).isdigit():
-            delete = int(age) <= 0
-        else:
-            delete = _is_past(options.get('expires', ''))
         kept = [pair for pair in _scoped(self.cookies.get(name, []))
-                if pair[1] != path]
-        if not delete:
-            kept.append((value.strip(), path))
+                if pair[1] != path or not is_same(pair[0], value)]
+        if not _is_deleted(options):
+            kept.append((value, path))
         if not kept:
             self.cookies.pop(name, None)
         elif len(kept) > 1:
             self.cookies[name] = kept
         else:
             self.cookies[name] = kept[0][0] if kept[0][1] == '/' else kept[0]
+
+
+if sys.implementation.name == 'cpython':
+    try:
+        from . import _testing  # noqa: F401  (sets names of this module)
+    except ImportError:
+        pass  # left out

@@ -1,21 +1,25 @@
 from collections.abc import (
     AsyncGenerator,
+    AsyncIterator,
     Callable,
+    Coroutine,
     Generator,
     Iterable,
     Iterator,
     Mapping,
 )
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from typing_extensions import Self, TypeAlias
 
 from .microdot import Microdot, NoCaseDict, Request, Response
 
-__all__ = ['TestClient', 'TestResponse', 'create_request', 'handle_request',
-           'write_response']
+__all__ = ['SyncClient', 'SyncWebSocket', 'TestClient', 'TestResponse',
+           'WebSocketClosed', 'WebSocketSession', 'create_request',
+           'handle_request', 'write_response']
 
+_T = TypeVar('_T')
 _Content: TypeAlias = str | bytes | bytearray | memoryview | IO[Any]
 _Body: TypeAlias = (
     _Content | dict[str, Any] | list[Any] | Iterator[Any] | None)
@@ -34,11 +38,16 @@ class TestResponse:
     body: bytes | None
     close_code: int | None
     close_reason: str | None
+    url: str | None
+    history: list[TestResponse]
     def __init__(self) -> None: ...
     @classmethod
     async def create(cls, res: Response) -> TestResponse: ...
     @classmethod
     def parse(cls, data: bytes, is_head: bool = False) -> Self: ...
+    @property
+    def cookies(self) -> dict[str, str]: ...
+    def raise_for_status(self) -> Self: ...
     @property
     def text(self) -> str | None: ...
     @property
@@ -56,13 +65,24 @@ class TestClient:
     follow_redirects: bool
     raise_exceptions: bool
     timeout: float | None
+    headers: Mapping[str, Any]
+    client: Any
+    base_path: str
+    auth: tuple[str, str] | None
     def __init__(
         self, app: Microdot,
         cookies: dict[
             str, str | tuple[str, str] | list[tuple[str, str]]] | None = None,
         scheme: str | None = None, host: str | None = None,
         follow_redirects: bool = False, raise_exceptions: bool = False,
-        timeout: float | None = None) -> None: ...
+        timeout: float | None = None,
+        headers: Mapping[str, Any] | None = None,
+        client: Any = ('127.0.0.1', 1234), base_url: str | None = None,
+        auth: tuple[str, str] | None = None) -> None: ...
+    def __enter__(self) -> SyncClient: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None,
+        exc: BaseException | None, tb: TracebackType | None) -> None: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
         self, exc_type: type[BaseException] | None,
@@ -99,11 +119,122 @@ class TestClient:
         query: _Fields | None = None, follow_redirects: bool | None = None,
         raise_exceptions: bool | None = None,
         timeout: float | None = None,
-        max_events: int | None = None) -> TestResponse: ...
+        max_events: int | None = None,
+        auth: tuple[str, str] | None = None) -> TestResponse: ...
     async def websocket(
         self, path: str, client: _Peer,
         headers: Mapping[str, Any] | None = None,
-        timeout: float | None = None) -> TestResponse: ...
+        timeout: float | None = None,
+        auth: tuple[str, str] | None = None) -> TestResponse: ...
+    def websocket_connect(
+        self, path: str, headers: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        auth: tuple[str, str] | None = None) -> WebSocketSession: ...
+
+class SyncClient:
+    __test__: bool
+    app: Microdot
+    cookies: dict[str, str | tuple[str, str] | list[tuple[str, str]]]
+    scheme: str | None
+    host: str
+    follow_redirects: bool
+    raise_exceptions: bool
+    timeout: float | None
+    headers: Mapping[str, Any]
+    client: Any
+    auth: tuple[str, str] | None
+    def __init__(self, client: TestClient) -> None: ...
+    def get(
+        self, path: str, headers: Mapping[str, Any] | None = None,
+        body: _Body = None, **options: Any) -> TestResponse: ...
+    def head(
+        self, path: str, headers: Mapping[str, Any] | None = None,
+        body: _Body = None, **options: Any) -> TestResponse: ...
+    def options(
+        self, path: str, headers: Mapping[str, Any] | None = None,
+        body: _Body = None, **options: Any) -> TestResponse: ...
+    def post(
+        self, path: str, headers: Mapping[str, Any] | None = None,
+        body: _Body = None, **options: Any) -> TestResponse: ...
+    def put(
+        self, path: str, headers: Mapping[str, Any] | None = None,
+        body: _Body = None, **options: Any) -> TestResponse: ...
+    def patch(
+        self, path: str, headers: Mapping[str, Any] | None = None,
+        body: _Body = None, **options: Any) -> TestResponse: ...
+    def delete(
+        self, path: str, headers: Mapping[str, Any] | None = None,
+        body: _Body = None, **options: Any) -> TestResponse: ...
+    def query(
+        self, path: str, headers: Mapping[str, Any] | None = None,
+        body: _Body = None, **options: Any) -> TestResponse: ...
+    def request(
+        self, method: str, path: str,
+        headers: Mapping[str, Any] | None = None, body: _Body = None,
+        **options: Any) -> TestResponse: ...
+    def run(self, coro: Coroutine[Any, Any, _T]) -> _T: ...
+    def end(
+        self, exc_type: type[BaseException] | None,
+        exc: BaseException | None, tb: TracebackType | None) -> None: ...
+    def websocket(
+        self, path: str, client: _Peer,
+        headers: Mapping[str, Any] | None = None,
+        **options: Any) -> TestResponse: ...
+    def websocket_connect(
+        self, path: str, headers: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        auth: tuple[str, str] | None = None) -> SyncWebSocket: ...
+
+class WebSocketClosed(Exception):
+    code: int
+    reason: str
+    response: TestResponse | None
+    def __init__(
+        self, message: str, code: int = 1006, reason: str = '',
+        response: TestResponse | None = None) -> None: ...
+
+class WebSocketSession:
+    response: TestResponse
+    subprotocol: str | None
+    def __init__(
+        self, client: TestClient, path: str,
+        headers: Mapping[str, Any] | None, timeout: float | None,
+        auth: tuple[str, str] | None) -> None: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None,
+        exc: BaseException | None, tb: TracebackType | None) -> None: ...
+    @property
+    def close_code(self) -> int | None: ...
+    @property
+    def close_reason(self) -> str: ...
+    async def send(self, data: str | bytes) -> None: ...
+    async def send_json(self, data: Any) -> None: ...
+    async def receive(self, timeout: float | None = None) -> Any: ...
+    async def receive_json(self, timeout: float | None = None) -> Any: ...
+    async def close(self, code: int = 1000, reason: str = '') -> None: ...
+    def __aiter__(self) -> AsyncIterator[Any]: ...
+    async def __anext__(self) -> Any: ...
+
+class SyncWebSocket:
+    response: TestResponse
+    subprotocol: str | None
+    close_code: int | None
+    close_reason: str
+    def __init__(
+        self, run: Callable[[Coroutine[Any, Any, Any]], Any],
+        session: WebSocketSession) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None,
+        exc: BaseException | None, tb: TracebackType | None) -> None: ...
+    def send(self, data: str | bytes) -> None: ...
+    def send_json(self, data: Any) -> None: ...
+    def receive(self, timeout: float | None = None) -> Any: ...
+    def receive_json(self, timeout: float | None = None) -> Any: ...
+    def close(self, code: int = 1000, reason: str = '') -> None: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __next__(self) -> Any: ...
 
 async def create_request(
     app: Microdot, client_reader: Any, client_writer: Any,

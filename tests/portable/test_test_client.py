@@ -7,6 +7,7 @@ import unittest
 from helpers import needs_heap, run
 from microdot.microdot import (
     Disconnected,
+    HTTPException,
     Microdot,
     NoCaseDict,
     Response,
@@ -222,6 +223,72 @@ class TestRequests(unittest.TestCase):
             echo(headers={'Content-Length': '9'}, body='hello')
 
 
+class TestOptions(unittest.TestCase):
+    def ask(self, path='/', **kwargs):
+        headers = kwargs.pop('call', None)
+        client = TestClient(make_app(), **kwargs)
+        self.res = run(client.get(path, headers))
+        return client.app.seen
+
+    def test_headers_of_the_client_are_sent(self):
+        own = {'X': 'a', 'Y': 'b'}
+        seen = self.ask(headers=own, call={'x': 'c'})
+        self.assertEqual((seen.headers['X'], seen.headers['Y']), ('c', 'b'))
+        self.assertEqual(own, {'X': 'a', 'Y': 'b'})
+
+    def test_address_of_the_client(self):
+        seen = self.ask(client=('1.2.3.4', 5))
+        self.assertEqual(seen.client_addr, ('1.2.3.4', 5))
+
+    def test_base_url(self):
+        for base, path, scheme, host, url in (
+                ('https://x/y', '/a?b', 'https', 'x', '/y/a?b'),
+                ('https://x/y/', '/', 'https', 'x', '/y/'),
+                ('http://x:8080', '/a', 'http', 'x:8080', '/a'),
+                ('http://x/', '/a', 'http', 'x', '/a')):
+            with self.subTest(base=base):
+                seen = self.ask(path, base_url=base)
+                self.assertEqual(
+                    (seen.scheme, seen.headers['Host'], seen.url),
+                    (scheme, host, url))
+                self.assertEqual(self.res.url, scheme + '://' + host + url)
+
+    def test_base_url_is_whole_and_alone(self):
+        for kwargs in ({'base_url': 'x/y'}, {'base_url': 'ftp://x'},
+                       {'base_url': 'http://'}, {'base_url': 'http:///a'},
+                       {'base_url': 'http://x?a'}, {'base_url': 'http://x#a'},
+                       {'base_url': ''},
+                       {'base_url': 'http://x', 'scheme': 'http'},
+                       {'base_url': 'http://x', 'host': 'x'}):
+            with self.subTest(kwargs=kwargs):
+                with self.assertRaises(ValueError):
+                    TestClient(make_app(), **kwargs)
+
+    def test_auth(self):
+        # RFC 7617, sections 2 and 2.1
+        for auth, sent in (
+                (('Aladdin', 'open sesame'), 'QWxhZGRpbjpvcGVuIHNlc2FtZQ=='),
+                (('test', '123\u00a3'), 'dGVzdDoxMjPCow=='),
+                (('u', 'p' * 60), None)):
+            with self.subTest(auth=auth):
+                seen = self.ask(auth=auth)
+                kind, _, value = seen.headers['Authorization'].partition(' ')
+                self.assertEqual(kind, 'Basic')
+                self.assertTrue(value and value == (sent or value))
+        client = TestClient(make_app(), auth=('u', 'p'))
+        run(client.get('/', auth=('u', 'q')))
+        self.assertEqual(client.app.seen.headers['Authorization'],
+                         'Basic dTpx')
+        run(client.get('/', {'Authorization': 'Bearer x'}))
+        self.assertEqual(client.app.seen.headers['Authorization'], 'Bearer x')
+
+    def test_url_of_a_response(self):
+        self.ask('/a b?c=d e#f')
+        self.assertEqual(self.res.url,
+                         'http://example.com:1234/a%20b?c=d%20e')
+        self.assertEqual(self.res.history, [])
+
+
 class TestResponses(unittest.TestCase):
     def get(self, result, method='GET'):
         app = Microdot()
@@ -274,6 +341,26 @@ class TestResponses(unittest.TestCase):
         response.set_cookie('c', 'd')
         self.assertEqual(self.get(response).headers['set-cookie'],
                          ['a=b', 'c=d'])
+
+    def test_cookies_that_a_response_sets(self):
+        response = Response('')
+        response.set_cookie('a', 'b', path='/x', http_only=True)
+        response.set_cookie('c', 'd', max_age=5)
+        response.delete_cookie('e')
+        response.set_cookie('f', '', expires='Thu, 01 Jan 1970 00:00:01 GMT')
+        self.assertEqual(self.get(response).cookies, {'a': 'b', 'c': 'd'})
+        self.assertEqual(self.get('').cookies, {})
+
+    def test_errors_are_raised_for_their_status(self):
+        for status in (200, 204, 304, 399):
+            res = self.get(('x', status))
+            self.assertIs(res.raise_for_status(), res)
+        for status in (400, 404, 500, 599):
+            with self.assertRaises(HTTPException) as caught:
+                self.get(('no such thing', status)).raise_for_status()
+            self.assertEqual(caught.exception.status_code, status)
+            self.assertEqual(caught.exception.reason,
+                             'http://example.com:1234/: no such thing')
 
     def test_already_handled_is_empty(self):
         res = self.get(Response.already_handled)
@@ -425,7 +512,7 @@ class TestCookies(unittest.TestCase):
 
     def test_cookies_are_stored(self):
         self.assertEqual(
-            self.after({'x': 'y'}, 'a=b', 'c=d; Path=/foo; Secure',
+            self.after({'x': 'y'}, 'a=b', 'c=d; Path=/foo; HttpOnly',
                        'e=f=g; HttpOnly', 'h="i"', 'j=; Path=/'),
             {'x': 'y', 'a': 'b', 'c': ('d', '/foo'), 'e': 'f=g', 'h': '"i"',
              'j': ''})
@@ -579,6 +666,29 @@ class TestRedirects(unittest.TestCase):
                 res = self.follow(location)
                 self.assertEqual(res.status_code, 200)
                 self.assertEqual(res.json['url'], url)
+
+    def test_responses_on_the_way_are_kept(self):
+        app = Microdot()
+
+        @app.get('/<int:n>')
+        async def view(request, n):
+            return redirect('/%d' % (n - 1)) if n else 'done'
+
+        client = TestClient(app, follow_redirects=True)
+        res = run(client.get('/2'))
+        self.assertEqual(res.url, 'http://example.com:1234/0')
+        self.assertEqual([(each.url[-2:], each.status_code)
+                          for each in res.history], [('/2', 302), ('/1', 302)])
+        self.assertEqual(res.history[0].history, [])
+        self.assertEqual(res.history[1].history, res.history[:1])
+
+    def test_redirects_of_a_base_url_have_its_path(self):
+        app = Microdot()
+        app.get('/y/old')(lambda request: redirect('/y/new'))
+        app.get('/y/new')(lambda request: 'new')
+        res = run(TestClient(app, base_url='https://x/y').get(
+            '/old', follow_redirects=True))
+        self.assertEqual((res.text, res.url), ('new', 'https://x/y/new'))
 
     def test_cookies_are_kept(self):
         self.assertEqual(self.follow('b').json['cookies'], {'a': 'b'})
