@@ -10,6 +10,7 @@ logging, signals, and uvloop and orjson where they can be imported.
 global names are set to what is here.
 """
 import asyncio
+import calendar
 import contextvars
 import errno
 import functools
@@ -43,7 +44,7 @@ from ._mistakes import (
     describe,
     explain,
 )
-from .microdot import Disconnected, HTTPException
+from .microdot import HTTPException
 
 try:
     import orjson
@@ -60,6 +61,13 @@ _WRITE = 256 * 1024
 _FILE = 64 * 1024
 # Seconds that a new connection has to send its request when the server ends.
 _LATE_S = 0.2
+
+
+# --- Errors -----------------------------------------------------------------
+
+class Disconnected(core.Disconnected, ConnectionResetError):
+    def __init__(self):
+        super().__init__(errno.ECONNRESET, 'the client has left')
 
 
 # --- Wire -------------------------------------------------------------------
@@ -210,6 +218,16 @@ def fast_head(encode_head):
         return start + encoded_length(size) + date, size, True, False
 
     return fast
+
+
+def in_utc(core_date):
+    """Make an ``http_date`` that knows zones of time."""
+    @functools.wraps(core_date)
+    def http_date(when):
+        if hasattr(when, 'utctimetuple'):
+            when = calendar.timegm(when.utctimetuple())
+        return core_date(when)
+    return http_date
 
 
 def once_a_second(function):
@@ -840,15 +858,6 @@ def listen(host, port):
 
 # --- Application ------------------------------------------------------------
 
-def print_exception(exc):
-    """Log an exception with its traceback, or print it where logging has not
-    been set up."""
-    if logger.hasHandlers():
-        logger.error('%s: %s', type(exc).__name__, exc, exc_info=exc)
-    else:
-        traceback.print_exception(type(exc), exc, exc.__traceback__)
-
-
 def make_response(result):
     """Make a :class:`Response` of what a handler returned.
 
@@ -861,12 +870,6 @@ def make_response(result):
 
 
 _make_response = core.make_response
-
-
-def format_exception(exc):
-    """Return the traceback of *exc* as text."""
-    return ''.join(traceback.format_exception(
-        type(exc), exc, exc.__traceback__))
 
 
 def is_async(function):
@@ -1408,16 +1411,25 @@ class Microdot(core.Microdot):
         super().register(name, value, key)
 
     def log_exception(self, req, exc):
-        if not isinstance(exc, WrongResult):
-            super().log_exception(req, exc)
-            return
-        explain(req, exc)
         if req:
             req.exception = exc
-        if logger.hasHandlers():
-            logger.error('%s', exc)
+        if isinstance(exc, WrongResult):
+            # (the traceback would be all of the framework)
+            explain(req, exc)
+            if logger.hasHandlers():
+                logger.error('%s', exc)
+            else:
+                print(exc, file=sys.stderr)
+        elif logger.hasHandlers():
+            logger.error('%s: %s', type(exc).__name__, exc, exc_info=exc)
         else:
-            print(exc, file=sys.stderr)
+            traceback.print_exception(type(exc), exc, exc.__traceback__)
+
+    async def finish_background(self):
+        """Wait until all that was registered with ``after_response`` has run,
+        at most for ``shutdown_timeout``; then cancel it."""
+        if self.background:
+            await self.background.finish()
 
     def candidates(self, path):
         index = self._index
@@ -1796,6 +1808,7 @@ FUNCTIONS = {
     # what is sent again and again is encoded once
     'reason_phrase': reason_phrase,
     'date_line': once_a_second(core.date_line),
+    'http_date': in_utc(core.http_date),
     'default_type': functools.lru_cache(core.default_type),
     'status_line': functools.lru_cache(core.status_line),
     'encode_head': fast_head(core.encode_head),
@@ -1810,8 +1823,7 @@ FUNCTIONS = {
     'accept': accept,
     'listen': listen,
     'run_loop': run_loop,
-    'print_exception': print_exception,
-    'format_exception': format_exception,
+    'mro': lambda cls: cls.__mro__,
     # what is made of a socket
     'connection_class': ProtocolConnection,
     # can be sent to another process, as a nested function cannot
@@ -1821,7 +1833,8 @@ FUNCTIONS = {
     'send_file': Response.send_file,
 }
 CLASSES = (
-    MultiDict, AsyncBytesIO, URLPattern, Request, Response, Server, Microdot)
+    Disconnected, MultiDict, AsyncBytesIO, URLPattern, Request, Response,
+    Server, Microdot)
 
 
 def install():

@@ -170,6 +170,7 @@ class Microdot(core.Microdot):
     async def _start(self):
         # Runs the handlers for start-up; if one fails, those for shut-down.
         self._running = True
+        self.running += 1
         try:
             for handler in self.startup_handlers:
                 await core.invoke_handler(handler)
@@ -195,7 +196,7 @@ class Microdot(core.Microdot):
         if not self._running:
             return []
         self._running = False
-        return await self.run_shutdown()
+        return await self.shut_down()
 
     def make_request(self, client_addr, method, url, root, query, version,
                      headers, stream, sock, scheme):

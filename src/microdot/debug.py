@@ -562,7 +562,7 @@ class DebugPages:
         self.app = app
         # around everything else: errors of middleware are shown too, and
         # none has changed the request yet
-        app.wrappers.insert(0, self._wrapper)
+        app.wrap_dispatch(self._wrapper, outermost=True)
         self.watch = BlockWatch()
         app.on_startup(self.watch.start)
         app.on_shutdown(self.watch.stop)

@@ -38,17 +38,9 @@ _PIECE = 512 if _BOARD else 65536
 
 # --- Port shims -------------------------------------------------------------
 
-try:
-    _ConnectionError = ConnectionResetError
-    from errno import ECONNRESET
-except (NameError, ImportError):  # boards
-    _ConnectionError = OSError
-    ECONNRESET = 104
-
-
 def print_line(method, path, status):
-    """Print a line for a request. A console that is gone does not cost the
-    client anything."""
+    # Print a line for a request. A console that is gone does not cost the
+    # client anything.
     try:
         # (escapes are for no terminal to obey)
         print(method, (repr if _BOARD else ascii)(path)[1:-1], status)
@@ -62,26 +54,8 @@ def iscoroutine(obj):
     return hasattr(obj, '__await__') or _BOARD and hasattr(obj, 'throw')
 
 
-def print_exception(exc):
-    """Print the traceback of *exc* to the console."""
-    if _BOARD:
-        sys.print_exception(exc)
-    else:
-        sys.excepthook(type(exc), exc, exc.__traceback__)
-
-
-def format_exception(exc):
-    """Return the traceback of *exc* as text."""
-    text = io.StringIO()
-    if _BOARD:
-        sys.print_exception(exc, text)
-    return text.getvalue()
-
-
 def mro(cls):
-    """Return the classes of *cls* from itself to ``object``."""
-    if not _BOARD:
-        return cls.__mro__
+    # The classes of a class, from itself to ``object``.
     found = [cls]
     for base in cls.__bases__:
         for parent in mro(base):
@@ -141,15 +115,11 @@ class HTTPException(Exception):
     def __init__(self, status_code, reason=None, headers=None):
         super().__init__(status_code, reason)
         self.status_code = status_code
-        self.reason = reason or plain_reason(status_code)
+        # (where none is given, the standard phrase if that is known)
+        self.reason = reason or (
+            'Not found' if status_code == 404 else
+            reason_phrase(status_code) or '%d error' % status_code)
         self.headers = headers
-
-
-def plain_reason(status_code):
-    """Return the text that an error has for which none was given: the
-    standard phrase where that is known."""
-    return 'Not found' if status_code == 404 else \
-        reason_phrase(status_code) or '%d error' % status_code
 
 
 class MalformedBody(ValueError):
@@ -176,12 +146,10 @@ class MissingKey(KeyError):
 _ANSWERS = (HTTPException, MalformedBody, MissingKey)
 
 
-class Disconnected(_ConnectionError):
+class Disconnected(OSError):
     """The client is gone: its socket failed, or ended inside a message.
     Handlers may catch this ``OSError`` to clean up (on CPython it is a
     ``ConnectionResetError``); what they let pass is not logged."""
-    def __init__(self):
-        super().__init__(ECONNRESET, 'the client has left')
 
 
 # What is nobody's error, and ends more than a request.
@@ -208,13 +176,11 @@ def decode_text(data):
         return ''.join(map(chr, data))
 
 
-def _refuse_dots(path):
-    # No handler has to think of dot segments: "/.." may lead out of a folder.
-    if '/.' not in path and '\\.' not in path:
-        return
-    for part in path.replace('\\', '/').split('/'):
-        if part in ('.', '..'):
-            raise HTTPException(404, 'Not found')
+def has_dots(path):
+    # Whether a path has dot segments, which may lead out of a folder. No
+    # handler has to think of them.
+    parts = path.replace('\\', '/').split('/') if '.' in path else ()
+    return '.' in parts or '..' in parts
 
 
 def urldecode(s, plus=True):
@@ -253,10 +219,8 @@ def http_date(when):
     :param when: seconds as of ``time.time()``, or a ``datetime`` (UTC when
                  naive).
     """
-    if isinstance(when, (int, float)):
-        when = time.gmtime(int(when))
-    else:
-        when = (when.timetuple if _BOARD else when.utctimetuple)()
+    when = time.gmtime(int(when)) if isinstance(when, (int, float)) \
+        else when.timetuple()
     return '%s, %02d %s %d %02d:%02d:%02d GMT' % (
         'MonTueWedThuFriSatSun'[when[6] * 3:][:3], when[2],
         'JanFebMarAprMayJunJulAugSepOctNovDec'[when[1] * 3 - 3:][:3],
@@ -293,7 +257,8 @@ def parse_cookies(text):
     :raises HTTPException: 431: more than ``Request.max_members``.
     """
     cookies = Values()
-    for pair in parse_list(text, ';'):
+    cookies.kind = 'cookie'
+    for pair in parse_list(text, ';') if text else ():
         name, _, value = pair.partition('=')
         value = value.strip()
         if value[:1] == '"' == value[1:][-1:]:
@@ -433,13 +398,12 @@ def find_head(data, pos=0):
 
 def _parse_version(version):
     # Any but the usual one.
-    version = version.decode()
-    if version[:5] != 'HTTP/' or len(version) != 8 or version[6] != '.':
+    number = version[5:].decode()
+    if version[:5] != b'HTTP/' or len(number) != 3 or number[1] != '.':
         raise ValueError('version')
-    version = version[5:]
-    if _parse_number(version[0] + version[2]) // 10 != 1:
+    if _parse_number(number[0] + number[2]) // 10 != 1:
         raise HTTPException(505)
-    return version
+    return number
 
 
 def _parse_absolute(target):
@@ -694,20 +658,35 @@ def _measure(res, size, length):
 
 # --- Containers -------------------------------------------------------------
 
-def missing(container, key):
-    """Return the error for a key that *container* lacks."""
-    return MissingKey(key, container.kind) if container.kind \
-        else KeyError(key)
+class Values(dict):
+    """What a request has under names: cookies, or fields of a form. What it
+    lacks is answered with 400, see :class:`MissingKey`."""
+    kind = None  # of a request: what a key is called when it is missing
+
+    def __getitem__(self, key):
+        if key in self:
+            return super().__getitem__(key)
+        raise MissingKey(key, self.kind) if self.kind else KeyError(key)
+
+    def setdefault(self, key, default=None):
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def update(self, other_dict=(), **kwargs):
+        for pairs in (other_dict, kwargs):
+            if hasattr(pairs, 'items'):
+                pairs = pairs.items()
+            for key, value in pairs:
+                self[key] = value
 
 
-class NoCaseDict(dict):
+class NoCaseDict(Values):
     """A dict whose keys are compared without regard to case. The spelling
     of a key that was set first is the one that iteration shows.
 
     ``keymap`` holds that spelling for each lower-case key.
     """
-    kind = None  # of a request: what a key is called when it is missing
-
     def __init__(self, initial_dict=None):
         if _BOARD:
             super().__init__()
@@ -719,9 +698,7 @@ class NoCaseDict(dict):
         super().__setitem__(self.keymap.setdefault(key.lower(), key), value)
 
     def __getitem__(self, key):
-        if key.lower() not in self.keymap:
-            raise missing(self, key)
-        return super().__getitem__(self.keymap[key.lower()])
+        return super().__getitem__(self.keymap.get(key.lower(), key))
 
     def __delitem__(self, key):
         super().__delitem__(self.keymap.pop(key.lower()))
@@ -731,11 +708,6 @@ class NoCaseDict(dict):
 
     def get(self, key, default=None):
         return self[key] if key in self else default
-
-    def setdefault(self, key, default=None):
-        if key not in self:
-            self[key] = default
-        return self[key]
 
     def pop(self, key, *default):
         if default and key not in self:
@@ -751,37 +723,24 @@ class NoCaseDict(dict):
         super().clear()
         self.keymap = {}
 
-    def update(self, other_dict=(), **kwargs):
-        for pairs in (other_dict, kwargs):
-            if hasattr(pairs, 'items'):
-                pairs = pairs.items()
-            for key, value in pairs:
-                self[key] = value
 
-
-class MultiDict(dict):
+class MultiDict(Values):
     """A dict that keeps every value a key was given, in order.
 
     ``[key]`` and :meth:`get` give the first, :meth:`getlist` all of them;
     assigning adds one. As a plain dict it shows the lists.
     """
-    kind = None  # of a request: what a key is called when it is missing
-
     def __init__(self, initial_dict=None):
         super().__init__()
         self.update(initial_dict or ())
 
-    setdefault = NoCaseDict.setdefault
-    update = NoCaseDict.update
-
     def __setitem__(self, key, value):
-        if key not in self:
-            super().__setitem__(key, [])
-        super().__getitem__(key).append(value)
+        if key in self:
+            super().__getitem__(key).append(value)
+        else:
+            super().__setitem__(key, [value])
 
     def __getitem__(self, key):
-        if key not in self:
-            raise missing(self, key)
         return super().__getitem__(key)[0]
 
     def get(self, key, default=None, type=None, strict=False):
@@ -811,16 +770,6 @@ class MultiDict(dict):
         """
         return [type(value) if type else value for value in
                 (super().__getitem__(key) if key in self else ())]
-
-
-class Values(dict):
-    """What a request has under names: cookies, or fields of a form."""
-    kind = 'cookie'
-
-    def __getitem__(self, key):
-        if key not in self:
-            raise missing(self, key)
-        return super().__getitem__(key)
 
 
 class Stream:
@@ -1367,8 +1316,8 @@ class Request:
         # What most handlers never read is built when first asked for, and
         # is an ordinary attribute from then on.
         if name == 'args':
-            value = self._parse_pairs(self.query_string or '')
-            value.kind = 'query parameter'
+            value = self._parse_pairs(
+                self.query_string or '', 'query parameter')
         elif name == 'headers':
             value = NoCaseDict()
             value.kind = 'header'
@@ -1376,8 +1325,7 @@ class Request:
                 key = line[:line.find(b':')].decode()
                 value[key] = self.fields[key.lower()]
         elif name == 'cookies':
-            value = parse_cookies(self.fields['cookie']) \
-                if 'cookie' in self.fields else Values()
+            value = parse_cookies(self.fields.get('cookie', ''))
         elif name == 'g':
             value = Request.G()
         elif name == 'host':
@@ -1397,13 +1345,15 @@ class Request:
         setattr(self, name, value)
         return value
 
-    def _parse_pairs(self, text):
+    def _parse_pairs(self, text, kind):
         if text.count('&') >= self.max_fields:
             raise HTTPException(413, 'See Request.max_fields')
         try:
-            return parse_pairs(text)
+            pairs = parse_pairs(text)
         except ValueError:
             raise MalformedBody('Badly encoded form or query')
+        pairs.kind = kind
+        return pairs
 
     def _content(self, *types):
         # The body if it is of one of these types, or else None.
@@ -1483,8 +1433,7 @@ class Request:
         if self._form is None:
             text = self._content('application/x-www-form-urlencoded')
             if text is not None:
-                self._form = self._parse_pairs(text)
-                self._form.kind = 'form field'
+                self._form = self._parse_pairs(text, 'form field')
         return self._form
 
     def after_request(self, f):
@@ -2061,6 +2010,7 @@ class Microdot:
         #: ``None`` if it was malformed.
         self.finishers = []
         self.wrappers = []  # see wrap_dispatch()
+        self.stack = []     # what runs them, once there are any
         self.background = None  # runs what after_response() has registered
         self.mounts = []    # (subapp, prefix, local, name)
         self._added = []    # (name, value, key) of all that was registered
@@ -2117,7 +2067,7 @@ class Microdot:
             return f
         return decorated
 
-    def wrap_dispatch(self, wrapper):
+    def wrap_dispatch(self, wrapper, outermost=False):
         """Have ``await wrapper(request, call_next)`` called in place of the
         handling of each request, also of one that no route matches.
 
@@ -2127,8 +2077,11 @@ class Microdot:
         registered is the outermost. What a mounted application registers
         applies to all of its parent, unless mounted with ``local=True``: then
         to the requests that it answers.
+
+        :param outermost: whether it goes around those that are there.
         """
-        self.register('wrappers', wrapper)
+        from .wrapping import add_wrapper
+        add_wrapper(self, wrapper, outermost)
 
     def middleware(self, f):
         """Decorator: call ``f(request, call_next)`` around the handling of
@@ -2303,18 +2256,19 @@ class Microdot:
         chain = req.chain if req else ()
         if not chain and 404 in keys and req:
             # a local child answers what none of its routes matches
-            chain = self._local_apps(req.route_path)
+            chain = self.local_apps(req.route_path)
         for key in keys:
             for app in reversed((self,) + chain):
                 if key in app.error_handlers:
                     return app.error_handlers[key]
 
-    def _local_apps(self, path):
+    def local_apps(self, path):
+        # The mounted applications, with ``local=True``, that have a path.
         for app, prefix, local, _ in self.mounts:
             prefix = prefix.rstrip('/')
             if prefix and path.startswith(prefix) and \
                     path[len(prefix):][:1] in '/':
-                chain = app._local_apps(path[len(prefix):])
+                chain = app.local_apps(path[len(prefix):])
                 if local or chain:
                     return (app,) + chain if local else chain
         return ()
@@ -2355,7 +2309,10 @@ class Microdot:
         """
         if req:
             req.exception = exc
-        print_exception(exc)
+        if _BOARD:
+            sys.print_exception(exc)
+        else:
+            sys.excepthook(type(exc), exc, exc.__traceback__)
 
     async def dispatch_request(self, req, error=None):
         """Handle a request: find its handler, run what comes before and after
@@ -2367,12 +2324,12 @@ class Microdot:
         :raises Disconnected: the client left while its body was read.
         """
         try:
-            if req and (self.wrappers or self.mounts and self.is_wrapped()):
-                res = await self._wrapped(req, error, self.wrappers, True)
+            if req and self.stack:
+                res = await self.stack[0](self, req, error)
             elif error or not req:
                 raise error or HTTPException(400, 'Bad request')
             else:
-                res = await self._handle(req)
+                res = await self.handle(req)
         except LEAVING:
             raise
         except BaseException as exc:
@@ -2380,44 +2337,11 @@ class Microdot:
             res = await self.answer_error(req, exc)
         return self.complete(req, res)
 
-    def is_wrapped(self):
-        """Tell whether this application, or one mounted, has a wrapper."""
-        for mount in self.mounts:
-            if mount[0].is_wrapped():
-                return True
-        return bool(self.wrappers)
-
-    async def _wrapped(self, req, error, wrappers, outer):
-        # Handle a request inside some wrappers, the outermost first.
-        if wrappers:
-            async def call_next(request):
-                return await self._wrapped(request, error, wrappers[1:], outer)
-
-            return await wrappers[0](req, call_next)
-        if outer and self.mounts:
-            # Those of the applications that are to answer come last: what is
-            # around them may have changed the request.
-            route = self.match(req)[0]
-            if route:
-                # for the handlers of their errors
-                req.url_prefix, req.subapp, req.chain = route[3:6]
-            wrappers = []
-            for app in req.chain if route else \
-                    self._local_apps(req.route_path):
-                wrappers = wrappers + app.wrappers
-            return await self._wrapped(req, error, wrappers, False)
-        try:
-            if error:
-                raise error
-            return await self._handle(req)
-        except Disconnected:
-            raise
-        except Exception as exc:
-            return await self.answer_error(req, exc, False)
-
-    async def _handle(self, req):
-        # The response to a request if all goes well.
-        _refuse_dots(req.path)
+    async def handle(self, req):
+        """Return the response to a request, without regard to wrappers.
+        Errors are raised."""
+        if has_dots(req.path):
+            raise HTTPException(404)
         target, req.url_prefix, req.subapp = self.find_route(req)
         entry = req.entry
         limit = entry and entry.max_content_length
@@ -2521,16 +2445,16 @@ class Microdot:
     def plain_error(self, req, exc):
         """Return a response to an exception that needs no handler: what
         ``abort()`` was given, or 500, and then the exception is logged."""
+        headers = {'Content-Type': 'text/plain'}
         if isinstance(exc, _ANSWERS):
-            if self.json_errors:
-                from .helpers import problem
-                return problem(exc.status_code, exc.reason, exc.headers)
-            return Response(exc.reason, exc.status_code, exc.headers)
-        self.log_exception(req, exc)
+            headers = exc.headers
+        else:
+            self.log_exception(req, exc)
+            exc = HTTPException(500, INTERNAL_ERROR)
         if self.json_errors:
             from .helpers import problem
-            return problem(500, INTERNAL_ERROR)
-        return Response(INTERNAL_ERROR, 500, {'Content-Type': 'text/plain'})
+            return problem(exc.status_code, exc.reason, exc.headers)
+        return Response(exc.reason, exc.status_code, headers)
 
     def complete(self, req, res):
         # What no handler has to think of. May be called again.
@@ -2620,21 +2544,19 @@ class Microdot:
                 self.starting = False
 
     async def shut_down(self):
-        """Run the handlers for shut-down when the last server ends."""
+        """Run the handlers for shut-down when the last server ends. Return a
+        list of what they have raised."""
+        errors = []
         self.running -= 1
         if not self.running:
-            await self.run_shutdown()
-
-    async def run_shutdown(self):
-        # Runs all handlers for shut-down; returns what they have raised.
-        errors = []
-        await self.finish_background()
-        for handler in reversed(self.shutdown_handlers):
-            try:
-                await invoke_handler(handler)
-            except Exception as exc:
-                self.log_exception(None, exc)
-                errors.append(exc)
+            if self.background:
+                await self.background.finish()
+            for handler in reversed(self.shutdown_handlers):
+                try:
+                    await invoke_handler(handler)
+                except Exception as exc:
+                    self.log_exception(None, exc)
+                    errors.append(exc)
         return errors
 
     def answered(self, req, res):
@@ -2647,12 +2569,6 @@ class Microdot:
             from .background import Background
             self.background = Background(self)
         self.background.start(req, res)
-
-    async def finish_background(self):
-        """Wait until all that was registered with ``after_response`` has run,
-        at most for ``shutdown_timeout``; then cancel it."""
-        if self.background:
-            await self.background.finish()
 
     def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None):
         """Serve until :meth:`shutdown` or Ctrl-C. The arguments are those of

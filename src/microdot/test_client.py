@@ -637,7 +637,8 @@ async def exchange(client, conn, is_head=False):
     handled = False
     try:
         await conn.server.serve_requests(conn)
-        await client.app.finish_background()
+        if client.app.background:
+            await client.app.background.finish()
         handled = True
     except Disconnected:
         pass  # the client left, or there was less of a body than declared

@@ -62,7 +62,7 @@ def get(path='/fails/x', headers=HTML, host='localhost:5000', app=None,
         request.client_addr = addr
         return await call_next(request)
 
-    app.wrappers.insert(0, other_peer)
+    app.wrap_dispatch(other_peer, outermost=True)
     return asyncio.run(TestClient(app, host=host).get(path, headers=headers))
 
 

@@ -125,21 +125,25 @@ def test_the_core_alone_is_what_hello_needs():
     assert outside == ['sys']
 
 
-@pytest.mark.parametrize('code, name', [
-    ('@app.middleware', 'middleware'), ('app.url_for("a")', 'urls'),
-    ('app.redirect_slashes = True', 'urls'),
-    ('PATTERN = "/<uuid:id>"', 'urls'), ('PATTERN = "/<any(a,b):x>"', 'urls'),
-    ("PATTERN = '/a/<x>-<int:y>'", 'urls'),
-    ('request.after_response(f)', 'background')])
+@pytest.mark.parametrize('code, names', [
+    ('@app.middleware', ['middleware', 'wrapping']),
+    ('app.wrap_dispatch(f)', ['wrapping']),
+    ('from microdot.metrics import Metrics', ['metrics', 'wrapping']),
+    ('app.url_for("a")', ['urls']), ('app.redirect_slashes = True', ['urls']),
+    ('PATTERN = "/<uuid:id>"', ['urls']),
+    ('PATTERN = "/<any(a,b):x>"', ['urls']),
+    ("PATTERN = '/a/<x>-<int:y>'", ['urls']),
+    ('request.after_response(f)', ['background'])])
 def test_a_module_that_the_core_loads_is_taken_if_it_is_used(
-        tmp_path, code, name):
+        tmp_path, code, names):
     app = tmp_path / 'app.py'
     app.write_text('from microdot import Microdot\n%s\n'
                    % code.replace('@app.middleware',
                                   '@app.middleware\ndef f(): pass'))
     paths = {item.path for item in deploy.collect(app)[1]}
     assert paths == {'app.py', 'lib/microdot/__init__.py',
-                     'lib/microdot/microdot.py', 'lib/microdot/%s.py' % name}
+                     'lib/microdot/microdot.py'} | {
+                         'lib/microdot/%s.py' % name for name in names}
 
 
 def test_extensions_come_with_what_they_import(folder):

@@ -145,7 +145,7 @@ async def state(request):
 
 def log_exception(req, exc):
     if exc.args != ('on purpose',):  # by the thousand
-        core.print_exception(exc)
+        core.Microdot.log_exception(app, req, exc)
     app.errors += 1
 
 

@@ -144,5 +144,5 @@ def install(app: Microdot, name: str, root_path: str = '') -> None:
             with_tag(res, root_path)
 
     # (outside of what asks for a login, or counts)
-    app.wrappers.insert(0, wrapper)
+    app.wrap_dispatch(wrapper, outermost=True)
     app.finishers.append(finish)

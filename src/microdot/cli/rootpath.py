@@ -71,5 +71,5 @@ def install(app: Microdot, root_path: str) -> None:
     if root_path:
         installed = RootPath(root_path)
         # (before what looks at the path)
-        app.wrappers.insert(0, installed.around)
+        app.wrap_dispatch(installed.around, outermost=True)
         app.finishers.append(installed.finish)

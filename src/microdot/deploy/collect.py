@@ -33,6 +33,7 @@ LOADED_WHEN_USED = {
     'microdot.urls': r'\b(url_for|redirect_slashes)\b|'
                      r'<(uuid|date|any\([^\'"()]*\)):\w+>|'
                      r'[\'"]/[^\'"\s]*<[^\'"/\s]+>[^\'"/\s<>]+<',
+    'microdot.wrapping': r'\b(middleware|wrap_dispatch)\b',
 }
 
 
@@ -224,6 +225,15 @@ def is_used(name, programs):
         re.search(wanted, program) for program in programs)
 
 
+def names_in(program):
+    """Return the names that a program, ``bytes``, has outside of comments and
+    texts, as text."""
+    return ' '.join(
+        token.string
+        for token in tokenize.tokenize(io.BytesIO(program).readline)
+        if token.type == tokenize.NAME)
+
+
 class Collection:
     """All that an application needs.
 
@@ -288,22 +298,35 @@ class Collection:
         # The list grows while the loop goes through it.
         queued = [item for item in self.items if item.kind == 'app']
         programs = [read_source(item.source).decode() for item in queued]
+        optional = set()
         for item in queued:
             package = item.path.rpartition('/')[0].replace('/', '.')
             if item.kind == 'framework':
                 package = package.partition('.')[2]  # without lib
             for name, needed in read_imports(item.source, package).items():
-                if item.kind == 'framework' and not needed and \
-                        not is_used(name, programs):
-                    continue
-                for found in locate(name, self._folder, item.kind,
-                                    self._patterns):
-                    if found.path not in self._found:
-                        self._found[found.path] = found
-                        queued.append(found)
+                if item.kind == 'framework' and not needed:
+                    optional.add(name)
+                else:
+                    self._find(name, item.kind, queued, programs)
                 top = name.partition('.')[0]
                 if item.kind == 'app' and needed and not self._brings(top):
                     self._outside.add(top)
+            if item is queued[-1]:
+                # All programs are known that may use the rest.
+                for name in sorted(optional):
+                    if is_used(name, programs):
+                        self._find(name, 'framework', queued, programs)
+
+    def _find(self, name, kind, queued, programs):
+        # Add the files that an import of a name loads.
+        for found in locate(name, self._folder, kind, self._patterns):
+            if found.path not in self._found:
+                self._found[found.path] = found
+                queued.append(found)
+                # (the core has all the names that others are loaded for)
+                if found.kind == 'framework' and \
+                        found.source.stem not in ('microdot', '__init__'):
+                    programs.append(names_in(read_source(found.source)))
 
     def _brings(self, name):
         """Return whether a module comes with the application."""
