@@ -6,7 +6,7 @@ after the imports that ``docs/guide/index.rst`` shows. Each ``curl`` command of
 a ``console`` block is carried out against what came before it, over a socket,
 and what it prints is compared. A ``text`` block of the class ``output`` is
 what the ``python`` block before it prints; one with a caption is a file of
-that name.
+that name. A ``literalinclude`` of a whole Python file is a block, too.
 """
 
 import gzip
@@ -65,7 +65,9 @@ class WLAN:
     def ifconfig(self):
         return ('192.0.2.1', '255.255.255.0', '192.0.2.254', '192.0.2.254')
 """
-DIRECTIVE = re.compile(r'( *)\.\. code-block:: *(\S*)$')
+DIRECTIVE = re.compile(r'( *)\.\. (code-block|literalinclude):: *(\S*)$')
+#: Options that include a part of a file.
+PARTIAL = {'lines', 'pyobject', 'start-at', 'end-before'}
 
 
 def page_name(page):
@@ -110,10 +112,15 @@ def read_blocks(page):
         blank = body.index('')
         options = dict(option.strip().lstrip(':').split(':', 1)
                        for option in body[:blank])
-        blocks.append(Block(
-            page, number + 1, match[2],
-            {name: value.strip() for name, value in options.items()},
-            textwrap.dedent('\n'.join(body[blank:])).strip('\n') + '\n'))
+        options = {name: value.strip() for name, value in options.items()}
+        language = match[3]
+        text = textwrap.dedent('\n'.join(body[blank:])).strip('\n') + '\n'
+        if match[2] == 'literalinclude':
+            language = options['language']
+            if language != 'python' or set(options) & PARTIAL:
+                continue
+            text = (page.parent / match[3]).read_text()
+        blocks.append(Block(page, number + 1, language, options, text))
     return blocks
 
 

@@ -61,7 +61,8 @@ def pages(site):
     """The pages: what each links to and the anchors it has, by path."""
     return {path.resolve(): Links(path.read_text(encoding='utf-8'))
             for path in site.rglob('*.html')
-            if '_static' not in path.relative_to(site).parts}
+            if not {'_static', '_downloads'} & set(
+                path.relative_to(site).parts)}
 
 
 def test_links_lead_to_what_is_there(site, pages):

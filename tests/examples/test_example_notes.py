@@ -1,0 +1,208 @@
+"""The notes, and the steps by which the tutorial comes to them."""
+
+import asyncio
+import importlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from browser import browser, needs_browser  # noqa: F401
+from command import Command
+from microdot import password
+from microdot.jinja import Template
+from microdot.test_client import TestClient
+from servers import TOP
+
+NOTES = TOP / 'examples' / 'notes'
+TUTORIAL = TOP / 'docs' / 'start' / 'tutorial'
+#: The states of the application, by the number of the chapter.
+STEPS = {**{number: TUTORIAL / ('step%d' % number) for number in range(1, 6)},
+         6: NOTES}
+OWN = ('app', 'database')
+
+
+def copy(number, folder):
+    """Copy a step, so that what it writes is not in the checkout."""
+    return shutil.copytree(
+        STEPS[number], folder / 'notes', ignore=shutil.ignore_patterns(
+            '__pycache__', '*.sqlite*', '.env'))
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """Import the application of a step."""
+    monkeypatch.setattr(password, 'default_iterations', 1000)
+    monkeypatch.setattr(Template, 'jinja_env', None)
+
+    def load(number):
+        monkeypatch.syspath_prepend(copy(number, tmp_path))
+        importlib.invalidate_caches()
+        return importlib.import_module('app').app
+
+    yield load
+    for name in OWN:
+        sys.modules.pop(name, None)
+
+
+def use(app, function):
+    """Run ``function(client)`` while the application is up."""
+    async def main():
+        async with TestClient(app) as client:
+            await function(client)
+    asyncio.run(main())
+
+
+async def sign_up(client, name='ada'):
+    response = await client.post('/signup', form={
+        'name': name, 'password': 'correct horse'})
+    assert response.headers['Location'] == '/'
+
+
+def test_first_step_answers_as_json(load):
+    async def check(client):
+        response = await client.post('/notes', json={'text': 'Buy milk'})
+        assert response.status_code == 201
+        response = await client.post('/notes', json={'text': ''})
+        assert response.status_code == 422
+        response = await client.get('/')
+        assert response.json == {
+            'notes': ['Water the plants', 'Call Ada', 'Buy milk']}
+        assert (await client.get('/notes/2')).text == 'Buy milk'
+        assert (await client.get('/notes/3')).status_code == 404
+
+    use(load(1), check)
+
+
+@pytest.mark.parametrize('number', range(2, 7))
+def test_step_adds_shows_and_deletes(load, number):
+    async def check(client):
+        if number >= 4:
+            await sign_up(client)
+        response = await client.post(
+            '/notes', form={'text': 'Tea & <b>cake</b>'})
+        assert response.headers['Location'] == '/'
+        for form in {'text': ''}, {'text': 501 * 'x'}, {'other': 'x'}:
+            response = await client.post('/notes', form=form)
+            assert response.status_code == 422
+        assert (await client.post('/notes')).status_code == 415
+        text = (await client.get('/')).text
+        assert 'Tea &amp; &lt;b&gt;cake&lt;/b&gt;' in text
+        which = text.count('<li>')
+        assert which == (3 if number == 2 else 1)
+        response = await client.post('/notes/%d/delete' % which)
+        assert response.headers['Location'] == '/'
+        assert 'cake' not in (await client.get('/')).text
+        response = await client.post('/notes/%d/delete' % which)
+        assert response.status_code == 404
+        response = await client.get('/static/style.css')
+        assert response.headers['Content-Type'].startswith('text/css')
+
+    use(load(number), check)
+
+
+def test_database_outlives_the_program(load, tmp_path):
+    async def add(client):
+        await client.post('/notes', form={'text': 'kept'})
+
+    async def check(client):
+        assert 'kept' in (await client.get('/')).text
+
+    app = load(3)
+    use(app, add)
+    use(app, check)
+    assert (tmp_path / 'notes' / 'notes.sqlite').exists()
+
+
+@pytest.mark.parametrize('number', [4, 5, 6])
+def test_step_lets_in_who_has_the_password(load, number):
+    async def check(client):
+        response = await client.get('/')
+        assert response.headers['Location'] == '/login?next=/'
+        for name, secret in ('', 'correct horse'), ('ada', 'short'):
+            response = await client.post(
+                '/signup', form={'name': name, 'password': secret})
+            assert response.status_code == 422
+        await sign_up(client)
+        await client.post('/logout')
+        assert (await client.get('/')).status_code == 302
+        form = {'name': 'ada', 'password': 'wrong'}
+        for _ in range(10):
+            response = await client.post('/login', form=form)
+            assert response.status_code == 403
+        response = await client.post('/login', form=form)
+        assert response.status_code == 429
+
+    use(load(number), check)
+
+
+@pytest.mark.parametrize('number', [4, 5, 6])
+def test_step_keeps_users_apart(load, number):
+    async def check(client):
+        await sign_up(client)
+        await client.post('/notes', form={'text': 'secret'})
+        other = TestClient(client.app)
+        await sign_up(other, 'grace')
+        assert 'secret' not in (await other.get('/')).text
+        assert (await other.post('/notes/1/delete')).status_code == 404
+        assert 'secret' in (await client.get('/')).text
+
+    use(load(number), check)
+
+
+def test_last_step_passes_the_tests_that_it_has(tmp_path):
+    folder = copy(6, tmp_path)
+    result = subprocess.run(
+        [sys.executable, '-m', 'unittest'], cwd=folder, timeout=120,
+        env={'PYTHONPATH': str(TOP / 'src')}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert result.returncode == 0, result.stdout
+    assert 'Ran 7 tests' in result.stdout
+
+
+def test_health_is_told(load):
+    async def check(client):
+        response = await client.get('/health')
+        assert response.json == {'status': 'ok', 'failed': []}
+        assert 'Content-Security-Policy' in response.headers
+
+    use(load(6), check)
+
+
+def test_files_are_those_of_the_step_before_unless_the_chapter_says():
+    for number, names in {
+            3: ['static/style.css', 'templates/base.html',
+                'templates/list.html', 'templates/notes.html'],
+            4: ['static/style.css', 'templates/list.html',
+                'templates/notes.html'],
+            5: ['database.py', 'static/style.css', 'templates/base.html',
+                'templates/list.html', 'templates/login.html',
+                'templates/signup.html'],
+            6: ['static/live.js', 'static/style.css', 'templates/base.html',
+                'templates/list.html', 'templates/login.html',
+                'templates/notes.html', 'templates/signup.html']}.items():
+        for name in names:
+            assert (STEPS[number] / name).read_bytes() == (
+                STEPS[number - 1] / name).read_bytes(), (number, name)
+
+
+@needs_browser
+def test_open_page_follows_what_another_does(tmp_path, browser):  # noqa: F811
+    folder = copy(6, tmp_path)
+    with Command('run', '--port', '0', cwd=folder) as command:
+        url = 'http://%s:%s/' % command.address()
+        one = browser.open(url + 'signup')
+        one.fill('[name=name]', 'ada')
+        one.fill('[name=password]', 'correct horse')
+        one.click('main button')
+        one.wait_for('!!document.querySelector("#notes")')
+        two = browser.open(url)
+        two.wait_for('!!document.querySelector("#notes")')
+        two.fill('[name=text]', 'from the other window')
+        two.click('main button')
+        one.wait_for('document.body.innerText.includes('
+                     '"from the other window")')
+        one.click('#notes button')
+        two.wait_for('!document.body.innerText.includes('
+                     '"from the other window")')
