@@ -219,7 +219,7 @@ class Login:
         kept = [(name, session[name]) for name in self.keep
                 if name in session]
         session.clear()
-        session.expires = None
+        session.renew()
         for name, value in kept:
             session[name] = value
         if user_id is not None:

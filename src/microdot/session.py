@@ -133,6 +133,8 @@ class SessionDict(dict):
     ends, in seconds since 1970, or ``None``: not saved, or it never does.
     """
     expires = None
+    id = None      # in a store, see stores.py: its id there,
+    kept = None    # and by name what is there, as JSON
     _owner = None  # the Session that it is of
     _saved = None  # with auto_save: as JSON, what is in the cookie
     _next = None   # the request's session of another Session
@@ -155,6 +157,15 @@ class SessionDict(dict):
     def delete(self):
         """Make the client forget the session."""
         self._find().delete(self.request)
+
+    def renew(self):
+        """Begin a new one with the same items, when it is next saved: its
+        time begins anew, and in a store it gets another id, so that who has
+        the old one has nothing. ``Login`` does that for whoever logs in."""
+        self.expires = None
+        owner = self._find()
+        if owner.store:
+            owner.store.keep(self, {}, 0)
 
     def _find(self):
         return self._owner or find_session(self.request)
@@ -179,6 +190,8 @@ class Session:
     :param rolling: whether a session lasts that long from when it was last
                     used, rather than from when it was first saved.
     :param auto_save: whether to save a session that has been changed.
+    :param store: where the sessions are kept, such as
+                  ``stores.MemoryStore()``; ``None``: in the cookie.
     """
     #: Bytes of the cookie, name and value: a larger session cannot be saved,
     #: a larger cookie is ignored. Browsers have no room for more than 4,096,
@@ -191,7 +204,7 @@ class Session:
 
     def __init__(self, app=None, secret_key=None, cookie_options=None,
                  cookie_name='session', max_age=None, rolling=False,
-                 auto_save=False):
+                 auto_save=False, store=None):
         if secret_key is not None:
             self.secret_key = secret_key
         self.cookie_options = cookie_options
@@ -199,6 +212,7 @@ class Session:
         self.max_age = max_age
         self.rolling = rolling
         self.auto_save = auto_save
+        self.store = store
         if app is not None:
             self.initialize(app)
 
@@ -215,6 +229,8 @@ class Session:
                         else cookie_options) or {})
         self.cookie_options = options
         app.g._session = self
+        if hasattr(self.store, 'attach'):
+            self.store.attach(self, app)
 
     def _keys(self, secret_key=None):
         keys = secret_key or self.secret_key
@@ -252,6 +268,8 @@ class Session:
         if token and len(name) + 1 + len(token) <= self.max_cookie_size:
             data = parse_jwt(token, keys)
         session = SessionDict(request, data)
+        if self.store:
+            self.store.open(session, now())
         session.expires = session.pop('exp', None)
         session._owner = self
         session._next = first
@@ -290,6 +308,9 @@ class Session:
                 if current.expires and not self.rolling:
                     expires = min(expires, int(current.expires))
                 payload.setdefault('exp', expires)
+        if self.store:
+            payload = self.store.keep(current, payload, now())
+        if payload:
             token = self.encode(payload)
             size = len(name) + 1 + len(token)
             if size > self.max_cookie_size:
@@ -298,6 +319,8 @@ class Session:
                     'see Session.max_cookie_size' % (
                         size, self.max_cookie_size))
         self._sent(current, expires)
+        if payload is None:
+            return  # the cookie says it already
         if token or name in request.cookies:
             self._set(request, name, token,
                       self.max_age and expires and expires - now())
@@ -315,6 +338,8 @@ class Session:
         session = self.get(request)
         if self.auto_save:
             session.clear()
+        if self.store:
+            self.store.keep(session, {}, 0)
         self._sent(session, None)
         self._set(request, self.cookie_name, '', 0)
 
@@ -384,3 +409,12 @@ def with_session(f):
         return await invoke_handler(
             f, request, find_session(request).get(request), *args, **kwargs)
     return wrapper
+
+
+if not _BOARD:
+    def __getattr__(name):
+        # the stores too, loaded when they are asked for
+        if name in ('MemoryStore', 'FolderStore'):
+            from . import stores
+            return getattr(stores, name)
+        raise AttributeError(name)

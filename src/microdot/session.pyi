@@ -4,6 +4,9 @@ from typing import Any
 from typing_extensions import TypeAlias
 
 from .microdot import Microdot, Request, Response
+from .stores import FolderStore as FolderStore
+from .stores import MemoryStore as MemoryStore
+from .stores import Store
 
 _Key: TypeAlias = str | bytes
 _Keys: TypeAlias = _Key | Sequence[_Key]
@@ -15,10 +18,13 @@ def parse_jwt(token: str, keys: Sequence[_Key]) -> dict[str, Any]: ...
 class SessionDict(dict[str, Any]):
     request: Request
     expires: float | None
+    id: str | None
+    kept: dict[str, str] | None
     def __init__(
         self, request: Request, session_dict: Mapping[str, Any]) -> None: ...
     def save(self) -> None: ...
     def delete(self) -> None: ...
+    def renew(self) -> None: ...
 
 class Session:
     max_cookie_size: int
@@ -29,11 +35,13 @@ class Session:
     max_age: int | None
     rolling: bool
     auto_save: bool
+    store: Store | None
     def __init__(
         self, app: Microdot | None = None, secret_key: _Keys | None = None,
         cookie_options: Mapping[str, Any] | None = None,
         cookie_name: str = 'session', max_age: int | None = None,
-        rolling: bool = False, auto_save: bool = False) -> None: ...
+        rolling: bool = False, auto_save: bool = False,
+        store: Store | None = None) -> None: ...
     def initialize(
         self, app: Microdot, secret_key: _Keys | None = None,
         cookie_options: Mapping[str, Any] | None = None) -> None: ...

@@ -19,18 +19,20 @@ from microdot.login import Login
 from microdot.multipart import FileUpload, FormDataIter
 from microdot.session import Session
 from microdot.sse import SSE
+from microdot.stores import Store
 from microdot.validation import Field
 from microdot.websocket import WebSocket
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 CLASSES = {cls.__name__: cls
            for cls in (Request, URLPattern, Microdot, FormDataIter,
-                       FileUpload, WebSocket, SSE, Session, Login, Field)}
+                       FileUpload, WebSocket, SSE, Session, Store, Login,
+                       Field)}
 #: Class attributes that are numbers, and no limits.
 NO_LIMITS = {'Request.content_length', 'Microdot.sweep_interval',
              'Microdot.streams', 'Microdot.running', 'Microdot.shutdowns',
              'FormDataIter.buffer_size', 'Login.remember_days',
-             'Session.default_max_age',
+             'Session.default_max_age', 'Store.sweep_period',
              # CPython's alone, and on the page of validation
              'Field.max_tries',
              # CPython's alone, and below the tables
