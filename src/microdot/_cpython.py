@@ -563,6 +563,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
             await asyncio.sleep(0)
         while self._full and not self._lost:
             self.wait(self.app.stall_timeout)
+            unsent = self.transport.get_write_buffer_size()
             if self._writing is None:
                 self._writing = self._loop.create_future()
             try:
@@ -570,6 +571,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
                 await asyncio.shield(self._writing)
             finally:
                 self.deadline = 0
+            self.owed -= unsent - self.transport.get_write_buffer_size()
         if self._lost:
             raise Disconnected
 
@@ -607,6 +609,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
             if not n:
                 break
             sent += n
+            self.owed -= n
             most = _WRITE if ticks == self.server.ticks else _FILE
         file.seek(start + sent)
         return sent

@@ -199,6 +199,7 @@ class _Exchange(Connection):
 
     async def send(self, message):
         """Give the server a message, which it may take its time for."""
+        self.owed -= len(message.get('body') or b'')
         self.wait(self.app.stall_timeout)
         try:
             await self._send(message)
@@ -382,7 +383,7 @@ class Microdot(_Microdot):
         res = Response.already_handled
         try:
             try:
-                req = self._open(scope, exchange)
+                req = exchange.request = self._open(scope, exchange)
             except HTTPException as exc:
                 error = exc
             except ValueError:

@@ -860,6 +860,7 @@ class Connection(Stream):
     task = request = reader = writer = out = watcher = None
     deadline = 0      # in sweeps; 0: not waiting for the peer
     expired = False   # the deadline has passed
+    owed = 0          # bytes that the peer is behind min_rate
     gone = False      # the peer ended while a response streamed
     partial = False   # some of a head is here
     count = 0         # requests so far
@@ -994,6 +995,7 @@ class Connection(Stream):
             data = memoryview(data)
         for i in range(0, len(data), 2048):
             piece = data[i:i + 2048] if len(data) > 2048 else data
+            self.owed -= len(piece)
             self.wait(self.app.stall_timeout)
             try:
                 writer.write(piece)  # boards: sends at once
@@ -1082,9 +1084,13 @@ class Connection(Stream):
         return data[pos:end]
 
     def wait(self, seconds):
-        """Allow the peer that much time from now; ``None``: any."""
+        """Allow the peer that much time from now; ``None``: any. One that is
+        too slow gets none."""
+        app = self.app
+        if app.min_rate and self.owed > app.min_rate * app.rate_window:
+            seconds = 0
         self.deadline = 0 if seconds is None else 1 + self.server.ticks + \
-            int(seconds / self.app.sweep_interval)
+            int(seconds / app.sweep_interval)
 
     def rest(self):
         """Set the deadline of a connection that waits for a request."""
@@ -1105,9 +1111,11 @@ class Connection(Stream):
         own = not self.deadline
         if own:
             self.wait(self.app.stall_timeout)
+        self.owed += len(self.data) - self.pos
         try:
             if not await self.fill():
                 raise Disconnected
+            self.owed -= len(self.data)
         except Disconnected:
             if self.expired:
                 raise HTTPException(408)
@@ -1963,6 +1971,11 @@ class Microdot:
     keep_alive_timeout = 5
     #: Silence within a body (408), or of a peer that does not read (close).
     stall_timeout = 30
+    #: Bytes a second of a body that comes in, or an answer that is taken,
+    #: while the peer is waited for, and the seconds over which that is
+    #: averaged: 408, or a close. Streams that have nothing to send may idle.
+    min_rate = 100
+    rate_window = 20
     #: For requests in flight to finish after :meth:`shutdown`.
     shutdown_timeout = 10
     #: Bytes, and seconds, spent on what is left of a body after the answer.
@@ -2678,6 +2691,7 @@ class Server:
         conn.deadline = 0
         method, target, version, fields, lines = conn.parse_head(head)
         conn.version = version
+        conn.owed = 0
         length, conn.keep = parse_framing(version, fields)
         expect = version != '1.0' and fields.get('expect')
         conn.length = length
@@ -2877,6 +2891,10 @@ class Server:
                     if conn.server is not self:
                         continue
                     left = True
+                    if conn.deadline and conn.request and app.min_rate:
+                        # it is waited for: what it has sent or taken counts
+                        conn.owed = max(conn.owed, 0) + \
+                            app.min_rate * app.sweep_interval
                     if 0 < conn.deadline <= self.ticks:
                         conn.deadline = 0
                         if not conn.expired:

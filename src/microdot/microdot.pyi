@@ -459,6 +459,8 @@ class Microdot:
     head_timeout: float | None
     keep_alive_timeout: float | None
     stall_timeout: float | None
+    min_rate: float | None
+    rate_window: float
     shutdown_timeout: float | None
     drain_size: int
     drain_timeout: float

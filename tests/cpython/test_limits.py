@@ -428,6 +428,20 @@ def test_silence_within_a_body_receives_408():
     serve(test, stall_timeout=0.1)
 
 
+def test_a_body_that_drips_receives_408():
+    async def test(app, connect):
+        client = await connect()
+        client.writer.write(post('/body', b'a', 1000))
+        answer = asyncio.create_task(client.receive())
+        while not answer.done():
+            client.writer.write(b'a')
+            await asyncio.sleep(0.01)
+        assert (await answer)[0] == 408
+        assert await client.closed() == b''
+
+    serve(test, min_rate=100000, rate_window=0.1)
+
+
 def test_a_client_that_does_not_read_is_disconnected():
     async def test(app, connect):
         @app.get('/endless')

@@ -520,6 +520,27 @@ def test_silence_within_a_body_is_answered_with_408(app):
     assert app.connections == set()
 
 
+def test_a_body_that_drips_is_answered_with_408(app):
+    app.min_rate = 100000
+    app.rate_window = 0.05
+    app.sweep_interval = 0.01
+
+    @app.post('/')
+    async def index(request):
+        return 'hello'
+
+    class Dripping(Server):
+        async def receive(self):
+            await asyncio.sleep(0.005)
+            return body(b'a', True)
+
+    server = Dripping(app, method='POST', headers=[
+        (b'host', b'a'), (b'content-length', b'10000')])
+    asyncio.run(server.run())
+    assert server.status == 408
+    assert app.connections == set()
+
+
 # ----------------------------------------------------------------- responses
 
 def test_a_plain_response_is_one_message_after_the_head(app):
