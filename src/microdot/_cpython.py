@@ -861,6 +861,29 @@ def listen(host, port):
 
 # --- Application ------------------------------------------------------------
 
+def report(exc, request_id):
+    """Log an exception with its traceback, or print it where logging has not
+    been set up. What is a wrong result has no traceback worth showing.
+
+    :param request_id: that which the access log has, or ``None``.
+    """
+    text = '%s: %s' % (type(exc).__name__, exc)
+    trace = exc
+    if isinstance(exc, WrongResult):
+        text = str(exc)
+        trace = None
+    if request_id:
+        text = '%s (request %s)' % (text, request_id)
+    if logger.hasHandlers():
+        logger.error('%s', text, exc_info=trace,
+                     extra={'request_id': request_id})
+        return
+    if trace:
+        traceback.print_exception(type(exc), exc, exc.__traceback__)
+    if request_id or not trace:
+        print(text, file=sys.stderr)
+
+
 def make_response(result):
     """Make a :class:`Response` of what a handler returned.
 
@@ -868,6 +891,10 @@ def make_response(result):
     """
     if not isinstance(result, (str, dict, core.Response)):
         check_result(result)
+        if result is None:
+            res = _make_response(None)
+            res.forgotten = True
+            return res
         result = without_record(result)
     return _make_response(result)
 
@@ -1220,6 +1247,10 @@ class Request(core.Request):
     json = property(core.Request._get_json)
     form = property(core.Request._get_form)
     create = staticmethod(_streams.create_request)
+    # Set by logs.AccessLog and proxies.TrustedProxies, which ask for them
+    # with each request; without these they would ask __getattr__().
+    access = None
+    proxied = False
 
     def __repr__(self):
         return '<Request %s %r>' % (self.method, self.url)
@@ -1303,7 +1334,8 @@ class AsyncBytesIO(core.AsyncBytesIO):
 class Response(core.Response):
     complete = _streams.complete_response
     write = _streams.write_response
-    tagged = False  # etag() has been called
+    tagged = False     # etag() has been called
+    forgotten = False  # made of a handler's None
 
     def etag(self):
         """Add an ``ETag`` of the body (RFC 9110, section 8.8.3). A client
@@ -1414,19 +1446,11 @@ class Microdot(core.Microdot):
         super().register(name, value, key)
 
     def log_exception(self, req, exc):
+        if isinstance(exc, WrongResult):
+            explain(req, exc)
         if req:
             req.exception = exc
-        if isinstance(exc, WrongResult):
-            # (the traceback would be all of the framework)
-            explain(req, exc)
-            if logger.hasHandlers():
-                logger.error('%s', exc)
-            else:
-                print(exc, file=sys.stderr)
-        elif logger.hasHandlers():
-            logger.error('%s: %s', type(exc).__name__, exc, exc_info=exc)
-        else:
-            traceback.print_exception(type(exc), exc, exc.__traceback__)
+        report(exc, req.id if req else None)
 
     async def finish_background(self):
         """Wait until all that was registered with ``after_response`` has run,
@@ -1484,11 +1508,13 @@ class Microdot(core.Microdot):
                 ssl = tls_context(*ssl)
                 where = 'cannot serve on %s:%s' % (host, port)
             server = await super()._start_server(
-                shutdowns, host, int(port), debug, ssl, False)
+                shutdowns, host, int(port), debug and not self._banner, ssl,
+                False)
         except (OSError, ValueError) as exc:
             exc.why_not_started = '%s: %s' % (
                 where, getattr(exc, 'strerror', None) or exc)
             raise
+        self.debug = debug
         if debug:
             show_errors(self)
         if self._banner:

@@ -560,6 +560,7 @@ class DebugPages:
 
     def __init__(self, app):
         self.app = app
+        self.named = set()  # handlers that have returned nothing
         # around everything else: errors of middleware are shown too, and
         # none has changed the request yet
         app.wrap_dispatch(self._wrapper, outermost=True)
@@ -578,6 +579,8 @@ class DebugPages:
                 raise
             self.app.log_exception(request, exc)
             return error_response(request, exc)
+        if res.forgotten and request.entry:
+            self._name(request)
         if shown and res.status_code == 404 and not request.entry and \
                 res.body == b'Not found':
             await core.close_body(res.body)
@@ -586,6 +589,16 @@ class DebugPages:
                 return Response(b'', 204)
             return not_found_response(request)
         return res
+
+    def _name(self, request):
+        # Says, once, that a handler has returned nothing.
+        place = place_of(request.entry.handler)
+        if place not in self.named:
+            self.named.add(place)
+            _logger.warning(
+                'handler %s for %s %s returned nothing, which is answered '
+                'with 204; if no return has been forgotten, say so: return '
+                "'', 204", place, request.method, ascii(request.path)[1:-1])
 
 
 def install(app):

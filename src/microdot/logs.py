@@ -105,8 +105,13 @@ class _Access:
     # What is known of a request before it is logged.
     response = websocket = None
 
-    def __init__(self):
+    def __init__(self, log):
+        self.log = log
         self.start = _now()
+
+    def identify(self, request):
+        # A proxy that is trusted has sent the request.
+        request.id = self.log.known_id(request) or request.id
 
 
 class AccessLog:
@@ -118,8 +123,12 @@ class AccessLog:
                    ``method``, ``path``, ``status``, ``bytes`` (``None``: not
                    known) and ``ms``; of a WebSocket ``code`` when it ends.
     :param header: the header that carries the id, which is ``request.id``.
-    :param trusted: whether an id that comes with a request is kept: for
-                    applications behind a proxy that sets it.
+    :param trusted: whether an id that comes with a request is kept, whoever
+                    has sent it. One that comes from a proxy which
+                    :class:`~microdot.proxies.TrustedProxies` names is kept
+                    anyway.
+
+    Another one for the same application takes its place.
 
     ::
 
@@ -128,6 +137,7 @@ class AccessLog:
     #: Characters of an id, and of a path, that are kept.
     max_id = 64
     max_path = 256
+    replaced = False  # another one has taken its place
 
     def __init__(self, app, format='text', header='X-Request-ID',
                  trusted=False):
@@ -137,20 +147,27 @@ class AccessLog:
                              % format)
         self.header = header
         self.trusted = trusted
-        app.wrap_dispatch(self._around)
+        for other in app.wrappers:
+            if isinstance(other, AccessLog):
+                other.replaced = True
+        app.wrap_dispatch(self)
         app.finishers.append(self._finish)
 
-    def _id(self, request):
-        found = self.trusted and request.headers.get(self.header) or ''
+    def known_id(self, request):
+        """Return the id that came with a request, or ``None``."""
+        found = request.fields.get(self.header.lower(), '')
         if 0 < len(found) <= self.max_id and not found.encode().strip(
                 b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
                 b'0123456789-_.:=+/'):
             return found
-        return hexlify(os.urandom(8)).decode()
 
-    async def _around(self, request, call_next):
-        request.id = self._id(request)
-        request.access = access = _Access()
+    async def __call__(self, request, call_next):
+        if self.replaced or getattr(request, 'access', None):
+            return await call_next(request)
+        trusted = self.trusted or getattr(request, 'proxied', False)
+        request.id = trusted and self.known_id(request) or \
+            hexlify(os.urandom(8)).decode()
+        request.access = access = _Access(self)
         request.upgraded = self._opened
         try:
             return await call_next(request)
@@ -165,11 +182,13 @@ class AccessLog:
         self.write(request, 101, None)
 
     def _finish(self, request, response):
+        if self.replaced:
+            return
         if request is None:
             self.write(None, response.status_code, len(response.body or b''))
             return
         access = getattr(request, 'access', None)
-        if access and not access.websocket:
+        if access and access.log is self and not access.websocket:
             response.headers[self.header] = request.id
             if not isinstance(response.body, (bytes, str)) and \
                     response.body and response.size is None and \

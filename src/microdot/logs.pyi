@@ -1,8 +1,8 @@
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .microdot import Microdot, Request
+from .microdot import Microdot, Request, Response
 
 logger: logging.Logger
 
@@ -20,6 +20,7 @@ class AccessLog:
     format: Callable[[dict[str, Any]], str]
     header: str
     trusted: bool
+    replaced: bool
     def __init__(
         self,
         app: Microdot,
@@ -27,6 +28,11 @@ class AccessLog:
         header: str = 'X-Request-ID',
         trusted: bool = False,
     ) -> None: ...
+    def known_id(self, request: Request) -> str | None: ...
+    async def __call__(
+        self, request: Request,
+        call_next: Callable[[Request], Awaitable[Response]],
+    ) -> Response: ...
     def write(
         self,
         request: Request | None,

@@ -299,6 +299,8 @@ class Request:
     sock: tuple[Any, Any] | None
     after_request_handlers: list[Callable[..., Any]]
     body_used: bool
+    access: Any
+    proxied: bool
     id: str | None
     error: BaseException | None
     exception: BaseException | None
@@ -385,6 +387,7 @@ class Response:
         same_site: str | None = None) -> None: ...
     def delete_cookie(self, cookie: str, **kwargs: Any) -> None: ...
     tagged: bool
+    forgotten: bool
     def etag(self) -> Self: ...
     def complete(self) -> None: ...
     async def write(self, stream: _AsyncWriter) -> None: ...

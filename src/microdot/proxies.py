@@ -69,7 +69,8 @@ class TrustedProxies:
 
     ``app.middleware(TrustedProxies('127.0.0.1', '10.0.0.0/8'))``, before any
     other. It changes ``request.client_addr`` (port 0 when none is said),
-    ``request.scheme`` and the ``Host`` header.
+    ``request.scheme`` and the ``Host`` header, and an ``X-Request-ID`` that
+    came with the request is its id for :class:`microdot.logs.AccessLog`.
 
     :param proxies: addresses (IPv4, or IPv6 as ``client_addr`` shows them),
                     IPv4 networks, or ``'unix'`` for a peer without address.
@@ -117,6 +118,10 @@ class TrustedProxies:
         return await call_next(request)
 
     def _believe(self, request):
+        request.proxied = True
+        access = getattr(request, 'access', None)
+        if access:
+            access.identify(request)  # the log is around this
         headers = request.headers
         # Each proxy appends the address of its peer: from the end, up to the
         # first that is not one of ours. What is left of that is hearsay.

@@ -300,6 +300,15 @@ def test_app_run_says_where_it_listens(folder):
     assert lines[2:] == ['  Ctrl-C stops it']
 
 
+def test_app_run_says_it_once_under_debug(folder):
+    result = start(folder, STOPPED % "'127.0.0.1', 0, True")
+    assert (result.returncode, result.stdout) == (0, '')
+    assert result.stderr.count('http://') == 1
+    result = start(folder, STOPPED % "'127.0.0.1', 0, True, banner=False")
+    assert re.fullmatch(r'Starting server on 127\.0\.0\.1:0\.\.\.\n',
+                        result.stdout)
+
+
 def test_app_run_says_nothing_without_a_banner(folder):
     result = start(folder, STOPPED % "'127.0.0.1', 0, banner=False")
     assert (result.returncode, result.stderr) == (0, '')

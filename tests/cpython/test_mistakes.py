@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from microdot import Microdot
+from microdot import Microdot, debug, logs
 from microdot.test_client import TestClient
 
 
@@ -172,3 +172,66 @@ def test_all_public_names_are_imported_by_a_star():
                  'send_file', 'html', 'json_response'):
         assert name in names
     assert 'sys' not in names
+
+
+def test_a_forgotten_return_is_told_once_under_debug(caplog):
+    app = Microdot()
+
+    @app.get('/x')
+    @app.get('/y')
+    async def view(request):
+        request.g.answer = 'x'
+
+    @app.get('/meant')
+    async def meant(request):
+        return '', 204
+
+    client = TestClient(app)
+    with caplog.at_level(logging.WARNING, 'microdot'):
+        for path in ('/x', '/y', '/meant'):
+            assert asyncio.run(client.get(path)).status_code == 204
+        assert caplog.records == []
+        debug.install(app)
+        app.errorhandler(404)(lambda request: None)
+        for path in ('/x', '/x', '/y', '/meant', '/none'):
+            assert asyncio.run(client.get(path)).status_code == 204
+    assert [re.sub(r'\(.*test_', '(test_', one.getMessage().partition(',')[0])
+            for one in caplog.records] == [
+        'handler test_a_forgotten_return_is_told_once_under_debug.view '
+        '(test_mistakes.py:%d) for GET /x returned nothing' %
+        view.__code__.co_firstlineno]
+
+
+@pytest.mark.parametrize('result', [ValueError('on purpose'), {1}])
+def test_an_error_has_the_id_of_its_request(result, caplog, capsys):
+    app = Microdot()
+    logs.AccessLog(app, format=lambda entry: entry['id'])
+
+    @app.get('/')
+    async def view(request):
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    with caplog.at_level(logging.ERROR, 'microdot'):
+        res = asyncio.run(TestClient(app).get('/'))
+    record, = [one for one in caplog.records if one.name == 'microdot.error']
+    found = res.headers['X-Request-ID']
+    assert record.request_id == found
+    assert record.getMessage().endswith(' (request %s)' % found)
+
+
+def test_an_error_has_the_id_where_logging_is_not_set_up(capsys, monkeypatch):
+    app = Microdot()
+    logs.AccessLog(app)
+
+    @app.get('/')
+    async def view(request):
+        raise ValueError('on purpose')
+
+    monkeypatch.setattr(logging.Logger, 'hasHandlers', lambda self: False)
+    res = asyncio.run(TestClient(app).get('/'))
+    text = capsys.readouterr().err
+    assert text.count('Traceback') == 1
+    assert 'ValueError: on purpose (request %s)\n' % \
+        res.headers['X-Request-ID'] in text

@@ -5,6 +5,7 @@ import microdot.logs as module
 from helpers import run
 from microdot import Microdot, Response, abort
 from microdot.logs import AccessLog, as_text, escape
+from microdot.proxies import TrustedProxies
 from microdot.test_client import TestClient
 from microdot.websocket import with_websocket
 
@@ -96,6 +97,43 @@ class TestAccessLog(unittest.TestCase):
                 self.assertIs(res.text == sent, taken)
                 self.assertFalse(
                     self.ask('/id', headers=headers).text == sent)
+
+    def test_an_id_is_taken_from_a_proxy_that_is_named(self):
+        headers = {'X-Request-ID': 'abc'}
+        for inside in (True, False):
+            for proxy, taken in (('127.0.0.1', True), ('10.0.0.1', False)):
+                with self.subTest(inside=inside, proxy=proxy):
+                    app = Microdot()
+                    if inside:
+                        AccessLog(app, format=dict)
+                    app.middleware(TrustedProxies(proxy))
+                    if not inside:
+                        AccessLog(app, format=dict)
+                    app.get('/')(lambda request: request.id)
+                    res = run(TestClient(app).get('/', headers))
+                    self.assertIs(res.text == 'abc', taken)
+                    self.assertEqual(res.headers['X-Request-ID'], res.text)
+                    self.assertEqual(self.lines[-1]['id'], res.text)
+                    res = run(TestClient(app).get(
+                        '/', {'X-Request-ID': 'a b'}))
+                    self.assertEqual(len(res.text), 16)
+
+    def test_a_second_log_takes_the_place_of_the_first(self):
+        app, _ = make_app(format=lambda entry: 'first')
+        AccessLog(app, format=lambda entry: 'second')
+        client = TestClient(app)
+        run(client.get('/'))
+        run(client.request('BAD METHOD', '/'))
+        self.assertEqual(self.lines, ['second', 'second'])
+
+    def test_the_log_of_a_parent_takes_the_place_of_a_childs(self):
+        app = Microdot()
+        AccessLog(app, format=lambda entry: 'parent')
+        child, _ = make_app(format=lambda entry: 'child')
+        app.mount(child, '/child')
+        res = run(TestClient(app).get('/child/id'))
+        self.assertEqual(res.headers['X-Request-ID'], res.text)
+        self.assertEqual(self.lines, ['parent'])
 
     def test_a_websocket_is_logged_when_it_opens_and_when_it_ends(self):
         def client():

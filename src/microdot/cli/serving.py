@@ -33,8 +33,7 @@ def log_requests(app: Microdot, form: str) -> None:
     """Log each request, unless the program does it in its own way."""
     logs = optional('logs')
     if logs is None or any(
-            isinstance(getattr(wrapper, '__self__', None), logs.AccessLog)
-            for wrapper in app.wrappers):
+            isinstance(wrapper, logs.AccessLog) for wrapper in app.wrappers):
         return
     logs.AccessLog(app, format=form)
     # Around everything else: it is the whole time that counts.
