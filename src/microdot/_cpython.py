@@ -1252,6 +1252,20 @@ class Request(core.Request):
     access = None
     proxied = False
 
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            for app in (self.app, self.subapp):
+                function = getattr(app, 'request_attributes', {}).get(name)
+                if function:
+                    return function(self)
+            if name == 'session':
+                raise AttributeError(
+                    'request.session is there with Session(app, key), see '
+                    'microdot.session') from None
+            raise
+
     def __repr__(self):
         return '<Request %s %r>' % (self.method, self.url)
 
@@ -1381,6 +1395,9 @@ class Microdot(core.Microdot):
     def __init__(self):
         self._index = RouteIndex(())
         self._known = {}  # who answers a method and pattern
+        #: By name functions ``f(request)``: what ``request.NAME`` gives, for
+        #: extensions.
+        self.request_attributes = {}
         super().__init__()
 
     def __repr__(self):

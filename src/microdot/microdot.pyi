@@ -31,6 +31,7 @@ from typing_extensions import Concatenate, ParamSpec, Self, TypeAlias
 
 from .background import Background
 from .debug import DebugPages
+from .session import SessionDict
 
 _T = TypeVar('_T')
 _D = TypeVar('_D')
@@ -317,6 +318,8 @@ class Request:
     args: MultiDict[str]
     headers: NoCaseDict[str]
     cookies: dict[str, str]
+    # On CPython, with Session(app).
+    session: SessionDict
     host: str
     absolute_url: str
     base_url: str
@@ -487,6 +490,8 @@ class Microdot:
     g: Request.G
     routes: list[Route]
     finishers: list[Callable[[Request | None, Response], Response | None]]
+    # CPython's
+    request_attributes: dict[str, Callable[[Request], Any]]
     debug_pages: DebugPages | None
     # only to say what is meant
     def __call__(self, *args: Any) -> Any: ...

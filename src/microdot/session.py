@@ -229,6 +229,8 @@ class Session:
                         else cookie_options) or {})
         self.cookie_options = options
         app.g._session = self
+        if not _BOARD:
+            app.request_attributes['session'] = self.get
         if hasattr(self.store, 'attach'):
             self.store.attach(self, app)
 

@@ -1,4 +1,5 @@
-"""What stores of sessions have on CPython: threads, processes, modes."""
+"""What sessions and their stores have on CPython: an attribute of requests,
+threads, processes, modes."""
 
 import asyncio
 import os
@@ -10,8 +11,8 @@ import threading
 
 import pytest
 
-from microdot import Microdot
-from microdot.session import Session, with_session
+from microdot import Microdot, Request
+from microdot.session import Session, SessionDict, with_session
 from microdot.stores import FolderStore, MemoryStore
 from microdot.test_client import TestClient
 
@@ -164,3 +165,71 @@ except AttributeError as exc:
 else:
     raise AssertionError
 """], env=dict(os.environ, PYTHONPATH=str(SOURCE)), check=True, timeout=60)
+
+
+def get(app, path='/', **kwargs):
+    return asyncio.run(TestClient(app).get(path, **kwargs))
+
+
+def test_requests_have_the_session():
+    app = Microdot()
+    Session(app, KEY, cookie_name='other')
+    sessions = Session(app, KEY)
+    seen = []
+
+    @app.get('/')
+    async def index(request):
+        seen.append(request)
+        request.session['a'] = 1
+        request.session.save()
+        return ''
+
+    res = get(app)
+    assert res.headers['Set-Cookie'][0].startswith('session=')
+    request, = seen
+    assert isinstance(request.session, SessionDict)
+    assert request.session is sessions.get(request)
+    assert hasattr(request, 'session')
+
+
+def test_applications_have_sessions_of_their_own():
+    with_one, without, outer = Microdot(), Microdot(), Microdot()
+    Session(with_one, KEY, cookie_name='inner')
+
+    @with_one.get('/')
+    async def one(request):
+        request.session['a'] = 1
+        request.session.save()
+        return ''
+
+    @without.get('/')
+    async def none(request):
+        assert not hasattr(request, 'session')
+        with pytest.raises(AttributeError, match=r'Session\(app, key\)'):
+            request.session
+        return 'none'
+
+    outer.mount(with_one, '/one')
+    outer.mount(without, '/none')
+    assert get(outer, '/none/').text == 'none'
+    assert get(outer, '/one/').headers['Set-Cookie'][0][:6] == 'inner='
+    Session(outer, KEY, cookie_name='outer')
+    assert get(outer, '/one/').headers['Set-Cookie'][0][:6] == 'outer='
+
+
+def test_other_attributes_of_requests():
+    app = Microdot()
+    app.request_attributes['shouted'] = lambda request: request.path.upper()
+
+    @app.get('/<name>')
+    async def shout(request, name):
+        assert not hasattr(request, 'whispered')
+        with pytest.raises(AttributeError, match='^whispered$'):
+            request.whispered
+        return request.shouted
+
+    assert get(app, '/a').text == '/A'
+    # an application need not be one
+    request = Request('app', None, 'GET', '/', '1.1', {})
+    with pytest.raises(AttributeError):
+        request.session
