@@ -2,6 +2,7 @@
 compressor. Imported by ``websocket.py`` when a handler asks for it."""
 import zlib
 
+from ._websocket import BAD_DATA
 from .microdot import parse_list
 from .websocket import WebSocketError
 
@@ -107,9 +108,9 @@ class Inflate:
                     result += self._decompress(
                         data, most and most - len(result) or most)
                     if self._zlib.eof:
-                        raise WebSocketError('compression', 1007)
+                        raise WebSocketError('compression', BAD_DATA)
         except zlib.error:
-            raise WebSocketError('compression', 1007) from None
+            raise WebSocketError('compression', BAD_DATA) from None
         if last and self._forget:
             self._zlib = None
         return result

@@ -46,6 +46,16 @@ try:
 except ImportError:
     websocket = None  # left out
 else:
+    from ._websocket import (
+        CLOSING,
+        FAILED,
+        FIRST_FREE,
+        LEFT,
+        LOST,
+        NO_CODE,
+        POLICY,
+        TOO_BIG,
+    )
     from .websocket import websocket_upgrade, with_websocket
 
 __all__ = [
@@ -249,6 +259,7 @@ if websocket:
         """A :class:`microdot.websocket.WebSocket` whose frames are the
         server's."""
         ping_interval = None  # is the server's
+        _counts = False       # the server counts its connections
         _done = False         # nothing more is to be received
         _pulling = False      # the server has been asked for a message
 
@@ -258,16 +269,8 @@ if websocket:
                 # it asks for a WebSocket, and the server does not know how
                 abort(501)
 
-        def _negotiate(self, headers):
-            pass  # the server compresses or does not
-
-        def _enter(self):
-            pass  # the server counts its connections
-
-        def _exit(self):
-            pass
-
-        async def _accept(self, headers):
+        async def _accept(self, headers, compress):
+            # (the server compresses or does not)
             lines = []
             for name, value in headers:
                 parse_token(name)
@@ -291,18 +294,22 @@ if websocket:
                 self._pulling = False
             if message is None or message['type'] != 'websocket.receive':
                 self._done = True
-                code = message and message.get('code') or 1005
-                if code == 1006:
-                    raise Disconnected
-                self._peer_close(code, message and message.get('reason') or '')
-                return
+                return self._take_end(message or {})
             data = message.get('text')
             if data is None:
                 data = message.get('bytes') or b''
-            elif 0 < self._limit() < len(data.encode()):
-                raise websocket.WebSocketError('message too big', 1009)
+            if 0 < self._limit() < len(
+                    data.encode() if isinstance(data, str) else data):
+                raise websocket.WebSocketError('message too big', TOO_BIG)
             self._deliver(data)
             await asyncio.sleep(0)
+
+        def _take_end(self, message):
+            code = message.get('code') or NO_CODE
+            if code == LOST:
+                raise Disconnected
+            # (the server answers the Close frame)
+            self._move(LEFT, code, message.get('reason') or '')
 
         async def _push(self, opcode, payload):
             if opcode == self.TEXT:
@@ -316,18 +323,16 @@ if websocket:
                                        self.request.app.stall_timeout)
             except asyncio.TimeoutError:
                 # the client does not read, so neither a Close frame
-                self._sent_close = True
-                self._end_reader(1006)
+                self._move(CLOSING, LOST)
+                self._end_reader(LOST)
                 raise Disconnected
 
         async def _push_close(self, code, reason=''):
             # Not every server closes while it is asked for messages.
             self._done = True
             if self._pulling:
-                self._end_reader(1006)
-                while not self._ended:
-                    self._event.clear()
-                    await self._event.wait()
+                self._end_reader(LOST)
+                await self._say_goodbye(False)
             message = {'type': 'websocket.close', 'code': code,
                        'reason': reason}
             try:
@@ -335,9 +340,9 @@ if websocket:
             except OSError:
                 raise
             except Exception:
-                if 1000 < code < 3000:
+                if 1000 < code < FIRST_FREE:
                     # nor does every server know these codes (daphne)
-                    message['code'] = 3000 + code
+                    message['code'] = FIRST_FREE + code
                     await self.request.sock[1](message)
                 else:
                     raise
@@ -393,7 +398,7 @@ class Microdot(_Microdot):
             if res is Response.already_handled or exchange.websocket:
                 return
             if kind == 'websocket' and not exchange.deny(scope):
-                await send({'type': 'websocket.close', 'code': 1008})
+                await send({'type': 'websocket.close', 'code': POLICY})
                 return
             await self._respond_to(exchange, req, res, error)
         except Disconnected:
@@ -406,7 +411,7 @@ class Microdot(_Microdot):
         finally:
             if exchange.websocket and not exchange.websocket.closed:
                 # its handler has failed
-                await exchange.websocket.end(1011)
+                await exchange.websocket.end(FAILED)
             if exchange.task or exchange.watcher:
                 exchange.finish()
             if res.jobs or req and req.jobs:

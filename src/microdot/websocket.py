@@ -7,10 +7,8 @@ noticed while the handler is busy with something else.
 """
 import asyncio
 import hashlib
-import json
 from binascii import a2b_base64, b2a_base64
 
-from .helpers import is_own_origin, wraps
 from .microdot import (
     Disconnected,
     HTTPException,
@@ -18,13 +16,21 @@ from .microdot import (
     Response,
     abort,
     dump_json,
+    encode_field,
     encode_lines,
+    load_json,
     parse_list,
     parse_token,
+    to_bytes,
 )
 
 try:
+    from micropython import const
+except ImportError:
+    const = int
+try:
     from codecs import getincrementaldecoder
+    from functools import wraps
 except ImportError:
     getincrementaldecoder = None  # boards
 
@@ -33,6 +39,27 @@ _PIECE = 65536 if getincrementaldecoder else 512
 # Seconds that a handler has to notice by itself that its client has left, and
 # a client to take in that it was closed.
 _GRACE = 0.4
+# What a socket, or a server in its place, raises when the client is lost.
+_OF_ITS_SOCKET = (Disconnected, OSError, EOFError, HTTPException)
+
+# States of a WebSocket, see there.
+_NEW = const(0)
+_OPEN = const(1)
+_CUT = const(2)
+_CLOSING = const(3)
+_LEFT = const(4)
+_ENDED = const(5)
+
+# Codes of Close frames (RFC 6455, section 7.4.1).
+_NORMAL = const(1000)
+_GOING_AWAY = const(1001)
+_BROKEN_RULE = const(1002)
+_NO_TEXT = const(1003)
+_NO_CODE = const(1005)   # none was sent
+_LOST = const(1006)      # not even a frame
+_BAD_DATA = const(1007)
+_TOO_BIG = const(1009)
+_FAILED = const(1011)
 
 
 class WebSocketError(Exception):
@@ -43,10 +70,25 @@ class WebSocketError(Exception):
                  if the connection was lost without.
     :param reason: the text that came with it.
     """
-    def __init__(self, message='', code=1006, reason=''):
+    def __init__(self, message='', code=_LOST, reason=''):
         super().__init__(message)
         self.code = code
         self.reason = reason
+
+
+class WebSocketClose(HTTPException):
+    """Closes the WebSocket when a handler raises it. Where there is none yet,
+    the request is answered with 403.
+
+    :param code: 1000 to 1014 or 3000 to 4999 (RFC 6455, section 7.4).
+    :param reason: a text of up to 123 bytes.
+    :raises ValueError: the code or reason cannot be sent.
+    """
+    def __init__(self, code=_NORMAL, reason=''):
+        _check_close(code, reason)
+        super().__init__(403, reason)
+        self.code = code
+        self.close_reason = reason
 
 
 # --- Wire -------------------------------------------------------------------
@@ -138,6 +180,11 @@ def is_close_code(code):
         3000 <= code <= 4999
 
 
+def _check_close(code, reason):
+    if not is_close_code(code) or len(reason.encode()) > 123:
+        raise ValueError('close code or reason')
+
+
 def parse_close(payload):
     """Parse the payload of a Close frame.
 
@@ -145,16 +192,16 @@ def parse_close(payload):
     :raises WebSocketError: it is malformed.
     """
     if not payload:
-        return 1005, ''
+        return _NO_CODE, ''
     code = int.from_bytes(payload[:2], 'big')
     if len(payload) < 2 or not is_close_code(code):
-        raise WebSocketError('close code', 1002)
+        raise WebSocketError('close code', _BROKEN_RULE)
     reason = payload[2:]
     try:
         _checker().decode(reason, True)
         return code, reason.decode()
     except ValueError:
-        raise WebSocketError('close reason', 1007)
+        raise WebSocketError('close reason', _BAD_DATA)
 
 
 class FrameParser:
@@ -165,7 +212,6 @@ class FrameParser:
     up to the limit, and less than one frame head or control frame.
 
     :param max_length: bytes that a message may have; 0: any number.
-    :param inflate: decompresses messages; see ``_deflate.py``.
     """
     _data = b''       # not parsed yet
     _pos = 0          # how much of that is used
@@ -175,13 +221,11 @@ class FrameParser:
     _mask = b''
     _kind = 0         # opcode of the message under way; 0: none
     _message = b''    # what is here of it
-    _deflated = False
     _utf8 = None      # checks it, if it is text
     _failed = False
 
-    def __init__(self, max_length=0, inflate=None):
+    def __init__(self, max_length=0):
         self.max_length = max_length
-        self._inflate = inflate
 
     def feed(self, data):
         """Take bytes from the peer."""
@@ -243,33 +287,29 @@ class FrameParser:
                 return kind, data if isinstance(data, bytes) else bytes(data)
 
     def _parse_head(self):
-        # Parses the head of a frame, if it is here. What is wrong with it is
-        # found as soon as the bytes that say so have come.
+        # Parses the head of a frame; false if it is not all here. What is
+        # wrong with it is found as soon as the bytes that say so have come.
         data = self._data
         pos = self._pos
         have = len(data) - pos
         if have < 2:
             return False
-        fin, opcode, has_mask, length = WebSocket._parse_frame_header(
-            data[pos:pos + 2])
-        deflated = data[pos] & 0x40
-        good = has_mask and not data[pos] & 0x30 and (
-            # control frames are short and whole
-            fin and length >= 0 and not deflated if opcode > 7 else
-            # fragments follow the first of their message
-            (opcode == 0) == (self._kind > 0) and
-            (not deflated or self._inflate and opcode))
+        first = data[pos]
+        length = data[pos + 1] & 127
+        fault = self._fault(first, data[pos + 1])
         end = 2
-        if length < 0 and good:
-            end -= length
+        if length > 125 and not fault:
+            end = 4 if length == 126 else 10
             if have < end:
                 return False
             length = int.from_bytes(data[pos + 2:pos + end], 'big')
             # the shortest form, and no sign
-            good = (125 if end == 4 else 65535) < length and not length >> 63
-        if not good:
-            raise WebSocketError('frame', 1002)
-        if not (opcode > 7 or deflated or self._deflated and opcode == 0):
+            if length <= (125 if end == 4 else 65535) or length >> 63:
+                fault = 'length'
+        if fault:
+            raise WebSocketError(fault, _BROKEN_RULE)
+        opcode = first & 15
+        if opcode < 8:
             self._check_length(length)
         if have < end + 4:
             return False
@@ -277,31 +317,42 @@ class FrameParser:
         self._pos = pos + end + 4
         self._left = length
         self._opcode = opcode
-        self._fin = fin
+        self._fin = first > 127
         if 0 < opcode < 3:
             self._kind = opcode
-            self._deflated = deflated
             self._utf8 = _checker() if opcode == 1 else None
         return True
+
+    def _fault(self, first, second):
+        # The rule of RFC 6455, section 5.2, that the first bytes of a frame
+        # break, or None.
+        opcode = first & 15
+        if first & 0x70:
+            return 'reserved'
+        if 2 < opcode < 8 or opcode > 10:
+            return 'opcode'
+        if second < 128:
+            return 'no mask'
+        if opcode > 7:
+            # control frames are whole and short
+            if first < 128 or second > 253:
+                return 'control'
+        elif (opcode > 0) == (self._kind > 0):
+            # fragments, and they alone, follow the first of their message
+            return 'fragment'
 
     def _check_length(self, length):
         if self.max_length and \
                 len(self._message) + length > self.max_length:
-            raise WebSocketError('message too big', 1009)
+            raise WebSocketError('message too big', _TOO_BIG)
 
     def _add(self, data, last):
         # Adds to the message under way.
-        if self._deflated:
-            most = 0
-            if self.max_length:
-                most = self.max_length - len(self._message) + 1
-            data = self._inflate.decompress(data, last, most)
-            self._check_length(len(data))
         if self._utf8:
             try:
                 self._utf8.decode(data, last)
             except ValueError:
-                raise WebSocketError('not UTF-8', 1007)
+                raise WebSocketError('not UTF-8', _BAD_DATA)
         if not self._message:
             self._message = data
         elif data:
@@ -312,7 +363,22 @@ class FrameParser:
 
 # --- Transport --------------------------------------------------------------
 
-class WebSocket:
+class _Messages:
+    # Iterates over what receive() gives, until the WebSocket is closed.
+    def __init__(self, receive):
+        self.receive = receive
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        try:
+            return await self.receive()
+        except WebSocketError:
+            raise StopAsyncIteration
+
+
+class WebSocket(_Messages):
     """A WebSocket.
 
     Attributes: ``request``; ``protocol`` (the sub-protocol that was agreed on,
@@ -324,6 +390,23 @@ class WebSocket:
     Several tasks may use it at a time: messages are sent one after the other,
     and each is received by one of them.
     """
+    # Its states follow one another; some are passed over:
+    #
+    #   NEW --handshake()--> OPEN --a frame cannot be sent--> CUT
+    #                         |                                |
+    #                         +-- a Close frame is sent <------+
+    #                         |             |                  |
+    #                         |             v                  |
+    #                         |          CLOSING               |
+    #                         v             v                  v
+    #                       LEFT: the client's Close frame has come
+    #                                       |
+    #                                       v
+    #                       ENDED: nothing more will be read
+    #
+    # OPEN alone is open for handlers. What has come before it was closed can
+    # be received in all states. A connection that is lost ends at once.
+
     CONT = 0
     TEXT = 1
     BINARY = 2
@@ -343,33 +426,27 @@ class WebSocket:
     #: Seconds that the client has to answer a Close frame.
     close_timeout = 5
 
-    #: Writes a frame of :meth:`encode_frame` at once if nothing waits to be
-    #: written, and tells whether it did; ``None`` where that is not possible.
-    direct = None
-
     closed = False
     close_code = protocol = None
     close_reason = ''
     gone = False      # the handler was or will be told by being cancelled
+    _state = _NEW
+    _counts = True    # as one of the long-lived connections
     _reader = None    # the task that reads
     _pinger = None    # the task that sends pings
-    _task = None      # the handler's
+    _task = None      # the handler's, until that knows that it is closed
     _on_wait = None   # called when receive() waits, and when it need not
-    _counted = False  # as one of the long-lived connections
-    _sent_close = False
-    _left = False     # the peer has closed
-    _ended = False    # nothing more will be read
-    _told = False     # the handler has got a WebSocketError
     _broken = False   # part of a frame has been written
     _heard = False    # since the last ping
     _why = 0          # the code with which the reader is to end
     _queued = 0
     _room = None
-    _inflate = _deflate = None
 
     def __init__(self, request):
         self.request = request
         self._messages = []
+        self._lock = asyncio.Lock()
+        self._event = asyncio.Event()
 
     # Handshake
 
@@ -380,51 +457,32 @@ class WebSocket:
 
         :raises HTTPException: 400, 403, 426 or 503: there is no WebSocket.
         """
-        conn = self.request.sock and self.request.sock[0]
-        if self._reader or getattr(conn, 'taken', False):
+        request = self.request
+        conn = request.sock and request.sock[0]
+        if self._state or getattr(conn, 'taken', False):
             raise RuntimeError('it is a WebSocket already')
         self._check_request()
-        fields = self.request.fields
-        origin = fields.get('origin')
-        if origins is not None and origin is not None:
-            if isinstance(origins, str):
-                origins = (origins,)
-            if '*' not in origins and origin not in origins and not (
-                    'self' in origins and is_own_origin(self.request, origin)):
-                abort(403)
-        offered = parse_list(fields.get('sec-websocket-protocol', ''))
-        if isinstance(protocols, str):
-            protocols = (protocols,)
-        for name in protocols or ():
+        self._check_origin(origins)
+        offered = parse_list(request.fields.get('sec-websocket-protocol', ''))
+        for name in (protocols,) if isinstance(protocols, str) \
+                else protocols or ():
             if name in offered:
                 self.protocol = name
                 break
-        headers = list((headers or {}).items())
-        if compress:
-            self._negotiate(headers)
-        self._enter()
+        # A WebSocket counts as a stream does.
+        if self._counts:
+            request.app.check_streams()
+            request.app.streams += 1
+        self._state = _OPEN
         try:
-            self._lock = asyncio.Lock()
-            self._event = asyncio.Event()
-            await self._accept(headers)
-            self._task = getattr(conn, 'task', None) or asyncio.current_task()
-            self._on_wait = getattr(conn, 'on_wait', None)
-            if not self._deflate:
-                self.direct = getattr(conn, 'send_now', None)
-            self._reader = asyncio.create_task(self._read())
-            if hasattr(conn, 'task'):
-                # the server cancels the reader before it closes the socket,
-                # and calls the other when it shuts down
-                conn.watcher = self._reader
-                conn.leave = self._end_reader
-            if self.ping_interval:
-                self._pinger = asyncio.create_task(self._ping())
+            await self._accept(list((headers or {}).items()), compress)
+            self._start(conn)
         except BaseException:
             self._finish()
             raise
-        opened = getattr(self.request, 'upgraded', None)
+        opened = getattr(request, 'upgraded', None)
         if opened:
-            opened(self.request, self)  # a log wants to know
+            opened(request, self)  # a log wants to know
         # what is cancelled before it has begun would not clean up
         await asyncio.sleep(0)
 
@@ -432,96 +490,100 @@ class WebSocket:
         # RFC 6455, section 4.2.1
         request = self.request
         # request.headers would be built, and kept for as long as this
-        fields = request.fields
-        key = fields.get('sec-websocket-key', '')
-        version = fields.get('sec-websocket-version')
+        get = request.fields.get
+        key = get('sec-websocket-key', '')
         try:
-            if request.method != 'GET' or request.http_version == '1.0' or \
-                    not _has(fields.get('connection', ''), 'upgrade') or \
-                    not _has(fields.get('upgrade', ''), 'websocket') or \
-                    len(key) != 24 or len(a2b_base64(key)) != 16 or \
-                    version is None or request.content_length or \
-                    getattr(request.sock[0], 'length', 0):
-                raise ValueError
+            size = len(key) == 24 and len(a2b_base64(key))
         except ValueError:
-            abort(400)
+            size = 0
+        version = get('sec-websocket-version')
+        connection = parse_list(get('connection', '').lower())
+        upgrade = parse_list(get('upgrade', '').lower())
+        for fault, good in (
+                ('method', request.method == 'GET'),
+                ('HTTP/1.0', request.http_version != '1.0'),
+                ('Connection', 'upgrade' in connection),
+                ('Upgrade', 'websocket' in upgrade),
+                ('key', size == 16),
+                ('version', version is not None),
+                ('body', not (request.content_length or
+                              getattr(request.sock[0], 'length', 0)))):
+            if not good:
+                abort(400, 'no WebSocket: ' + fault)
         if version != '13':
             abort(426, None, {'Sec-WebSocket-Version': '13',
                               'Upgrade': 'websocket'})
 
-    def _negotiate(self, headers):
-        # RFC 7692; needs what boards do not have
-        try:
-            from ._deflate import negotiate
-        except ImportError:
+    def _check_origin(self, origins):
+        request = self.request
+        origin = request.fields.get('origin')
+        if origins is None or origin is None:
             return
-        found = negotiate(self.request.fields.get(
-            'sec-websocket-extensions', ''))
-        if found:
-            value, self._inflate, self._deflate = found
-            headers.append(('Sec-WebSocket-Extensions', value))
+        if isinstance(origins, str):
+            origins = (origins,)
+        if '*' not in origins and origin not in origins:
+            # (boards: an import for those alone who need it)
+            from .helpers import is_own_origin
+            if 'self' not in origins or not is_own_origin(request, origin):
+                abort(403)
 
-    async def _accept(self, headers):
+    async def _accept(self, headers, compress):
         key = self.request.fields['sec-websocket-key'] + \
             '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
-        lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket',
-                 'Connection: Upgrade', 'Sec-WebSocket-Accept: ' +
-                 b2a_base64(hashlib.sha1(key.encode()).digest())[:-1].decode()]
+        lines = [b'Sec-WebSocket-Accept: ' + b2a_base64(
+            hashlib.sha1(key.encode()).digest())[:-1]]
         if self.protocol:
-            lines.append('Sec-WebSocket-Protocol: ' + self.protocol)
+            headers.append(('Sec-WebSocket-Protocol', self.protocol))
         for name, value in headers:
             parse_token(name)
-            for item in value if isinstance(value, list) else (value,):
-                lines.append('%s: %s' % (name, item))
-        self._parser = FrameParser(0, self._inflate)
+            encode_field(lines, name, value)
+        self._parser = FrameParser()
         await self.request.sock[1].awrite(
-            encode_lines([line.encode() for line in lines]))
+            b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n'
+            b'Connection: Upgrade\r\n' + encode_lines(lines))
 
-    def _enter(self):
-        # A WebSocket counts as a stream does.
-        app = self.request.app
-        app.check_streams()
-        app.streams += 1
-        self._counted = True
+    def _start(self, conn):
+        self._task = getattr(conn, 'task', None) or asyncio.current_task()
+        self._on_wait = getattr(conn, 'on_wait', None)
+        self._reader = asyncio.create_task(self._read())
+        if hasattr(conn, 'task'):
+            # the server cancels the reader before it closes the socket, and
+            # calls the other when it shuts down
+            conn.watcher = self._reader
+            conn.leave = self._end_reader
+        if self.ping_interval:
+            self._pinger = asyncio.create_task(self._ping())
 
-    def _exit(self):
-        if self._counted:
-            self._counted = False
+    # States
+
+    def _move(self, state, code, reason=''):
+        # It is closed from now on, for the first reason that was given. Tells
+        # whether there has been no Close frame yet.
+        silent = self._state < _CLOSING
+        self._state = max(self._state, state)
+        self.closed = True
+        if self.close_code is None:
+            self.close_code = code
+            self.close_reason = reason
+        self._event.set()
+        if self._room:
+            self._room.set()
+        return silent
+
+    def _end(self):
+        if self._counts and _NEW < self._state < _ENDED:
             app = self.request.app
             app.streams = max(app.streams - 1, 0)
+        self._move(_ENDED, _LOST)
+        if self._pinger:
+            self._pinger.cancel()
 
-    # The frames, by the names that they have had
-
-    @classmethod
-    def _parse_frame_header(cls, header):
-        opcode = header[0] & 15
-        if 2 < opcode < 8 or opcode > 10:
-            raise WebSocketError('opcode', 1002)
-        length = header[1] & 127
-        return header[0] > 127, opcode, header[1] > 127, \
-            length if length < 126 else -2 if length == 126 else -8
-
-    @classmethod
-    def _encode_websocket_frame(cls, opcode, payload):
-        if isinstance(payload, str):
-            payload = payload.encode()
-        size = len(payload)
-        head = bytes((0x80 | opcode, size if size < 126 else
-                      126 if size < 65536 else 127))
-        if size > 125:
-            head += size.to_bytes(2 if size < 65536 else 8, 'big')
-        return head + payload
-
-    encode_frame = _encode_websocket_frame
-
-    def _process_websocket_frame(self, opcode, payload):
-        if opcode == self.TEXT:
-            return None, payload.decode()
-        if opcode == self.BINARY:
-            return None, payload
-        if opcode == self.CLOSE:
-            raise WebSocketError('closed', *parse_close(payload))
-        return (self.PONG, payload) if opcode == self.PING else (None, None)
+    def _finish(self):
+        # Nothing runs on after this.
+        self._task = None
+        self._end()
+        if self._reader:
+            self._reader.cancel()
 
     # What moves bytes. ASGI has its own instead, up to _push_close().
 
@@ -535,43 +597,43 @@ class WebSocket:
                 raise Disconnected
             self._heard = True
             self._parser.feed(data)
-        elif event[0] == self.CLOSE:
-            self._peer_close(*parse_close(event[1]))
-            if not self._sent_close:
-                self._sent_close = True
+            return
+        opcode, payload = event
+        if opcode == self.CLOSE:
+            if self._move(_LEFT, *parse_close(payload)):
                 await self._push_close(self.close_code)
-        else:
-            opcode, data = self._process_websocket_frame(*event)
-            if opcode:
-                if not self._sent_close:
-                    await self._push(opcode, data)
-            elif data is not None:
-                self._deliver(data)
-                # what it is answered with goes before what may come next
-                await asyncio.sleep(0)
+        elif opcode == self.PING:
+            if self._state < _CLOSING:
+                await self._push(self.PONG, payload)
+        elif opcode != self.PONG:
+            self._deliver(payload.decode() if opcode == self.TEXT
+                          else payload)
+            # what it is answered with goes before what may come next
+            await asyncio.sleep(0)
 
     async def _push(self, opcode, payload):
         async with self._lock:
-            if self._deflate and payload and opcode < 8:
-                payload = self._deflate.compress(payload)
-                opcode |= 0x40
-            await self._write(self._encode_websocket_frame(opcode, payload))
+            # After half a frame nothing else can be sent.
+            if self._broken:
+                raise Disconnected
+            self._broken = True
+            await self.request.sock[1].awrite(
+                self.encode_frame(opcode, payload))
+            self._broken = False
 
     async def _push_close(self, code, reason=''):
-        payload = b''
-        if code != 1005:
-            payload = code.to_bytes(2, 'big') + reason.encode()
-        async with self._lock:
-            await self._write(
-                self._encode_websocket_frame(self.CLOSE, payload))
+        await self._push(
+            self.CLOSE, b'' if code == _NO_CODE else
+            code.to_bytes(2, 'big') + reason.encode())
 
-    async def _write(self, frame):
-        # After half a frame nothing else can be sent.
-        if self._broken:
-            raise Disconnected
-        self._broken = True
-        await self.request.sock[1].awrite(frame)
-        self._broken = False
+    @staticmethod
+    def encode_frame(opcode, payload):
+        size = len(payload)
+        head = bytes((0x80 | opcode, size if size < 126 else
+                      126 if size < 65536 else 127))
+        if size > 125:
+            head += size.to_bytes(2 if size < 65536 else 8, 'big')
+        return head + payload
 
     # The reader
 
@@ -581,8 +643,6 @@ class WebSocket:
 
     def _deliver(self, message):
         # Takes a message from the peer.
-        if 0 < self._limit() < len(message):
-            raise WebSocketError('message too big', 1009)
         if not self.closed:
             self._messages.append(message)
             self._queued += len(message) + 64
@@ -590,100 +650,86 @@ class WebSocket:
             if self._on_wait:
                 self._on_wait(False)
 
-    def _peer_close(self, code, reason=''):
-        # Takes the peer's Close frame.
-        self._left = True
-        self._note(code or 1005, reason)
-
-    def _note(self, code, reason=''):
-        # It is closed from now on, for the first reason that was given.
-        self.closed = True
-        if self.close_code is None:
-            self.close_code = code
-            self.close_reason = reason
-        if self._reader:
-            self._event.set()
-        if self._room:
-            self._room.set()
+    async def _follow(self):
+        # Reads until there is nothing more to be read, and returns the code
+        # and reason to close with.
+        try:
+            while self._state < _LEFT:
+                await self._pull()
+                while self._queued >= self.max_queue and not self.closed:
+                    self._room = asyncio.Event()
+                    await self._room.wait()
+                self._room = None
+        except WebSocketError as exc:
+            return exc.code, exc.args[0]
+        except MemoryError:
+            self._parser = FrameParser()
+            return _TOO_BIG, 'message too big'
+        except asyncio.CancelledError:
+            if not self._why:
+                raise
+            return self._why, ''
+        except Exception as exc:
+            if not isinstance(exc, _OF_ITS_SOCKET):
+                self.request.app.log_exception(self.request, exc)
+                return _FAILED, ''
+        return _LOST, ''
 
     async def _read(self):
         # The task that reads, until the peer has left, and then tells the
         # handler.
         try:
-            try:
-                while not self._left:
-                    await self._pull()
-                    while self._queued >= self.max_queue and not self.closed:
-                        self._room = asyncio.Event()
-                        await self._room.wait()
-                    self._room = None
-            except WebSocketError as exc:
-                await self._fail(exc.code, exc.args[0])
-            except MemoryError:
-                self._parser = FrameParser()
-                await self._fail(1009, 'message too big')
-            except asyncio.CancelledError:
-                if not self._why:
-                    raise
-                if self._why != 1006:
-                    await self._fail(self._why)
-            except Exception as exc:
-                if not isinstance(exc, (OSError, EOFError, HTTPException)):
-                    self.request.app.log_exception(self.request, exc)
-                    self._left = True
-                    await self._fail(1011)
-        except Disconnected:
+            code, reason = await self._follow()
+            if code != _LOST:
+                await self._fail(code, reason)
+        except _OF_ITS_SOCKET:
             pass
         except asyncio.CancelledError:
             if not self._why:
                 raise
-        except (OSError, EOFError, HTTPException):
-            pass  # of its socket
         finally:
-            self._ended = True
-            self._note(1006)
-            if self._pinger:
-                self._pinger.cancel()
-            self._exit()
-        while not self._told:
+            self._end()
+        while self._task:
             # The handler may be about to find out, by receiving or sending.
             left = len(self._messages)
             await asyncio.sleep(_GRACE)
-            if not self._told and left == len(self._messages):
-                self.gone = self._told = True
+            if self._task and left == len(self._messages):
+                self.gone = True
                 conn = self.request.sock and self.request.sock[0]
                 if hasattr(conn, 'gone'):
                     conn.gone = True
                 self._task.cancel()
+                self._task = None
 
-    async def _fail(self, code, reason=''):
+    async def _fail(self, code, reason):
         # Closes from this end, and reads on for a moment, or else the peer
         # would get a reset in place of the Close frame.
-        self._note(code, reason)
-        if self._sent_close:
-            return
-        self._sent_close = True
-        try:
-            await asyncio.wait_for(self._close_and_drain(code, reason), _GRACE)
-        except asyncio.TimeoutError:
-            pass
+        if self._move(_CLOSING, code, reason):
+            try:
+                await asyncio.wait_for(
+                    self._close_and_drain(code, reason), _GRACE)
+            except asyncio.TimeoutError:
+                pass
 
     async def _close_and_drain(self, code, reason):
         # Boards: no Disconnected may get out of a task that wait_for() makes.
         try:
             await self._push_close(code, reason)
             conn = self.request.sock and self.request.sock[0]
-            if code != 1001 and hasattr(conn, 'end'):
+            if code != _GOING_AWAY and hasattr(conn, 'end'):
                 conn.end()  # what comes from now on is not understood
-            while not self._left:
+            # (after a mistake of our own it would be made again)
+            while self._state < _LEFT and code != _FAILED:
                 await self._pull()
-        except (Disconnected, WebSocketError):
+        except WebSocketError:
+            pass
+        except _OF_ITS_SOCKET:
             pass
 
-    def _end_reader(self, code=1001):
+    def _end_reader(self, code=_GOING_AWAY):
         # Makes the reader end, from another task. Called without a code when
         # the server shuts down.
-        if not self._ended and not self._why:
+        if self._state < _ENDED and not self._why:
             self._why = code
             self._reader.cancel()
 
@@ -699,22 +745,14 @@ class WebSocket:
         except (Disconnected, OSError):
             pass
         self._pinger = None
-        self._end_reader(1006)
-
-    def _finish(self):
-        # Nothing runs on after this.
-        self.closed = self._told = True
-        for task in (self._reader, self._pinger):
-            if task:
-                task.cancel()
-        self._exit()
+        self._end_reader(_LOST)
 
     # For handlers
 
     def _error(self):
         if self._task is asyncio.current_task():
-            self._told = True
-        code = self.close_code or 1006
+            self._task = None
+        code = self.close_code or _LOST
         return WebSocketError('closed: %d' % code, code, self.close_reason)
 
     async def receive(self):
@@ -724,7 +762,7 @@ class WebSocket:
                                 came before that.
         """
         while not self._messages:
-            if self.closed or not self._reader:
+            if self._state != _OPEN:
                 raise self._error()
             self._event.clear()
             if self._on_wait:
@@ -735,6 +773,13 @@ class WebSocket:
         if self._room:
             self._room.set()
         return message
+
+    async def _receive_text(self):
+        message = await self.receive()
+        if isinstance(message, str):
+            return message
+        await self.close(_NO_TEXT, 'not text')
+        raise self._error()
 
     async def receive_json(self):
         """Return the next message, parsed as JSON. What is none closes with
@@ -747,11 +792,19 @@ class WebSocket:
             if not isinstance(message, str):
                 _checker().decode(message, True)
                 message = message.decode()
-            return json.loads(message)
-        except (ValueError, RuntimeError):
-            # RuntimeError: nested too deep
-            await self.close(1007, 'not JSON')
+            return load_json(message)
+        except ValueError:
+            await self.close(_BAD_DATA, 'not JSON')
             raise self._error()
+
+    def iter_text(self):
+        """Return an asynchronous iterator of the messages, which ends when it
+        is closed. A message that is no text closes it, with 1003."""
+        return _Messages(self._receive_text)
+
+    def iter_json(self):
+        """The same for what :meth:`receive_json` returns."""
+        return _Messages(self.receive_json)
 
     async def send(self, data, opcode=None):
         """Send a message, and wait until the client has taken enough of what
@@ -766,25 +819,21 @@ class WebSocket:
         """
         if opcode == self.CLOSE:
             return await self._close_by(data)
-        if isinstance(data, str):
-            data = data.encode()
-            if opcode is None:
-                opcode = self.TEXT
-        elif not isinstance(data, bytes):
-            data = bytes(memoryview(data))
         if opcode is None:
-            opcode = self.BINARY
+            opcode = self.TEXT if isinstance(data, str) else self.BINARY
+        if not isinstance(data, bytes):
+            data = to_bytes(data)
         if opcode not in (self.TEXT, self.BINARY) and (
                 opcode not in (self.PING, self.PONG) or len(data) > 125):
             raise ValueError('opcode, or too long for it')
-        if self.closed or not self._reader:
+        if self._state != _OPEN:
             raise self._error()
         if opcode == self.TEXT and not getincrementaldecoder:
             data = _mend(data)
         try:
             await self._push(opcode, data)
         except (Disconnected, OSError):
-            self._note(1006)
+            self._move(_CUT, _LOST)
             raise self._error()
 
     async def _close_by(self, data):
@@ -795,7 +844,7 @@ class WebSocket:
             if isinstance(data, str):
                 data = data.encode()
             reason = bytes(data[2:]).decode()
-            data = int.from_bytes(data[:2], 'big') if data else 1000
+            data = int.from_bytes(data[:2], 'big') if data else _NORMAL
         await self.close(data, reason)
 
     async def send_json(self, value):
@@ -805,7 +854,7 @@ class WebSocket:
         """
         await self.send(dump_json(value), self.TEXT)
 
-    async def close(self, code=1000, reason=''):
+    async def close(self, code=_NORMAL, reason=''):
         """Close it, and wait for the client to agree, for a limited time. It
         may be closed already.
 
@@ -813,28 +862,25 @@ class WebSocket:
         :param reason: a text of up to 123 bytes.
         :raises ValueError: the code or reason cannot be sent.
         """
-        if not is_close_code(code) or len(reason.encode()) > 123:
-            raise ValueError('close code or reason')
-        if not self._reader:
-            self.closed = True
+        _check_close(code, reason)
         if not self.closed:
             self._messages.clear()
             self._queued = 0
-            self._note(code, reason)
-        if not self._ended and self._reader:
+        silent = self._move(_CLOSING if self._state else _ENDED, code, reason)
+        if self._state < _ENDED:
             try:
-                await asyncio.wait_for(self._say_goodbye(), self.close_timeout)
+                await asyncio.wait_for(self._say_goodbye(silent),
+                                       self.close_timeout)
             except asyncio.TimeoutError:
-                self._end_reader(1006)
+                self._end_reader(_LOST)
 
-    async def _say_goodbye(self):
-        if not self._sent_close:
-            self._sent_close = True
+    async def _say_goodbye(self, silent):
+        if silent:
             try:
                 await self._push_close(self.close_code, self.close_reason)
             except (Disconnected, OSError):
-                self._end_reader(1006)
-        while not self._ended:
+                self._end_reader(_LOST)
+        while self._state < _ENDED:
             self._event.clear()
             await self._event.wait()
 
@@ -842,26 +888,12 @@ class WebSocket:
         """Close it as far as it is open when its handler has ended."""
         try:
             if not self.gone:
-                self._told = True
+                self._task = None
                 await self.close(code)
         finally:
             self._finish()
         # until they have let go of the socket
         await asyncio.sleep(0)
-
-    def __aiter__(self):
-        return self
-
-    async def __anext__(self):
-        try:
-            return await self.receive()
-        except WebSocketError:
-            raise StopAsyncIteration
-
-
-def _has(value, token):
-    # Whether a header that is a list of tokens has one.
-    return token in parse_list(value.lower())
 
 
 # --- For handlers -----------------------------------------------------------
@@ -887,22 +919,21 @@ async def websocket_upgrade(request, protocols=(), origins=None, headers=None,
     await ws.handshake(protocols, origins, headers, compress)
     request._ws = ws
     request.after_request(_after)
-    # or this one, if the handler fails
+    # or there, if the handler fails
     handlers = request.app.after_error_request_handlers
-    if _after_error not in handlers:
-        handlers.append(_after_error)
+    if _after not in handlers:
+        handlers.append(_after)
     return ws
 
 
-async def _after(request, response, code=1000):
+async def _after(request, response):
     ws = getattr(request, '_ws', None)
     if ws:
-        await ws.end(code)
+        error = request.error
+        if isinstance(error, WebSocketClose):
+            await ws.close(error.code, error.close_reason)
+        await ws.end(_FAILED if error else _NORMAL)
         return Response.already_handled
-
-
-async def _after_error(request, response):
-    return await _after(request, response, 1011)
 
 
 def websocket_wrapper(f, upgrade_function):
@@ -911,13 +942,14 @@ def websocket_wrapper(f, upgrade_function):
     :param f: the handler: ``f(request, ws, **arguments)``, a coroutine.
     :param upgrade_function: makes the WebSocket of the request.
     """
-    @wraps(f)
     async def wrapper(request, *args, **kwargs):
         ws = await upgrade_function(request)
-        code = 1011
+        code = _FAILED
         try:
             await f(request, ws, *args, **kwargs)
-            code = 1000
+            code = _NORMAL
+        except WebSocketClose as exc:
+            await ws.close(exc.code, exc.close_reason)
         except WebSocketError:
             pass
         except asyncio.CancelledError:
@@ -925,11 +957,9 @@ def websocket_wrapper(f, upgrade_function):
             if not ws.gone:
                 ws._finish()
                 raise
-        except Exception as exc:
-            request.app.log_exception(request, exc)
         await ws.end(code)
         return Response.already_handled
-    return wrapper
+    return wrapper if getincrementaldecoder is None else wraps(f)(wrapper)
 
 
 def with_websocket(f=None, **options):
@@ -939,9 +969,15 @@ def with_websocket(f=None, **options):
     :param options: see :func:`websocket_upgrade`; used as
                     ``@with_websocket(origins=['self'])``.
     """
-    async def upgrade(request):
-        return await websocket_upgrade(request, **options)
+    def upgrade(request):
+        return websocket_upgrade(request, **options)
 
-    def decorated(f):
-        return websocket_wrapper(f, upgrade)
-    return decorated(f) if f else decorated
+    return websocket_wrapper(f, upgrade) if f else \
+        lambda f: websocket_wrapper(f, upgrade)
+
+
+if getincrementaldecoder:
+    try:
+        from ._websocket import FrameParser, WebSocket  # noqa: F811
+    except ImportError:
+        pass  # left out

@@ -1,10 +1,17 @@
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, overload
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+)
+from typing import Any, Generic, TypeVar, overload
 
 from typing_extensions import Self, TypeAlias
 
-from .microdot import Request, Response
+from .microdot import HTTPException, Request, Response
 
+_T = TypeVar('_T')
 _Bytes: TypeAlias = bytes | bytearray | memoryview
 # f(request, ws, **arguments)
 _Handler: TypeAlias = Callable[..., Awaitable[Any]]
@@ -16,6 +23,11 @@ class WebSocketError(Exception):
     def __init__(
         self, message: str = '', code: int = 1006,
         reason: str = '') -> None: ...
+
+class WebSocketClose(HTTPException):
+    code: int
+    close_reason: str
+    def __init__(self, code: int = 1000, reason: str = '') -> None: ...
 
 class Utf8:
     need: int
@@ -33,7 +45,12 @@ class FrameParser:
     def feed(self, data: bytes) -> None: ...
     def next_event(self) -> tuple[int, bytes] | None: ...
 
-class WebSocket:
+class _Messages(Generic[_T]):
+    def __init__(self, receive: Callable[[], Awaitable[_T]]) -> None: ...
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> _T: ...
+
+class WebSocket(_Messages[str | bytes]):
     CONT: int
     TEXT: int
     BINARY: int
@@ -52,8 +69,8 @@ class WebSocket:
     close_reason: str
     gone: bool
     def __init__(self, request: Request) -> None: ...
-    @classmethod
-    def encode_frame(cls, opcode: int, payload: str | bytes) -> bytes: ...
+    @staticmethod
+    def encode_frame(opcode: int, payload: bytes) -> bytes: ...
     async def handshake(
         self, protocols: Iterable[str] = (),
         origins: Iterable[str] | None = None,
@@ -63,11 +80,11 @@ class WebSocket:
     async def receive_json(self) -> Any: ...
     async def send(
         self, data: str | _Bytes, opcode: int | None = None) -> None: ...
+    def iter_text(self) -> AsyncIterator[str]: ...
+    def iter_json(self) -> AsyncIterator[Any]: ...
     async def send_json(self, value: Any) -> None: ...
     async def close(self, code: int = 1000, reason: str = '') -> None: ...
     async def end(self, code: int) -> None: ...
-    def __aiter__(self) -> Self: ...
-    async def __anext__(self) -> str | bytes: ...
 
 async def websocket_upgrade(
     request: Request, protocols: Iterable[str] = (),

@@ -29,12 +29,10 @@ COMPLEX = {
     'asgi.py Microdot._respond_to',
     'asgi.py Microdot.asgi_app',
     'validation.py _check',
-    'websocket.py FrameParser._parse_head',
-    'websocket.py WebSocket._read',
-    'websocket.py WebSocket.handshake',
 }
 _HALF = 'the half of the core for CPython replaces or calls it'
 _SOCKET = 'the half of a WebSocket that speaks ASGI overrides it'
+_SOCKET_HALF = 'of the class that it derives from, for CPython'
 #: Private names of another module, with the reason.
 PRIVATE = {
     ('_cpython.py', '_check_token'): _HALF,
@@ -44,15 +42,16 @@ PRIVATE = {
     ('_cpython.py', '_parse_int'): _HALF,
     ('asgi.py', '_deliver'): _SOCKET,
     ('asgi.py', '_end_reader'): _SOCKET,
-    ('asgi.py', '_ended'): _SOCKET,
-    ('asgi.py', '_event'): _SOCKET,
     ('asgi.py', '_limit'): _SOCKET,
-    ('asgi.py', '_peer_close'): _SOCKET,
+    ('asgi.py', '_move'): _SOCKET,
+    ('asgi.py', '_say_goodbye'): _SOCKET,
     ('asgi.py', '_more'): 'both adapters share it, in _gateway.py',
     ('asgi.py', '_running'): 'both adapters share it, in _gateway.py',
     ('asgi.py', '_start'): 'both adapters share it, in _gateway.py',
     ('asgi.py', '_started'): 'both adapters share it, in _gateway.py',
     ('asgi.py', '_stop'): 'both adapters share it, in _gateway.py',
+    ('_websocket.py', '_message'): _SOCKET_HALF,
+    ('_websocket.py', '_state'): _SOCKET_HALF,
     ('wsgi.py', '_start_late'): 'both adapters share it, in _gateway.py',
     ('wsgi.py', '_stop'): 'both adapters share it, in _gateway.py',
     ('login.py', '_cookies'): 'an attribute that login puts on its request',

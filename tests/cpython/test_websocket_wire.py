@@ -19,7 +19,7 @@ import interpreters
 from microdot import Microdot, websocket
 from microdot._deflate import Deflate, Inflate, negotiate, parse_offer
 from microdot.sse import SSE, encode_event
-from microdot.test_client import TestResponse
+from microdot.test_client import TestClient, TestResponse
 from microdot.websocket import (
     FrameParser,
     Utf8,
@@ -34,6 +34,57 @@ import serving  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 TAIL = b'\0\0\xff\xff'
+
+
+def test_heads_are_parsed_as_by_microdot_2_7():
+    for head, expected in (
+            (b'\x81\x85', (True, 1, True, 5)),
+            (b'\x02\x7e', (False, 2, False, -2)),
+            (b'\x80\xff', (True, 0, True, -8))):
+        assert WebSocket._parse_frame_header(head) == expected
+    with pytest.raises(WebSocketError) as context:
+        WebSocket._parse_frame_header(b'\x83\x80')
+    assert context.value.code == 1002
+    assert WebSocket._encode_websocket_frame(1, '\xe4') == b'\x81\x02\xc3\xa4'
+
+
+def test_frames_are_processed_as_by_microdot_2_7():
+    ws = WebSocket(None)
+    ws.closed = True
+    for opcode, expected in (
+            (1, (None, 'foo')), (2, (None, b'foo')),
+            (9, (10, b'foo')), (10, (None, None))):
+        assert ws._process_websocket_frame(opcode, b'foo') == expected
+    with pytest.raises(WebSocketError) as context:
+        ws._process_websocket_frame(8, b'')
+    assert context.value.code == 1005
+
+
+def test_repr_tells_path_and_state():
+    async def handler(request, ws):
+        told.append(repr(ws))
+        await ws.close(4001)
+        told.append(repr(ws))
+
+    def client():
+        yield
+
+    told = [repr(WebSocket(None))]
+    app = Microdot()
+    app.get('/chat/<room>')(with_websocket(
+        lambda request, ws, room: handler(request, ws)))
+    asyncio.run(TestClient(app).websocket("/chat/a'b", client))
+    assert told == [
+        '<WebSocket, new>', '<WebSocket "/chat/a\'b", open>',
+        '<WebSocket "/chat/a\'b", closed: 4001>']
+
+
+@pytest.mark.parametrize('first', ['_websocket', '_deflate', 'websocket'])
+def test_order_of_imports_does_not_matter(first):
+    code = 'import microdot.%s; from microdot import websocket as w; ' \
+        'assert w.WebSocket.direct is None, w.FrameParser(0, None)' % first
+    subprocess.run([sys.executable, '-c', code], check=True,
+                   env=dict(os.environ, PYTHONPATH=str(TOP / 'src')))
 
 
 def read(pieces, max_length=0, inflate=None):
@@ -355,7 +406,8 @@ LIMITS = {row[0]: row for page, name in (
 
 def test_limits_are_all_listed():
     numbers = {
-        '%s.%s' % (cls.__name__, name) for cls in (WebSocket, SSE)
+        '%s.%s' % (cls.__name__, name)
+        for cls in (*WebSocket.__mro__[:2], SSE)
         for name, value in vars(cls).items()
         if name[0] != '_' and name.islower() and type(value) in (int, float)}
     assert set(LIMITS) == numbers

@@ -28,6 +28,7 @@ from microdot.test_client import TestClient, handle_request
 from microdot.websocket import (
     Utf8,
     WebSocket,
+    WebSocketClose,
     WebSocketError,
     websocket_upgrade,
     websocket_wrapper,
@@ -261,6 +262,23 @@ class TestInMemory(unittest.TestCase):
         self.assertEqual(app.logged, [])
         self.assertEqual(app.streams, 0)
 
+    def test_bad_handshakes_are_told_what_is_wrong(self):
+        for name, what in (('no key', 'key'), ('no upgrade', 'Upgrade'),
+                           ('no connection', 'Connection'), ('POST', 'method'),
+                           ('no version', 'version'), ('body', 'body')):
+            method, changes = [row[1:3] for row in BAD_HANDSHAKES
+                               if row[0] == name][0]
+            app = make_app(echo)
+            app.route('/', methods=['POST'])(with_websocket(echo))
+            headers = {key: changes.get(key, value)
+                       for key, value in HEADERS.items()
+                       if changes.get(key, value) is not None}
+            res = run(TestClient(app).request(
+                method, '/', headers=headers,
+                body=b'12345' if name == 'body' else None))
+            self.assertEqual((res.status_code, res.text),
+                             (400, 'no WebSocket: ' + what))
+
     def test_bad_handshakes_by_other_servers(self):
         # without a connection that knows how long the body is
         async def status(version, more):
@@ -416,6 +434,111 @@ class TestInMemory(unittest.TestCase):
         value = json.loads(got[0])
         self.assertEqual(value[0][1], 'x')
         self.assertEqual(value[1], '\ud7ff\ue000\u20ac')
+
+    def test_texts_one_after_the_other(self):
+        async def handler(request, ws):
+            async for text in ws.iter_text():
+                got.append(text)
+            got.append(ws.close_code)
+
+        def client(*messages):
+            def generator():
+                for message in messages:
+                    yield message
+            return generator
+
+        for messages, expected in (
+                (('a', '\xe4', ''), ['a', '\xe4', '', 1006]),
+                (('a', b'b', 'c'), ['a', 1003])):
+            got = []
+            app = make_app(handler)
+            res = talk(app, client(*messages))
+            self.assertEqual(got, expected)
+            self.assertEqual(app.logged, [])
+        self.assertEqual((res.close_code, res.close_reason),
+                         (1003, 'not text'))
+
+    def test_json_values_one_after_the_other(self):
+        async def handler(request, ws):
+            async for value in ws.iter_json():
+                await ws.send_json({'got': value})
+
+        def client():
+            for message in ('[1]', b'"\xc3\xa4"', 'null', '[', '2'):
+                got.append((yield message))
+
+        got = []
+        app = make_app(handler)
+        res = talk(app, client)
+        self.assertEqual([json.loads(each) for each in got], [
+            {'got': [1]}, {'got': '\xe4'}, {'got': None}])
+        self.assertEqual((res.close_code, res.close_reason),
+                         (1007, 'not JSON'))
+        self.assertEqual(app.logged, [])
+
+    def test_close_by_an_exception(self):
+        async def handler(request, ws):
+            await ws.receive()
+            raise WebSocketClose(4001, 'r\xe4ason')
+
+        async def by_hand(request):
+            await handler(request, await websocket_upgrade(request))
+
+        def client():
+            yield 'x'
+            yield
+
+        app = make_app(handler)
+        app.get('/hand')(by_hand)
+        for path in ('/', '/hand'):
+            with self.subTest(path=path):
+                res = talk(app, client, path)
+                self.assertEqual(res.status_code, 101)
+                self.assertEqual((res.close_code, res.close_reason),
+                                 (4001, 'r\xe4ason'))
+                self.assertEqual(app.logged, [])
+
+    def test_close_by_an_exception_before_the_handshake_is_an_answer(self):
+        app = make_app(echo)
+
+        @app.get('/early')
+        async def early(request):
+            raise WebSocketClose(1008, 'no')
+
+        @app.get('/bare')
+        async def bare(request):
+            raise WebSocketClose
+
+        for path, body in (('/early', b'no'), ('/bare', b'Forbidden')):
+            res = talk(app, leave, path)
+            self.assertEqual((res.status_code, res.body), (403, body))
+        self.assertEqual(app.logged, [])
+
+    def test_close_by_an_exception_has_a_code_that_can_be_sent(self):
+        for args in ((1005,), (999,), (5000,), (1000, 'x' * 124)):
+            with self.assertRaises(ValueError):
+                WebSocketClose(*args)
+        exc = WebSocketClose(1000, 'x' * 123)
+        self.assertEqual((exc.code, exc.close_reason), (1000, 'x' * 123))
+        exc = WebSocketClose()
+        self.assertEqual((exc.code, exc.close_reason), (1000, ''))
+
+    def test_error_handlers_see_exceptions(self):
+        async def handler(request, ws):
+            raise ValueError('oops')
+
+        app = make_app(handler)
+
+        @app.errorhandler(ValueError)
+        async def seen(request, exc):
+            errors.append(str(exc))
+            return 'not sent'
+
+        errors = []
+        res = talk(app, leave_later)
+        self.assertEqual((res.status_code, res.body), (101, None))
+        self.assertEqual((res.close_code, errors), (1011, ['oops']))
+        self.assertEqual(app.logged, [])
 
     def test_what_is_no_json(self):
         async def handler(request, ws):

@@ -299,7 +299,7 @@ class TestOwnFrames(unittest.TestCase):
                 (0, b'\x82\x00'), (125, b'\x82\x7d'),
                 (126, b'\x82\x7e\x00\x7e'), (5000, b'\x82\x7e\x13\x88')):
             self.assertEqual(
-                WebSocket._encode_websocket_frame(BINARY, bytes(size)),
+                WebSocket.encode_frame(BINARY, bytes(size)),
                 head + bytes(size))
 
     def test_heads_of_long_frames(self):
@@ -313,32 +313,7 @@ class TestOwnFrames(unittest.TestCase):
                 (65535, b'\x82\x7e\xff\xff'),
                 (65536, b'\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00')):
             self.assertEqual(
-                WebSocket._encode_websocket_frame(BINARY, Long()), head)
-
-    def test_text(self):
-        for payload in ('\xe4', b'\xc3\xa4'):
-            self.assertEqual(
-                WebSocket._encode_websocket_frame(TEXT, payload),
-                b'\x81\x02\xc3\xa4')
-
-    def test_heads(self):
-        for head, expected in (
-                (b'\x81\x85', (True, TEXT, True, 5)),
-                (b'\x02\x7e', (False, BINARY, False, -2)),
-                (b'\x80\xff', (True, 0, True, -8))):
-            self.assertEqual(WebSocket._parse_frame_header(head), expected)
-
-    def test_frames_that_are_processed(self):
-        ws = WebSocket(None)
-        ws.closed = True
-        for opcode, expected in (
-                (TEXT, (None, 'foo')), (BINARY, (None, b'foo')),
-                (PING, (PONG, b'foo')), (PONG, (None, None))):
-            self.assertEqual(
-                ws._process_websocket_frame(opcode, b'foo'), expected)
-        with self.assertRaises(WebSocketError) as context:
-            ws._process_websocket_frame(CLOSE, b'')
-        self.assertEqual(context.exception.code, 1005)
+                WebSocket.encode_frame(BINARY, Long()), head)
 
 
 if __name__ == '__main__':
