@@ -1067,6 +1067,7 @@ class TestOverSockets(unittest.TestCase):
 
         async def test():
             app = make_app(handler, app=Microdot())
+            app.max_connections = 5
             async with Server(app) as server:
                 clients = []
                 for _ in range(3):
