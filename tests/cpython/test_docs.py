@@ -6,7 +6,9 @@ after the imports that ``docs/guide/index.rst`` shows. Each ``curl`` command of
 a ``console`` block is carried out against what came before it, over a socket,
 and what it prints is compared. A ``text`` block of the class ``output`` is
 what the ``python`` block before it prints; one with a caption is a file of
-that name. A ``literalinclude`` of a whole Python file is a block, too.
+that name. A ``literalinclude`` of a whole Python file is a block, too. What
+needs more than this machine has, such as a database server, has the class
+``compiled-only``.
 """
 
 import gzip
@@ -93,6 +95,11 @@ class Block:
         return self.language == 'python' and re.search(
             r'^( *)(app\.run\(|asyncio\.run\()', self.text, re.MULTILINE)
 
+    @property
+    def is_compiled_only(self):
+        """Whether it needs what is not here."""
+        return self.options.get('class') == 'compiled-only'
+
     def __repr__(self):
         return '%s:%d' % (page_name(self.page), self.line)
 
@@ -144,7 +151,7 @@ def scenarios():
             answers = []
             while blocks and blocks[0].language != 'python':
                 answers.append(blocks.pop(0))
-            if block.language != 'python':
+            if block.language != 'python' or block.is_compiled_only:
                 continue
             if block.is_program and 'import ' in block.text:
                 source = pieces = block.text
@@ -353,6 +360,13 @@ def test_code_runs_and_answers_as_shown(source, answers, folder):
     assert outputs in ([], [printed])
     if not commands and 'app.run(' not in source:
         assert process.returncode == 0
+
+
+@pytest.mark.parametrize('page', PAGES, ids=page_name)
+def test_code_that_cannot_run_here_compiles(page):
+    for block in read_blocks(page):
+        if block.is_compiled_only:
+            compile(block.text, repr(block), 'exec')
 
 
 @pytest.mark.parametrize('page', PAGES, ids=page_name)
