@@ -38,9 +38,20 @@ def test_requests_that_take_all_memory_leave_nothing_behind(folder):
 
 
 def test_a_heap_that_fills_up_is_noticed():
-    assert creep.creeps([1000, 2000, 3000, 4000, 5000])
-    assert creep.creeps([1000] * 4 + [1000 + creep.SLACK + 1] * 4)
-    assert not creep.creeps([1000, 1500, 1200, 1300, 1100, 9000, 1200, 1200])
+    def creeps(*used):
+        return creep.creeps([(each, 9000) for each in used])
+
+    assert creeps(1000, 2000, 3000, 4000, 5000)
+    assert creeps(*[1000] * 4, *[1000 + creep.SLACK + 1] * 4)
+    assert not creeps(1000, 1500, 1200, 1300, 1100, 9000, 1200, 1200)
+
+
+def test_a_heap_that_goes_to_pieces_is_noticed():
+    def creeps(*pieces):
+        return creep.creeps([(1000, each) for each in pieces])
+
+    assert creeps(9000, 9000, 8000, 4000, 4400, 4400)
+    assert not creeps(9000, 9000, 100, 4000, 4400, 4600)
 
 
 def test_a_wrong_answer_is_noticed(folder, monkeypatch):

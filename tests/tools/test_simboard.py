@@ -2,11 +2,13 @@
 
 import contextlib
 import shutil
+import socket
 import subprocess
 import sys
 
 import pytest
 
+import servers
 import simboard
 
 pytest.importorskip('mpremote')
@@ -167,3 +169,189 @@ def test_the_command_prints_where_it_is(tmp_path):
             process.kill()
             process.wait()
     shutil.rmtree(tmp_path)
+
+
+# ----------------------------------------------------- as strict as firmware
+
+#: Begins a program that listens, and waits for what a test does.
+LISTENING = """\
+import os, simulated, socket, time
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(('127.0.0.1', %d))
+listener.listen(20)
+print('it listens')
+
+
+def wait_for(name):
+    print(name)
+    while name not in os.listdir():
+        time.sleep_ms(1)
+
+
+"""
+
+
+@contextlib.contextmanager
+def listening(folder, program, kind='pico-w'):
+    """Run a program that listens on a board of a kind.
+
+    :return: the board, a function that connects, and one that lets the
+             program go on where it waits for a name.
+    """
+    port = servers.free_port()
+    (folder / 'main.py').write_text(LISTENING % port + program)
+    socks = []
+    with simboard.Board(folder, kind=kind) as board:
+        def connect():
+            socks.append(socket.create_connection(
+                ('127.0.0.1', port), servers.PATIENCE_S))
+            return socks[-1]
+
+        def go(name):
+            servers.wait_until(lambda: name.encode() in board.output, name)
+            (folder / name).touch()
+
+        servers.wait_until(lambda: b'it listens' in board.output,
+                           'the board to listen')
+        try:
+            yield board, connect, go
+        finally:
+            for sock in socks:
+                sock.close()
+
+
+def printed(board, line):
+    """Wait until a board has printed a line."""
+    servers.wait_until(lambda: b'\n%s\r' % line.encode() in board.output,
+                       line)
+
+
+@pytest.mark.parametrize('kind, platform, free', [
+    ('pico-w', 'rp2', 198432), ('esp32', 'esp32', 102400)])
+def test_a_kind_has_its_platform_and_its_heap(tmp_path, kind, platform, free):
+    (tmp_path / 'main.py').write_text(
+        'import gc, sys\ngc.collect()\nprint()\n'
+        'print(sys.platform, %d < gc.mem_free() < %d)\n'
+        'bytearray(%d)\nprint("in one piece")\n' % (
+            free - 700, free + 300, free - 4000))
+    with simboard.Board(tmp_path, kind=kind) as board:
+        printed(board, platform + ' True')
+        printed(board, 'in one piece')
+
+
+@pytest.mark.parametrize('kind, count', [('pico-w', 5), ('esp32', 16)])
+def test_one_connection_more_than_its_network_has_is_refused(
+        tmp_path, kind, count):
+    program = """\
+listener.setblocking(False)
+got = []
+while len(got) < COUNT or not simulated.counts['refused']:
+    try:
+        got.append(listener.accept())
+    except OSError:
+        pass
+print()
+print(len(got), simulated.counts['most'])
+got.pop()[0].close()
+wait_for('closed')
+listener.setblocking(True)
+listener.accept()
+print('another')
+""".replace('COUNT', str(count))
+    with listening(tmp_path, program, kind) as (board, connect, go):
+        socks = [connect() for _ in range(count + 1)]
+        printed(board, '%d %d' % (count, count))
+        with pytest.raises(ConnectionResetError):
+            socks[-1].recv(1)
+        # the one that was closed is one until the client has closed it too
+        assert socks[count - 1].recv(1) == b''
+        socks[count - 1].close()
+        go('closed')
+        connect()
+        printed(board, 'another')
+
+
+@pytest.mark.parametrize('kind, stalls', [('pico-w', 1), ('esp32', 0)])
+def test_data_that_comes_before_accept_waits_for_a_timer(
+        tmp_path, kind, stalls):
+    program = """\
+wait_for('sent')
+sock, address = listener.accept()
+print()
+print(sock.recv(10), address[0], simulated.counts['stalls'])
+wait_for('more')
+print(sock.recv(10), simulated.counts['stalls'])
+"""
+    with listening(tmp_path, program, kind) as (board, connect, go):
+        sock = connect()
+        sock.sendall(b'early')
+        go('sent')
+        printed(board, "b'early' 127.0.0.1 %d" % stalls)
+        sock.sendall(b'late')
+        go('more')
+        printed(board, "b'late' %d" % stalls)
+
+
+def test_accepting_in_the_callback_is_early_enough(tmp_path):
+    program = """\
+got = []
+listener.setblocking(False)
+listener.setsockopt(socket.SOL_SOCKET, 20,
+                    lambda sock: got.append(sock.accept()))
+wait_for('sent')
+import select
+poll = select.poll()
+poll.register(listener, select.POLLIN)
+while not got:
+    poll.poll(1)
+print()
+print(got[0][0].recv(10), simulated.counts['stalls'])
+"""
+    with listening(tmp_path, program) as (board, connect, go):
+        connect().sendall(b'early')
+        go('sent')
+        printed(board, "b'early' 0")
+
+
+def test_options_have_the_numbers_of_the_port(tmp_path):
+    program = """\
+print()
+print(socket.__name__, hex(socket.TCP_NODELAY))
+sock = socket.socket()
+sock.setsockopt(6, socket.TCP_NODELAY, 1)
+print('quiet')
+sock.setsockopt(6, 1, 1)
+print(simulated.counts['warnings'])
+"""
+    with listening(tmp_path, program) as (board, connect, go):
+        printed(board, '1')
+        assert board.output.splitlines()[-4:] == [
+            b'lwip 0x40', b'quiet',
+            b'Warning: lwip.setsockopt() not implemented', b'1']
+
+
+def test_what_is_in_the_romfs_hides_what_is_in_lib(shared, tmp_path):
+    (tmp_path / 'lib').mkdir()
+    (tmp_path / 'lib' / 'twice.py').write_text('value = "rom"\n')
+    status, output = mpremote(shared, 'romfs', 'deploy', str(tmp_path))
+    assert status == 0, output
+    (shared.flash / 'lib').mkdir()
+    (shared.flash / 'lib' / 'twice.py').write_text('value = "flash"\n')
+    assert mpremote(shared, 'exec', 'import twice; print(twice.value)') == (
+        0, 'rom\n')
+    (shared.flash / 'twice.py').write_text('value = "top"\n')
+    assert mpremote(shared, 'exec', 'import twice; print(twice.value)') == (
+        0, 'top\n')
+
+
+def test_its_flash_takes_time_if_asked_to(tmp_path):
+    (tmp_path / 'main.py').write_text(
+        'import os, simulated\nprint()\n'
+        'with open("file", "w") as file:\n    file.write("a" * 5000)\n'
+        'print(simulated.counts["flash_ms"])\nos.remove("file")\n'
+        'print(simulated.counts["flash_ms"])\n')
+    block, entry = simboard.KINDS['pico-w'].flash_ms
+    with simboard.Board(tmp_path, kind='pico-w', slow=True) as board:
+        printed(board, str(2 * block + entry))
+        printed(board, str(2 * block + 2 * entry))

@@ -6,8 +6,9 @@ requests of mixed kinds: pages, streams, files, bodies small, large and
 chunked, errors, and heads that are nonsense, over connections that stay open
 and such that close, and clients that leave in the middle. Each answer is
 checked. In between the server says how much of its heap is in use after a
-collection. The exit status is 0 if that does not grow, and nothing else was
-printed or broken. ``--requests`` chooses how many.
+collection, and what it can have in one piece. The exit status is 0 if the one
+does not grow and the other does not shrink, and nothing else was printed or
+broken. ``--requests`` chooses how many.
 
 It runs on the 32-bit MicroPython that ``tools/interpreters.py`` has fetched,
 with modules compiled as for a board.
@@ -105,8 +106,20 @@ async def heap(request):
     return str(gc.mem_alloc())
 
 
-gc.collect()
-gc.threshold(4096)
+@app.get('/piece')
+async def piece(request):
+    # the largest that can be had
+    low, high = 0, gc.mem_free()
+    while high - low > 100:
+        middle = (low + high) // 2
+        try:
+            bytearray(middle)
+            low = middle
+        except MemoryError:
+            high = middle
+    return str(low)
+
+
 app.run('127.0.0.1', int(sys.argv[1]))
 """
 FILE = bytes(range(256)) * 20
@@ -257,9 +270,10 @@ class Client:
         sock.close()
 
     def heap(self):
-        """Return the bytes of heap in use, with no other client."""
+        """Return the bytes of heap in use, and those of the largest piece
+        that can be had, with no other client."""
         self.close()
-        return int(self.child.get('/heap'))
+        return int(self.child.get('/heap')), int(self.child.get('/piece'))
 
 
 def is_enough(folder, heap_kib):
@@ -289,7 +303,8 @@ def smallest_heap(folder):
 
 
 def run(child, requests, seed=1, greedy=False, every=500):
-    """Send requests; return the bytes of heap in use, again and again.
+    """Send requests; return what the heap is like, again and again: a list
+    of what :meth:`Client.heap` returns.
 
     :param greedy: whether some take all the memory there is.
     :param every: requests from one look to the next.
@@ -316,14 +331,17 @@ def run(child, requests, seed=1, greedy=False, every=500):
     return used
 
 
-def creeps(used):
-    """Tell whether use has grown, from the first quarter to the last.
+def creeps(found):
+    """Tell whether use has grown from the first quarter to the last, or the
+    largest piece has shrunk to less than half of what it was.
 
-    Of each the least counts: a client that has just left may not have been
+    Of each the best counts: a client that has just left may not have been
     noticed yet.
     """
-    quarter = max(1, len(used) // 4)
-    return min(used[-quarter:]) > min(used[:quarter]) + SLACK
+    quarter = max(1, len(found) // 4)
+    used, pieces = zip(*found)
+    return min(used[-quarter:]) > min(used[:quarter]) + SLACK or \
+        max(pieces[-quarter:]) < max(pieces[:quarter]) // 2
 
 
 def main(argv=None):
@@ -348,12 +366,13 @@ def main(argv=None):
                 print(child.output)
                 return 1
             output = child.output
-    print('in use: ' + ' '.join(map(str, used)))
+    print('in use: ' + ' '.join(str(each) for each, _ in used))
+    print('in one piece: ' + ' '.join(str(each) for _, each in used))
     if output and not options.greedy:
         print(output)
         return 1
     if creeps(used):
-        print('it grows')
+        print('it grows, or goes to pieces')
         return 1
     return 0
 

@@ -21,10 +21,18 @@ its power while something is sent (``drop_after``), say nothing at all
 (``mute``).
 
 The board's ``machine`` and ``network`` are those of ``examples/laptop``. With
-``rom_size`` it has a ROMFS partition, mapped into memory as on a board.
+``rom_size`` it has a ROMFS partition, mapped into memory as on a board, and
+found before ``/lib`` as in the firmware.
+
+``--kind pico-w`` is as strict as the firmware of a Pico W: 198,432 bytes of
+heap, five TCP connections, lwIP's timer for data that comes too early and its
+numbers of options (see ``simulated/lwip.py``). ``esp32`` has 100 KB and
+sixteen connections. ``--slow`` adds the time that flash takes. A program may
+``import simulated``: ``simulated.counts`` tells what has happened.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -37,6 +45,7 @@ import sys
 import tempfile
 import threading
 import time
+import typing
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / 'tools'))
@@ -52,176 +61,25 @@ HEAP = '200k'
 FRIENDLY_PROMPT = b'>>> '
 RAW_BANNER = b'raw REPL; CTRL-B to exit\r\n>'
 
-#: What runs in MicroPython: executes what the line brings, tells the end.
-AGENT = r"""
-import ffi, gc, io, os, sys, vfs
-_flash, _host, _mark, _size, _rom, _rom_size, _extra = sys.argv[1:]
-_size = int(_size)
-_rom_size = int(_rom_size)
-_host = vfs.VfsPosix(_host)
-_disk = vfs.VfsPosix(_flash)
-_BLOCK = 4096
+#: What runs in MicroPython.
+SIMULATED = pathlib.Path(__file__).resolve().parent / 'simulated'
 
 
-class Disk:
-    # The flash. It may have an end; files are written one at a time.
-    def __init__(self):
-        for name in ('chdir', 'getcwd', 'ilistdir', 'mkdir', 'remove',
-                     'rmdir', 'stat'):
-            setattr(self, name, getattr(_disk, name))
-        if not _size:
-            self.open = _disk.open
-            self.statvfs = _disk.statvfs
-
-    def rename(self, old, new):
-        # that of VfsPosix does not work below a folder
-        paths = []
-        for path in (old, new):
-            if path[0] != '/':
-                path = _disk.getcwd().rstrip('/') + '/' + path
-            paths.append(_flash + path)
-        libc = ffi.open(None)
-        if libc.func('i', 'rename', 'ss')(*paths):
-            raise OSError(2)
-
-    def mount(self, readonly, mkfs):
-        pass
-
-    def umount(self):
-        pass
-
-    def used(self, folder='/'):
-        blocks = 2
-        for entry in _disk.ilistdir(folder):
-            path = folder.rstrip('/') + '/' + entry[0]
-            if entry[1] & 0x4000:
-                blocks += self.used(path)
-            else:
-                blocks += (_disk.stat(path)[6] + _BLOCK - 1) // _BLOCK
-        return blocks
-
-    def statvfs(self, path):
-        free = _size // _BLOCK - self.used()
-        return (_BLOCK, _BLOCK, _size // _BLOCK, free, free, 0, 0, 0, 0, 255)
-
-    def open(self, path, mode):
-        if mode[0] == 'r' and '+' not in mode:
-            return _disk.open(path, mode)
-        if self.used() >= _size // _BLOCK:
-            raise OSError(28)
-        return QuotaFile(_disk.open(path, mode), self)
+class Kind(typing.NamedTuple):
+    """What boards of a kind have."""
+    #: ``sys.platform`` of their firmware.
+    platform: str
+    #: Bytes of heap that are free when they have started.
+    free: int
+    #: Milliseconds to write 4,096 bytes of flash, and to change a folder.
+    flash_ms: tuple[int, int]
 
 
-
-class QuotaFile(io.IOBase):
-    def __init__(self, file, disk):
-        self.file = file
-        self.room = (_size // _BLOCK - disk.used()) * _BLOCK
-
-    def write(self, data):
-        self.room -= len(data)
-        if self.room < 0:
-            raise OSError(28)
-        return self.file.write(data)
-
-    def ioctl(self, request, arg):
-        if request == 4:
-            self.file.close()
-        return 0
-
-    def close(self):
-        self.file.close()
-
-    def __getattr__(self, name):
-        return getattr(self.file, name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *args):
-        self.file.close()
-
-
-def _map_rom():
-    # The partition as memory outside of the heap.
-    import uctypes
-    libc = ffi.open(None)
-    fd = libc.func('i', 'open', 'si')(_rom, 2)
-    address = libc.func('p', 'mmap', 'pLiiil')(None, _rom_size, 3, 1, fd, 0)
-    return uctypes.bytearray_at(address, _rom_size)
-
-
-class Vfs:
-    # The module vfs, with what finds the partition.
-    def __init__(self, rom):
-        for name in dir(vfs):
-            if name[0] != '_':
-                setattr(self, name, getattr(vfs, name))
-        self.rom = rom
-
-    def rom_ioctl(self, request, *args):
-        if request == 1:
-            return 1
-        if args[0] != 0:
-            return -22
-        if request == 2:
-            return memoryview(self.rom)
-        if request == 3:
-            return 16
-        if request == 4:
-            self.rom[args[1]:args[1] + len(args[2])] = args[2]
-        elif request == 6:
-            return _BLOCK
-        return 0
-
-
-def _main():
-    os.umount('/')
-    os.mount(Disk(), '/')
-    os.chdir('/')
-    sys.path[:] = ['', '.frozen', '/lib']
-    if _rom_size:
-        rom = _map_rom()
-        sys.modules['vfs'] = Vfs(rom)
-        try:
-            vfs.mount(vfs.VfsRom(memoryview(rom)), '/rom')
-            sys.path += ['/rom', '/rom/lib']
-        except OSError:
-            pass
-    # seen by imports alone
-    extra = vfs.VfsPosix(_extra)
-    os.mount(extra, '/.emulated')
-    sys.path.append('/.emulated')
-    sys.argv[:] = []
-    scope = {'__name__': '__main__'}
-    write = sys.stdout.write
-    write(_mark + 'R')
-    while True:
-        error = None
-        try:
-            if not sys.stdin.readline():
-                break
-            file = _host.open('/code', 'rb')
-            code = file.read()
-            file.close()
-        except KeyboardInterrupt:
-            continue
-        try:
-            exec(code, scope)
-        except SystemExit as exc:
-            # 3: a soft reset; 4: machine.reset()
-            sys.exit(4 if exc.args == ('reset',) else 3)
-        except BaseException as exc:
-            error = exc
-        code = None
-        write(_mark + 'E')
-        if error:
-            sys.print_exception(error)
-        write(_mark + 'D')
-
-
-_main()
-"""
+#: A Pico W: its heap was measured on its firmware, the time of its flash is
+#: the typical one of the chip's data sheet (45 ms to erase a sector, 0.4 ms
+#: to write a page). An ESP32 without PSRAM.
+KINDS = {'pico-w': Kind('rp2', 198432, (52, 20)),
+         'esp32': Kind('esp32', 102400, (60, 20))}
 
 
 class Process:
@@ -233,13 +91,24 @@ class Process:
         self.mark = b'\0' + secrets.token_hex(8).encode()
         self.host = tempfile.TemporaryDirectory()
         env = dict(os.environ, MICROPYPATH='.frozen')
+        kind = board.kind
+        heap = board.heap
+        if kind:
+            # and what runs there beside the program
+            heap = str(kind.free + 160 * 1024)
+        given = {
+            'flash': str(board.flash), 'host': self.host.name,
+            'mark': self.mark.decode(), 'flash_size': board.flash_size,
+            'rom': str(board.rom), 'rom_size': board.rom_size,
+            'emulation': str(EMULATION), 'lwip': str(SIMULATED / 'lwip.py'),
+            'platform': kind.platform if kind else None,
+            'free': kind.free if kind else 0,
+            'flash_ms': kind.flash_ms if kind and board.slow else (0, 0)}
         self.process = subprocess.Popen(
             board.interpreter.command + [
-                '-X', 'heapsize=' + board.heap, '-c',
-                'import sys\nsys.argv[1:] = %r\nexec(%r)' % (
-                    [str(board.flash), self.host.name, self.mark.decode(),
-                     str(board.flash_size), str(board.rom),
-                     str(board.rom_size), str(EMULATION)], AGENT)],
+                '-X', 'heapsize=' + heap, '-c',
+                'import sys\nsys.argv[1:] = [%r]\nexec(open(%r).read())' % (
+                    json.dumps(given), str(SIMULATED / 'agent.py'))],
             cwd=board.flash, env=env, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
         self.data = b''
@@ -314,10 +183,16 @@ class Board:
     :param mute: whether it never answers.
     :param pty: whether the line is a pseudo-terminal.
     :param interpreter: the MicroPython to run; a 32-bit one by default.
+    :param kind: as strict as which board, such as ``'pico-w'``: with its
+                 network, and with its heap in place of *heap*.
+    :param slow: with a *kind*: whether writing takes as long as its flash.
     """
 
     def __init__(self, flash, heap=HEAP, flash_size=0, rom_size=0, delay_s=0,
-                 drop_after=0, mute=False, pty=False, interpreter=None):
+                 drop_after=0, mute=False, pty=False, interpreter=None,
+                 kind=None, slow=False):
+        self.kind = KINDS[kind] if kind else None
+        self.slow = slow
         self.flash = pathlib.Path(flash).resolve()
         self.heap = heap
         self.flash_size = flash_size
@@ -326,6 +201,8 @@ class Board:
         self.drop_after = drop_after
         self.mute = mute
         self.interpreter = interpreter or board_like()
+        #: What programs have printed since the last reset, as ``bytes``.
+        self.output = b''
         #: Bytes that the line has brought.
         self.received = 0
         #: Times that MicroPython was started.
@@ -455,6 +332,7 @@ class Board:
         if self._process:
             self._process.close()
         self.resets += 1
+        self.output = b''
         self._input = b''
         self._mode = 'boot'
         self._raw = raw
@@ -488,6 +366,7 @@ class Board:
         for part in list(self._process.read()):
             if isinstance(part, bytes):
                 output += part
+                self.output += part
                 self._send(part)
             elif part == 'E':
                 if self._mode == 'raw':
@@ -622,6 +501,10 @@ def main(argv=None):
     parser.add_argument('flash', help='the folder that is its flash')
     parser.add_argument('--pty', action='store_true',
                         help='offer a pseudo-terminal instead of a TCP port')
+    parser.add_argument('--kind', choices=sorted(KINDS),
+                        help='be as strict as this board')
+    parser.add_argument('--slow', action='store_true',
+                        help='with --kind: write as slowly as its flash')
     parser.add_argument('--heap', default=HEAP,
                         help='bytes of heap (default: %(default)s)')
     parser.add_argument('--flash-size', type=int, default=0, metavar='N',
@@ -630,7 +513,8 @@ def main(argv=None):
                         help='bytes of a ROMFS partition (default: none)')
     options = parser.parse_args(argv)
     with Board(options.flash, options.heap, options.flash_size,
-               options.rom_size, pty=options.pty) as board:
+               options.rom_size, pty=options.pty, kind=options.kind,
+               slow=options.slow) as board:
         print(board.device, flush=True)
         try:
             signal.pause()
