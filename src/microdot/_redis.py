@@ -1,5 +1,6 @@
 """What several processes and machines share, in a Redis: the messages of a
-hub (``pubsub.py``) and the counts of limits (``ratelimit.py``).
+hub (``pubsub.py``), the counts of limits (``ratelimit.py``), and sessions
+(``stores.py``).
 """
 import asyncio
 import itertools
@@ -8,7 +9,8 @@ import logging
 import time
 from collections import deque
 
-from . import _pubsub
+from . import _pubsub, stores
+from .microdot import HTTPException, Response, close_body
 
 try:
     import redis
@@ -62,6 +64,19 @@ end
 local left = math.floor((now + period + 1 - last) / step)
 if not allowed then left = -1 end
 return {left, math.max(math.floor(last + step - now - period), 0)}
+"""
+# Changes a session by key, unless another request has ended it.
+_MERGE = """\
+if ARGV[1] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+for at = 3, #ARGV, 2 do
+    if ARGV[at + 1] == '' then
+        redis.call('HDEL', KEYS[1], ARGV[at])
+    else
+        redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])
+    end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
 """
 
 
@@ -400,3 +415,165 @@ class RedisLimiter:
             return count, 0
         self.link.up()
         return left, wait
+
+
+class _Loaded(stores.Store):
+    # The store of one request: what it has is loaded before, and what it
+    # does is done afterwards, as handlers do not wait for their session.
+    def __init__(self, store):
+        self.max_session_size = store.max_session_size
+        self.texts = {}
+        self.sessions = []
+        self.changes = []  # tuples (id, changes or None, is_new)
+        self.error = None  # of Redis: for whoever asks for the session
+
+    def open(self, session, when):
+        super().open(session, when)
+        self.sessions.append(session)
+
+    def ask(self, session, function, *args):
+        return function(*args)
+
+    def read(self, id):
+        if self.error:
+            raise self.error
+        return self.texts.get(id)
+
+    def write(self, id, texts):
+        self.texts[id] = texts
+
+    def merge(self, id, changes, is_new):
+        size = super().merge(id, changes, is_new)
+        if size <= self.max_session_size:
+            self.changes.append((id, changes, is_new))
+        return size
+
+    def remove(self, id):
+        self.texts.pop(id, None)
+        self.changes.append((id, None, False))
+
+    def sweep(self, when):
+        pass  # Redis removes what is over
+
+
+def _is_changed(session):
+    kept = {key: session.kept[key] for key in session.kept if key != 'exp'}
+    return kept != {key: json.dumps(session[key]) for key in session}
+
+
+class RedisStore(stores.Store):
+    """Keeps sessions in a Redis, for all processes and machines. A session is
+    loaded when a request comes that has its cookie, and saved when the
+    handler has returned.
+
+    :param url: such as ``'redis://localhost'``.
+    :param prefix: of the keys, one for each session.
+    :raises ValueError: the URL is malformed, or the password is wrong.
+    """
+    #: Seconds that a session without an end is kept since it was last saved.
+    max_idle = 90 * 86400
+
+    def __init__(self, url, prefix='microdot:session:'):
+        check_redis(url)
+        self.url = url
+        self.prefix = prefix
+        self.link = Link(url)
+        self.loop = None
+
+    def attach(self, sessions, app):
+        """Load and save the sessions of an application's requests."""
+        async def around(request, call_next):
+            loaded = _Loaded(self)
+            request.g.__dict__.setdefault('_redis', {})[self] = loaded
+            claims = sessions.decode(
+                request.cookies.get(sessions.cookie_name, ''))
+            await self._load(loaded, claims.get('_id'))
+            try:
+                res = await call_next(request)
+            except Exception:
+                await self._save(request, sessions, loaded)
+                raise
+            try:
+                await self._save(request, sessions, loaded)
+            except HTTPException:
+                if res is Response.already_handled:
+                    return res  # it cannot be told any more
+                await close_body(res.body)
+                raise
+            return res
+
+        app.wrap_dispatch(around)
+        app.on_shutdown(self.close)
+
+    async def close(self):
+        """Close the connections. They are opened again when needed."""
+        if self.loop is asyncio.get_running_loop():
+            self.loop = None
+            await self.client.aclose()
+
+    def _loaded(self, session):
+        loaded = getattr(session.request.g, '_redis', {}).get(self)
+        if not loaded:
+            raise RuntimeError(
+                'a RedisStore has sessions in requests of the application '
+                'only that the Session was made for')
+        return loaded
+
+    def open(self, session, when):
+        self._loaded(session).open(session, when)
+
+    def keep(self, session, values, when):
+        return self._loaded(session).keep(session, values, when)
+
+    def _connect(self):
+        loop = asyncio.get_running_loop()
+        if loop is not self.loop:
+            self.loop = loop
+            self.client = redis.asyncio.Redis.from_url(
+                self.url, socket_connect_timeout=2, socket_timeout=2)
+            self.script = self.client.register_script(_MERGE)
+        return self.client
+
+    async def _load(self, loaded, id):
+        if not isinstance(id, str):
+            return
+        try:
+            found = await self._connect().hgetall(self.prefix + id)
+        except (*_DOWN, redis.ResponseError) as exc:
+            loaded.error = self._fail(exc)
+            return
+        self.link.up()
+        if found:
+            loaded.texts[id] = {
+                key.decode(): found[key].decode() for key in found}
+
+    async def _save(self, request, sessions, loaded):
+        for session in loaded.sessions:
+            if sessions.auto_save and _is_changed(session):
+                sessions.update(request, session)
+        try:
+            for id, changes, is_new in loaded.changes:
+                await self._change(loaded, id, changes, is_new)
+        except (*_DOWN, redis.ResponseError) as exc:
+            for session in loaded.sessions:
+                session.cookies.clear()  # of a session that is not there
+            raise self._fail(exc) from None
+
+    def _fail(self, exc):
+        if not self.link.lost:
+            self.link.lost = True
+            _logger.error('Redis at %s is gone: %s; sessions are answered '
+                          'with 503', self.link.where, exc)
+        return HTTPException(*stores.UNAVAILABLE)
+
+    async def _change(self, loaded, id, changes, is_new):
+        client = self._connect()
+        if changes is None:
+            await client.delete(self.prefix + id)
+            return
+        end = loaded.texts.get(id, {}).get('exp')
+        seconds = max(int(json.loads(end) - time.time()), 1) if end \
+            else self.max_idle
+        args = itertools.chain.from_iterable(
+            (name, text or '') for name, text in changes.items())
+        await self.script([self.prefix + id], [int(is_new), seconds, *args])

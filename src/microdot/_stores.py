@@ -77,3 +77,10 @@ FolderStore.__module__ = stores.__name__
 
 def _private(path, flags):
     return os.open(path, flags | getattr(os, 'O_NOFOLLOW', 0), 0o600)
+
+
+def __getattr__(name):
+    if name == 'RedisStore':
+        from ._redis import RedisStore
+        return RedisStore
+    raise AttributeError(name)

@@ -243,7 +243,7 @@ class Login:
 
     def _forget(self, request):
         sessions = find_session(request)
-        cookies = sessions.get(request)._cookies
+        cookies = sessions.get(request).cookies
         cookies.pop(self.cookie_name, None)
         if self.cookie_name in request.cookies:
             sessions._set(request, self.cookie_name, '', 0)

@@ -143,7 +143,7 @@ class SessionDict(dict):
         super().__init__(session_dict)
         self.request = request
         # to be set: by name the value ('' to delete it), and Max-Age
-        self._cookies = {}
+        self.cookies = {}
 
     def save(self):
         """Send the session, as it is now, with the response to this request.
@@ -327,7 +327,7 @@ class Session:
             self._set(request, name, token,
                       self.max_age and expires and expires - now())
         else:
-            current._cookies.pop(name, None)
+            current.cookies.pop(name, None)
 
     def _sent(self, session, expires):
         # Notes what the cookie says now.
@@ -348,12 +348,12 @@ class Session:
     def _set(self, request, name, value, max_age):
         # Sets a cookie with the options of the session's, or deletes it,
         # whatever becomes of the request.
-        self.get(request)._cookies[name] = value, max_age
+        self.get(request).cookies[name] = value, max_age
 
     def _finish(self, request, session, response):
         if self.auto_save and _dump(session) != session._saved:
             self.update(request, session)
-        if session._cookies:
+        if session.cookies:
             # A handler may return one object to several clients, and another
             # is not to get the session of this one.
             given = response
@@ -361,7 +361,7 @@ class Session:
             for name in given.__dict__:
                 setattr(response, name, getattr(given, name))
             response.headers = given.headers.copy()
-        for name, (value, max_age) in session._cookies.items():
+        for name, (value, max_age) in session.cookies.items():
             lines = response.headers.get('Set-Cookie')
             if isinstance(lines, list):
                 # it may have been here before
@@ -416,7 +416,7 @@ def with_session(f):
 if not _BOARD:
     def __getattr__(name):
         # the stores too, loaded when they are asked for
-        if name in ('MemoryStore', 'FolderStore'):
+        if name in ('MemoryStore', 'FolderStore', 'RedisStore'):
             from . import stores
             return getattr(stores, name)
         raise AttributeError(name)

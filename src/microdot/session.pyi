@@ -6,6 +6,7 @@ from typing_extensions import TypeAlias
 from .microdot import Microdot, Request, Response
 from .stores import FolderStore as FolderStore
 from .stores import MemoryStore as MemoryStore
+from .stores import RedisStore as RedisStore
 from .stores import Store
 
 _Key: TypeAlias = str | bytes
@@ -20,6 +21,7 @@ class SessionDict(dict[str, Any]):
     expires: float | None
     id: str | None
     kept: dict[str, str] | None
+    cookies: dict[str, tuple[str, float | None]]
     def __init__(
         self, request: Request, session_dict: Mapping[str, Any]) -> None: ...
     def save(self) -> None: ...

@@ -9,6 +9,8 @@ from binascii import hexlify, unhexlify
 from .microdot import HTTPException
 
 _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
+#: What a client gets when a store fails.
+UNAVAILABLE = 503, 'Sessions are not available', {'Retry-After': '10'}
 
 
 class Store:
@@ -104,8 +106,7 @@ class Store:
             return function(*args)
         except Exception as exc:
             session.request.app.log_exception(session.request, exc)
-            raise HTTPException(503, 'Sessions are not available',
-                                {'Retry-After': '10'})
+            raise HTTPException(*UNAVAILABLE)
 
     def merge(self, id, changes, is_new):
         # Changes a session by key, whatever other requests have changed.
@@ -209,7 +210,12 @@ class FolderStore(Store):
 
 if not _BOARD:
     try:
-        # for threads and processes
-        from ._stores import FolderStore, MemoryStore, Store  # noqa: F401
+        # for threads and processes, and a RedisStore loaded when it is used
+        from ._stores import (  # noqa: F401
+            FolderStore,
+            MemoryStore,
+            Store,
+            __getattr__,
+        )
     except ImportError:
         pass  # left out
