@@ -1,4 +1,5 @@
-"""Obtain ``redis-server`` and ``nginx`` for the tests, installing neither.
+"""Obtain what the tests run beside Python, installing nothing:
+``redis-server``, ``nginx`` and ``caddy``.
 
 ``python3 tools/programs.py`` fetches what is missing and prints where it is.
 Other scripts import :func:`find`. A program that is installed is used; else
@@ -19,7 +20,8 @@ from interpreters import FetchError
 
 #: Package and path of each program.
 PROGRAMS = {'redis-server': ('redis-server', 'usr/bin/redis-server'),
-            'nginx': ('nginx', 'usr/sbin/nginx')}
+            'nginx': ('nginx', 'usr/sbin/nginx'),
+            'caddy': ('caddy', 'usr/bin/caddy')}
 #: Counts changes of the layout.
 LAYOUT = 'programs-1'
 

@@ -17,6 +17,7 @@ import pytest
 import servers
 from browser import browser, needs_browser  # noqa: F401
 from command import Command
+from deployment import deploy
 from redis_server import redis_server  # noqa: F401
 from servers import TOP
 
@@ -41,10 +42,15 @@ def serve(interpreter, **options):
 
 
 class Member:
-    """Somebody in a room."""
+    """Somebody in a room.
 
-    def __init__(self, port, name, room='hall'):
-        self.url = 'ws://127.0.0.1:%d/rooms/%s/socket' % (port, room)
+    :param options: for the client, such as ``ssl``.
+    """
+
+    def __init__(self, port, name, room='hall', **options):
+        self.url = '%s://127.0.0.1:%d/rooms/%s/socket' % (
+            'wss' if options else 'ws', port, room)
+        self.options = options
         self.name = name
         self.lists = {}
         self.heard = []
@@ -52,7 +58,7 @@ class Member:
 
     def __enter__(self):
         self.ws = self.stack.enter_context(client.connect(
-            self.url, open_timeout=servers.PATIENCE_S))
+            self.url, open_timeout=servers.PATIENCE_S, **self.options))
         self.ws.send(json.dumps({'name': self.name}))
         return self
 
@@ -249,16 +255,17 @@ def test_chat_on_a_board(interpreter, tmp_path):
         assert 'MemoryError' not in child.output
 
 
-def check_that_they_are_one(ports):
+def check_that_they_are_one(ports, processes=2, **options):
     """Members of several processes see and hear each other.
 
     :param ports: gives the port for each.
     """
     with contextlib.ExitStack() as stack:
         members = []
-        while not members or len(members[0].lists) < 2:
+        while not members or len(members[0].lists) < processes:
             name = 'm%02d' % len(members)
-            members.append(stack.enter_context(Member(next(ports), name)))
+            members.append(stack.enter_context(
+                Member(next(ports), name, **options)))
             names = [each.name for each in members]
             for each in members:
                 each.until_here(*names)
@@ -266,7 +273,7 @@ def check_that_they_are_one(ports):
             speaker.say('I am ' + name)
             for each in members:
                 each.until_heard(name, 'I am ' + name)
-        with Member(next(ports), 'later') as later:
+        with Member(next(ports), 'later', **options) as later:
             for name in names[-20:]:
                 later.until_heard(name, 'I am ' + name)
             later.until_here('later', *names)
@@ -300,6 +307,17 @@ def test_instances_with_a_redis_are_one_chat(redis_server):  # noqa: F811
             child.terminate()
         errors = [child.communicate(timeout=20)[1] for child in children]
     assert not any('Traceback' in text for text in errors), errors
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='sockets')
+def test_instances_behind_nginx_are_one_chat(redis_server):  # noqa: F811
+    """As the page on deployment has it: two with two workers each."""
+    with deploy(CHAT, REDIS_URL=redis_server.url) as deployment:
+        check_that_they_are_one(
+            itertools.repeat(deployment.port), 4, ssl=deployment.context)
+        assert deployment.ask()[1] == CHAT.with_suffix('.html').read_bytes()
+        for each in deployment.instances:
+            assert 'Traceback' not in each.output
 
 
 @needs_browser
