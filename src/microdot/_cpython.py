@@ -1099,7 +1099,7 @@ class RouteIndex:
         self.first = {}
         for key in self.plain:
             route = self.find(key)[0]
-            if route.pattern.static:
+            if route.pattern.static and not route.host:
                 self.first[key] = route
 
     def find(self, path):
@@ -1315,7 +1315,7 @@ class UrlMap(list):
         pattern.compile()
         self.app.register('routes', core.Route(
             [method.upper() for method in methods], pattern, handler, prefix,
-            subapp, (), None, None))
+            subapp, (), None, None, None, 2))
         super().append(entry)
 
     def extend(self, entries):
@@ -1449,8 +1449,9 @@ class Microdot(core.Microdot):
 
     def register(self, name, value, key=None):
         """Register something, here and with the applications above."""
-        if name == 'routes' and not value.subapp:
+        if name == 'routes' and (not value.subapp or value.host):
             check_route(value)
+        if name == 'routes' and not value.subapp:
             for method in value.methods:
                 same = method, value.pattern.url_pattern, repr(value[8:])
                 if same in self._known:
@@ -1481,9 +1482,9 @@ class Microdot(core.Microdot):
             index = self._index = RouteIndex(self.routes)
         return index.find(path)
 
-    def mount(self, subapp, url_prefix='', local=False, name=None):
+    def mount(self, subapp, url_prefix='', local=False, name=None, host=None):
         check_mount(subapp, core.Microdot)
-        super().mount(subapp, url_prefix, local, name)
+        super().mount(subapp, url_prefix, local, name, host)
 
     def find_route(self, req):
         # Most requests have a route for their method: a static one is found
@@ -1501,6 +1502,8 @@ class Microdot(core.Microdot):
         for route in index.find(path):
             if method in route.methods:
                 args = route.pattern.match(path)
+                if route.host and args is not None:
+                    args = route.host(req, args)
                 if args is not None:
                     req.entry = route
                     req.chain = route.chain

@@ -141,6 +141,10 @@ def check_route(route):
         raise TypeError("methods is a list: methods=['%s']"
                         % ''.join(route.methods))
     names = route.pattern.names
+    where = route.pattern.url_pattern
+    if route.host:
+        names = names + route.host.pattern.names
+        where = route.host.name + where
     try:
         parameters = list(inspect.signature(
             route.handler, follow_wrapped=False).parameters.values())
@@ -159,7 +163,7 @@ def check_route(route):
             raise TypeError(
                 'handler %s does not take the parameter %s of %s; it takes: '
                 '%s' % (describe(route.handler), name,
-                        route.pattern.url_pattern,
+                        where,
                         ', '.join(taken) or 'the request alone'))
 
 

@@ -1,9 +1,18 @@
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
-from .microdot import Microdot, Request, Response
+from .microdot import Microdot, Request, Response, URLPattern
 
 def host_name(request: Request) -> str: ...
 def is_local(host: str) -> bool: ...
+
+class Host:
+    name: str
+    pattern: URLPattern
+    def __init__(self, name: str) -> None: ...
+    def __call__(
+        self, request: Request | None, args: dict[str, Any]
+    ) -> dict[str, Any] | None: ...
 
 class TrustedHosts:
     hosts: list[str]

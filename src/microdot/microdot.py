@@ -1945,10 +1945,13 @@ def _method(method):
 #: A route, as :attr:`Microdot.routes` has it: a list of methods, a
 #: :class:`URLPattern`, the handler, the prefix and the application under which
 #: it is mounted (or ``''`` and ``None``), a tuple of the applications whose
-#: local handlers apply, and what the decorator was given.
+#: local handlers apply, what the decorator was given, the
+#: :class:`microdot.hosts.Host` it is for (or ``None``), and its place: those
+#: with a host are 0 and 1, others 2 and 3, and of both the second is for
+#: folders of files.
 Route = namedtuple('Route', (
     'methods', 'pattern', 'handler', 'url_prefix', 'subapp', 'chain',
-    'max_content_length', 'name'))
+    'max_content_length', 'name', 'host', 'place'))
 
 
 class Microdot:
@@ -2025,9 +2028,9 @@ class Microdot:
         self.wrappers = []  # see wrap_dispatch()
         self.stack = []     # what runs them, once there are any
         self.background = None  # runs what after_response() has registered
-        self.mounts = []    # (subapp, prefix, local, name)
+        self.mounts = []    # (subapp, prefix, local, name, host)
         self._added = []    # (name, value, key) of all that was registered
-        self._parents = []  # (parent, prefix, local)
+        self._parents = []  # (parent, prefix, local, host)
 
     # Registration
 
@@ -2055,7 +2058,7 @@ class Microdot:
                 label = name or f.__name__
             self.register('routes', Route(
                 [method.upper() for method in names], pattern, handler, '',
-                None, (), max_content_length, label))
+                None, (), max_content_length, label, None, 2))
             return f
         return decorated
 
@@ -2108,7 +2111,10 @@ class Microdot:
         self._added.append((name, value, key))
         where = getattr(self, name)
         if key is None:
-            where.append(value)
+            i = len(where)
+            while name == 'routes' and i and where[i - 1].place > value.place:
+                i -= 1
+            where.insert(i, value)
         else:
             where[key] = value
         for parent in self._parents:
@@ -2116,7 +2122,7 @@ class Microdot:
 
     def _inherit(self, subapp, mount, name, value, key):
         # Registers what a mounted application has registered.
-        _, url_prefix, local = mount
+        _, url_prefix, local, host = mount
         if name == 'routes':
             pattern = URLPattern(url_prefix + value.pattern.url_pattern)
             pattern.compile()
@@ -2124,23 +2130,29 @@ class Microdot:
                 value.methods, pattern, value.handler,
                 url_prefix + value.url_prefix, value.subapp or subapp,
                 (subapp,) + value.chain if local else value.chain,
-                *value[6:])
+                value.max_content_length, value.name, value.host or host,
+                value.place - 2 if host and not value.host else value.place)
         elif local and name[:2] not in ('st', 'sh') or \
                 (name, value, key) in self._added:
             # (start-up and shut-down are never local; mounted twice, once)
             return
         self.register(name, value, key)
 
-    def mount(self, subapp, url_prefix='', local=False, name=None):
+    def mount(self, subapp, url_prefix='', local=False, name=None, host=None):
         """Make the routes of another application this one's, now and later.
 
         :param url_prefix: put before its patterns.
         :param local: whether its before, after and error handlers remain its
                       own. Otherwise they apply to all of this application.
         :param name: put before the names of its routes, with a colon.
+        :param host: the only host that they are for, as
+                     ``'<name>.example.com'``; see :mod:`microdot.hosts`.
         """
-        self.mounts.append((subapp, url_prefix, local, name))
-        mount = self, url_prefix, local
+        if host:
+            from .hosts import Host
+            host = Host(host)
+        self.mounts.append((subapp, url_prefix, local, name, host))
+        mount = self, url_prefix, local, host
         subapp._parents.append(mount)
         for added in subapp._added:
             self._inherit(subapp, mount, *added)
@@ -2151,10 +2163,11 @@ class Microdot:
         """Return the routes that may match a path, in order."""
         return self.routes
 
-    def find(self, path, method):
+    def find(self, path, method, req=None):
         """Find who answers a request.
 
         :param path: decoded, but an encoded slash is a NUL.
+        :param req: the request, for routes that are for a host.
         :return: ``(route, args, allow)``: the :class:`Route` and its
                  arguments, a dict. Where no route that matches the path takes
                  the method, *route* is the first of them and *args* is
@@ -2169,6 +2182,8 @@ class Microdot:
                 args = {} if pattern.static == path else None
             else:
                 args = pattern.match(path)
+            if route.host and args is not None:
+                args = route.host(req, args)
             if args is None:
                 continue
             methods = route.methods
@@ -2186,7 +2201,7 @@ class Microdot:
 
     def match(self, req):
         """Find who answers a request, see :meth:`find`."""
-        return self.find(req.route_path, req.method)
+        return self.find(req.route_path, req.method, req)
 
     def find_route(self, req):
         """Find who answers a request.
@@ -2269,19 +2284,19 @@ class Microdot:
         chain = req.chain if req else ()
         if not chain and 404 in keys and req:
             # a local child answers what none of its routes matches
-            chain = self.local_apps(req.route_path)
+            chain = self.local_apps(req, req.route_path)
         for key in keys:
             for app in reversed((self,) + chain):
                 if key in app.error_handlers:
                     return app.error_handlers[key]
 
-    def local_apps(self, path):
+    def local_apps(self, req, path):
         # The mounted applications, with ``local=True``, that have a path.
-        for app, prefix, local, _ in self.mounts:
+        for app, prefix, local, _, host in self.mounts:
             prefix = prefix.rstrip('/')
-            if prefix and path.startswith(prefix) and \
-                    path[len(prefix):][:1] in '/':
-                chain = app.local_apps(path[len(prefix):])
+            if (host(req, {}) is not None if host else prefix) and \
+                    path.startswith(prefix) and path[len(prefix):][:1] in '/':
+                chain = app.local_apps(req, path[len(prefix):])
                 if local or chain:
                     return (app,) + chain if local else chain
         return ()

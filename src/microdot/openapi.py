@@ -402,21 +402,33 @@ def routes_of(app):
     """Return the routes of an application, in the order in which they are
     asked, as ``(methods, pattern, handler, name, host)``."""
     return [(route.methods, route.pattern.url_pattern, route.handler,
-             route.name, getattr(route, 'host', None))
+             route.name, route.host.name if route.host else None)
             for route in app.routes]
 
 
 def _is_hidden(handler):
-    return description_of(handler).hidden or any(
-        _decorated_by(handler, module) for module in ('static', 'websocket'))
+    return description_of(handler).hidden or \
+        _decorated_by(handler, 'static') or any(
+            hasattr(layer, 'is_websocket') for layer in layers(handler))
+
+
+def _choices(schema):
+    # what a variable of a server may be
+    if 'enum' in schema:
+        return {'enum': schema['enum'], 'default': schema['enum'][0]}
+    return {}
 
 
 def _method_of(handler, method):
-    # For a class of views, its method.
+    # For a class of views, its method: it is found as the guards are.
     for layer in layers(handler):
-        view = getattr(layer, 'view_class', None)
-        if view is not None:
-            return getattr(view, method, layer)
+        for cell in getattr(layer, '__closure__', None) or ():
+            try:
+                view = cell.cell_contents
+            except ValueError:
+                continue  # not yet set
+            if isinstance(view, type) and hasattr(view, 'as_handler'):
+                return getattr(view, method, layer)
     return handler
 
 
@@ -439,7 +451,9 @@ class Writer:
 
     def document(self):
         """Return the document as a dict."""
-        for methods, pattern, handler, name, host in routes_of(self.app):
+        # a path is described once: rather for all hosts than for one
+        for methods, pattern, handler, name, host in sorted(
+                routes_of(self.app), key=lambda route: bool(route[4])):
             if _is_hidden(handler):
                 continue
             for method in methods:
@@ -473,12 +487,12 @@ class Writer:
             method, {renamed[key]: parameters[key] for key in parameters},
             handler, name)
         if host:
-            operation['servers'] = [{'url': '//%s%s' % (
-                re.sub(r'<(?:\w+:)?(\w+)>', r'{\1}', host), '/')}]
-            names = re.findall(r'<(?:\w+:)?(\w+)>', host)
-            if names:
+            url, schemas = parse_pattern(host)
+            operation['servers'] = [{'url': '//%s/' % url}]
+            if schemas:
                 operation['servers'][0]['variables'] = {
-                    one: {'default': 'www'} for one in names}
+                    one: {'default': 'www', **_choices(schema)}
+                    for one, schema in schemas.items()}
 
     def _operation(self, method, parameters, handler, name):
         said = description_of(handler)

@@ -8,7 +8,14 @@ import os
 import time
 
 from .helpers import add_vary
-from .microdot import HTTPException, Response, http_date, parse_list
+from .microdot import (
+    HTTPException,
+    Response,
+    Route,
+    URLPattern,
+    http_date,
+    parse_list,
+)
 
 _MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
 #: Seconds for which a file that was changed has a weak ``ETag``: it may
@@ -286,9 +293,13 @@ def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
         return serve_file(request, name, None, max_age,
                           gzip and is_inside(name + '.gz'))
 
-    app.get(prefix + '/<path:path>', name=prefix.strip('/') or 'static')(view)
-    if html:
-        app.get(prefix + '/')(view)
+    name = prefix.strip('/') or 'static'
+    for text in ('/<path:path>', '/') if html else ('/<path:path>',):
+        pattern = URLPattern(prefix + text)
+        pattern.compile()
+        # after all other routes, whenever these are registered
+        app.register('routes', Route(['GET'], pattern, view, '', None, (),
+                                     None, name, None, 3))
 
 
 def _is_folder(name):

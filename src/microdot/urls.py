@@ -14,19 +14,20 @@ from .microdot import (
 )
 
 
-def _patterns(app, name):
-    # The patterns of all routes with that name, in order.
-    found = [route.pattern.url_pattern for route in app.routes
+def _routes(app, name):
+    # (pattern, host, route) of all routes with that name, in order.
+    found = [(route.pattern.url_pattern, None, route) for route in app.routes
              if route.subapp is None and name == (
                  route.name or getattr(route.handler, '__name__', None))]
-    for subapp, prefix, _, mount in app.mounts:
+    for subapp, prefix, _, mount, host in app.mounts:
         if mount is None:
             rest = name
         else:
             first, colon, rest = name.partition(':')
             if not colon or first != mount:
                 continue
-        found += [prefix + pattern for pattern in _patterns(subapp, rest)]
+        found += [(prefix + pattern, inner or host, route)
+                  for pattern, inner, route in _routes(subapp, rest)]
     return found
 
 
@@ -197,25 +198,56 @@ def parse_segment(pattern, segment, names):
     return before, tuple([part[0] for part in parts]), Several(parts), text
 
 
-def url_for(*names, **args):
-    """Return the path of a route, see :meth:`Microdot.url_for`."""
-    # A parameter of a route may have any name, also "self" or "name".
-    self, name = names
+def _build_host(host, args):
+    # Returns a host; takes its parameters out of the arguments.
+    own = {}
+    for segment in host.pattern.segments:
+        if not isinstance(segment, str):
+            for name in segment[1] if isinstance(segment[1], tuple) else \
+                    segment[1:2]:
+                if name in args:
+                    own[name] = args.pop(name)
+    path = _build(host.pattern.url_pattern, own)
+    name = path[1:].replace('/', '.').lower()
+    if '%' in name or '.' in path or host.pattern.match(path) is None:
+        raise ValueError('no host can be %r' % name)
+    return name
+
+
+def _find(app, name, args):
+    # Returns path, host and handler of the first route that fits.
     error = None
-    for url_pattern in _patterns(self, name):
+    for pattern, host, route in _routes(app, name):
+        rest = dict(args)
         try:
-            return _build(url_pattern, args)
+            if host:
+                host = _build_host(host, rest)
+            return _build(pattern, rest), host, route.handler
         except ValueError as exc:
             error = error or exc
     raise ValueError('route %s: %s' % (name, error or 'there is none'))
 
 
+def url_for(*names, **args):
+    """Return the path of a route, see :meth:`Microdot.url_for`."""
+    # A parameter of a route may have any name, also "self" or "name".
+    self, name = names
+    return _find(self, name, args)[0]
+
+
 def request_url_for(*names, **args):
     """Return the absolute URL of a route, see :meth:`Request.url_for`."""
     self, name = names
-    return '%s://%s%s%s' % (
-        self.scheme, self.headers.get('Host') or 'localhost', self.root_path,
-        self.app.url_for(name, **args))
+    path, host, handler = _find(self.app, name, args)
+    own = self.headers.get('Host') or 'localhost'
+    if host:
+        # the port is that of the server, or of what is before it
+        colon = own.rfind(':')
+        own = host + (own[colon:] if colon > own.rfind(']') else '')
+    while handler and not hasattr(handler, 'is_websocket'):
+        handler = getattr(handler, '__wrapped__', None)
+    scheme = self.scheme.replace('http', 'ws') if handler else self.scheme
+    return '%s://%s%s%s' % (scheme, own, self.root_path, path)
 
 
 def redirect_slash(app, req):

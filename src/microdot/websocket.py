@@ -936,17 +936,22 @@ async def _after(request, response):
         return Response.already_handled
 
 
-def websocket_wrapper(f, upgrade_function):
-    """Make a handler for requests of one for WebSockets.
+class WebSocketHandler:
+    # (an object, since functions of boards have no attributes)
+    is_websocket = True  # url_for() asks
 
-    :param f: the handler: ``f(request, ws, **arguments)``, a coroutine.
-    :param upgrade_function: makes the WebSocket of the request.
-    """
-    async def wrapper(request, *args, **kwargs):
-        ws = await upgrade_function(request)
+    def __init__(self, f, upgrade_function):
+        self.f = f
+        self.upgrade_function = upgrade_function
+        self.__name__ = getattr(f, '__name__', None)
+        if getincrementaldecoder:
+            wraps(f)(self)
+
+    async def __call__(self, request, *args, **kwargs):
+        ws = await self.upgrade_function(request)
         code = _FAILED
         try:
-            await f(request, ws, *args, **kwargs)
+            await self.f(request, ws, *args, **kwargs)
             code = _NORMAL
         except WebSocketClose as exc:
             await ws.close(exc.code, exc.close_reason)
@@ -959,7 +964,15 @@ def websocket_wrapper(f, upgrade_function):
                 raise
         await ws.end(code)
         return Response.already_handled
-    return wrapper if getincrementaldecoder is None else wraps(f)(wrapper)
+
+
+def websocket_wrapper(f, upgrade_function):
+    """Make a handler for requests of one for WebSockets.
+
+    :param f: the handler: ``f(request, ws, **arguments)``, a coroutine.
+    :param upgrade_function: makes the WebSocket of the request.
+    """
+    return WebSocketHandler(f, upgrade_function)
 
 
 def with_websocket(f=None, **options):

@@ -92,6 +92,17 @@ async def websocket_upgrade(
     headers: Mapping[str, str | list[str]] | None = None,
     compress: bool = False) -> WebSocket: ...
 
+class WebSocketHandler:
+    is_websocket: bool
+    f: Callable[..., Any]
+    upgrade_function: Callable[[Request], Awaitable[WebSocket]]
+    def __init__(
+        self, f: Callable[..., Any],
+        upgrade_function: Callable[[Request], Awaitable[WebSocket]],
+    ) -> None: ...
+    async def __call__(
+        self, request: Request, *args: Any, **kwargs: Any) -> Response: ...
+
 def websocket_wrapper(
     f: _Handler,
     upgrade_function: Callable[[Request], Awaitable[WebSocket]]) -> _View: ...

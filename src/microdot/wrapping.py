@@ -40,7 +40,8 @@ async def _run(app, req, error, wrappers, outer):
         if route:
             # for the handlers of their errors
             req.url_prefix, req.subapp, req.chain = route[3:6]
-        for local in req.chain if route else app.local_apps(req.route_path):
+        for local in req.chain if route else app.local_apps(
+                req, req.route_path):
             wrappers = wrappers + local.wrappers
         return await _run(app, req, error, wrappers, False)
     try:

@@ -127,6 +127,17 @@ def test_handlers_that_certainly_do_not(handler):
         Microdot().get('/<id>')(handler)
 
 
+def test_parameters_of_a_segment_and_of_a_host_are_looked_for():
+    app = Microdot()
+    with pytest.raises(TypeError, match='the parameter b of /<a>-<b>'):
+        app.get('/<a>-<b>')(lambda request, a: '')
+    child = Microdot()
+    child.get('/<id>')(view)
+    with pytest.raises(TypeError, match='the parameter name of '
+                                        '<name>.example.com/<id>'):
+        app.mount(child, host='<name>.example.com')
+
+
 def test_a_function_on_several_routes_has_defaults():
     app = Microdot()
 

@@ -1,10 +1,10 @@
 """OpenAPI: the document is valid, and says what the application does."""
 
-import collections
 import dataclasses
 import datetime
 import decimal
 import enum
+import functools
 import importlib.util
 import json
 import sys
@@ -36,6 +36,7 @@ from microdot.sse import with_sse
 from microdot.static import static
 from microdot.test_client import TestClient
 from microdot.validation import Field, with_body, with_form, with_query
+from microdot.views import View
 from microdot.websocket import WebSocket, with_websocket
 from servers import TOP
 
@@ -373,16 +374,61 @@ def test_mounted_applications_are_described():
 @pytest.mark.parametrize('host, server', [
     ('api.example.com', {'url': '//api.example.com/'}),
     ('<name>.example.com', {'url': '//{name}.example.com/', 'variables': {
-        'name': {'default': 'www'}}})])
+        'name': {'default': 'www'}}}),
+    ('<any(a,b):x>.org', {'url': '//{x}.org/', 'variables': {
+        'x': {'default': 'a', 'enum': ['a', 'b']}}})])
 def test_a_route_of_one_host_says_so(host, server):
     app = Microdot()
-    app.get('/')(run)
-    route, = app.routes
-    if not hasattr(route, 'host'):
-        cls = collections.namedtuple('Hosted', (*route._fields, 'host'))
-        route = cls(*route, None)
-    app.routes[0] = route._replace(host=host)
+    api = Microdot()
+
+    @api.get('/')
+    async def index(request, **kwargs):
+        pass
+
+    app.mount(api, host=host)
     assert operation(app)['servers'] == [server]
+
+
+def test_a_path_is_rather_described_for_all_hosts():
+    app = Microdot()
+    for number, host in enumerate(('a.example', 'b.example', None)):
+        one = Microdot()
+        one.get('/', name='n%d' % number)(lambda request: '')
+        app.mount(one, host=host)
+    assert operation(app)['operationId'] == 'n2'
+    assert 'servers' not in operation(app)
+
+
+def test_the_methods_of_a_view_are_described():
+    app = Microdot()
+
+    def anything(handler):
+        @functools.wraps(handler)
+        async def wrapper(request, **kwargs):
+            return await handler(request, **kwargs)
+        return wrapper
+
+    @app.route('/items/<int:id>')
+    class Item(View):
+        async def get(self, request, id):
+            """Show an item."""
+
+        @describe(summary='Drop it', tags=['items'])
+        async def delete(self, request, id):
+            pass
+
+        @with_body({'name': str})
+        async def put(self, request, id, body):
+            pass
+
+    item = document_of(app)['paths']['/items/{id}']
+    assert sorted(item) == ['delete', 'get', 'put']
+    assert item['get']['summary'] == 'Show an item.'
+    assert item['delete']['summary'] == 'Drop it'
+    assert item['delete']['tags'] == ['items']
+    assert item['put']['requestBody']['required']
+    assert item['get']['parameters'][0]['schema'] == {'type': 'integer'}
+    assert len({one['operationId'] for one in item.values()}) == 3
 
 
 def test_what_openapi_does_not_know_is_left_out():

@@ -317,9 +317,9 @@ def test_middleware_of_a_child_sees_routes_that_name_the_root_path(app):
 
 def test_a_type_of_parameter_that_fails_below_a_root_path_is_an_error(app):
     def fail(value):
-        raise ValueError(value)
+        raise LookupError(value)
 
-    app.errorhandler(ValueError)(lambda request, exc: (str(exc), 418))
+    app.errorhandler(LookupError)(lambda request, exc: (str(exc), 418))
     URLPattern.register_type('failing', parser=fail)
     try:
         app.get('/<failing:a>')(lambda request, a: a)

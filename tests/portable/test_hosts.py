@@ -3,8 +3,8 @@
 import unittest
 
 from helpers import run
-from microdot.hosts import RedirectHTTPS, TrustedHosts, is_local
-from microdot.microdot import Microdot
+from microdot.hosts import Host, RedirectHTTPS, TrustedHosts, is_local
+from microdot.microdot import Microdot, Request
 from microdot.test_client import TestClient
 
 NEEDS_EVENT_LOOP = False
@@ -117,3 +117,158 @@ class TestRedirectHTTPS(unittest.TestCase):
         RedirectHTTPS(app, hsts=0)
         res = ask(app, 'example.com', scheme='https')
         self.assertNotIn('Strict-Transport-Security', res.headers)
+
+
+class TestMountedHosts(unittest.TestCase):
+    def setUp(self):
+        self.app = Microdot()
+        self.api = Microdot()
+        self.people = Microdot()
+        self.add(self.app, 'index', '/', '/only')
+        self.app.mount(self.api, host='API.Example.com')
+        self.app.mount(self.people, host='<name>.example.com')
+        # routes and handlers that are registered after mounting count too
+        self.add(self.api, 'api', '/', '/x/<int:i>')
+        self.add(self.people, 'people', '/', '/x/<y>')
+        self.add(self.app, 'later', '/x/<y>')
+
+    def add(self, app, text, *patterns):
+        for pattern in patterns:
+            @app.get(pattern)
+            async def view(request, **kwargs):
+                return '%s %s' % (text, sorted(kwargs.items()))
+
+    def check(self, *rows):
+        for host, path, expected in rows:
+            with self.subTest(host=host, path=path):
+                res = ask(self.app, host, path)
+                self.assertEqual(
+                    res.text if res.status_code == 200 else res.status_code,
+                    expected)
+
+    def test_a_host_is_asked_before_the_others(self):
+        self.check(
+            ('api.example.com', '/', 'api []'),
+            ('API.EXAMPLE.COM', '/', 'api []'),
+            ('api.example.com:8000', '/', 'api []'),
+            ('api.example.com.', '/', 'api []'),
+            ('api.example.com', '/x/3', "api [('i', 3)]"),
+            ('example.com', '/', 'index []'), ('localhost', '/', 'index []'),
+            ('xapi.example.com.evil.net', '/', 'index []'),
+            ('api.example.org', '/', 'index []'))
+
+    def test_a_part_of_a_host_is_a_parameter(self):
+        self.check(
+            ('ada.example.com', '/', "people [('name', 'ada')]"),
+            ('Ada.example.com', '/x/B',
+             "people [('name', 'ada'), ('y', 'B')]"),
+            ('a.b.example.com', '/', 'index []'),
+            ('.example.com', '/', 'index []'),
+            ('example.com', '/', 'index []'))
+
+    def test_of_several_hosts_the_first_that_fits_answers(self):
+        self.check(('api.example.com', '/x/y',
+                    "people [('name', 'api'), ('y', 'y')]"))
+
+    def test_a_path_that_the_host_lacks_is_for_the_others(self):
+        self.check(('api.example.com', '/only', 'index []'),
+                   ('ada.example.com', '/only', 'index []'),
+                   ('api.example.com', '/nowhere', 404),
+                   ('example.com', '/x/3', "later [('y', '3')]"))
+
+    def test_a_method_that_the_host_lacks_is_for_the_others(self):
+        @self.app.post('/')
+        async def post(request):
+            return 'post'
+
+        client = TestClient(self.app)
+        res = run(client.post('/', headers={'Host': 'api.example.com'}))
+        self.assertEqual(res.text, 'post')
+        res = run(client.delete('/', headers={'Host': 'api.example.com'}))
+        self.assertEqual(res.status_code, 405)
+        self.assertEqual(sorted(res.headers['Allow'].split(', ')),
+                         ['GET', 'HEAD', 'OPTIONS', 'POST'])
+
+    def test_a_request_without_a_host_is_for_the_others(self):
+        self.assertEqual(self.app.find('/', 'GET')[1], {})
+        self.assertEqual(self.app.find('/x/1', 'GET')[1], {'y': '1'})
+        self.assertIsNone(Host('a.b')(None, {}))
+
+    def test_a_host_and_a_prefix(self):
+        app = Microdot()
+        self.add(app, 'v1', '/a')
+        self.app.mount(app, '/v1', host='api.example.com')
+        self.check(('api.example.com', '/v1/a', 'v1 []'),
+                   ('other.example.com', '/v1/a', 404))
+
+    def test_applications_within_have_the_host_too(self):
+        inner = Microdot()
+        other = Microdot()
+        self.api.mount(inner, '/inner')
+        self.api.mount(other, host='other.example.com')
+        self.add(inner, 'inner', '/a')
+        self.add(other, 'other', '/b')
+        self.check(('api.example.com', '/inner/a', 'inner []'),
+                   ('example.com', '/inner/a', 404),
+                   ('other.example.com', '/b', 'other []'),
+                   ('api.example.com', '/b', 404))
+
+    def test_handlers_of_a_local_one_are_for_its_host(self):
+        local = Microdot()
+        self.add(local, 'local', '/a')
+
+        @local.before_request
+        async def before(request):
+            request.g.seen = 'seen'
+
+        @local.errorhandler(404)
+        async def lost(request):
+            return 'lost', 404
+
+        @local.after_request
+        async def after(request, response):
+            response.headers['X-Seen'] = request.g.seen
+
+        self.app.mount(local, host='local.example.com', local=True)
+        res = ask(self.app, 'local.example.com', '/a')
+        self.assertEqual(res.headers['X-Seen'], 'seen')
+        res = ask(self.app, 'local.example.com', '/b')
+        self.assertEqual((res.status_code, res.text), (404, 'lost'))
+        self.assertNotIn('X-Seen', ask(self.app, 'example.com').headers)
+        self.assertEqual(ask(self.app, 'example.com', '/b').text, 'Not found')
+
+    def test_urls_have_the_host(self):
+        @self.people.get('/<int:i>', name='page')
+        async def page(request, name, i):
+            return request.url_for('page', name='Bob', i=i + 1)
+
+        self.assertEqual(self.app.url_for('page', name='ada', i=3), '/3')
+        for host, url in (
+                ('ada.example.com', 'http://bob.example.com/2'),
+                ('ada.example.com:81', 'http://bob.example.com:81/2')):
+            self.assertEqual(ask(self.app, host, '/1').text, url)
+        for args in ({'i': 1}, {'i': 1, 'name': 'a.b'},
+                     {'i': 1, 'name': 'a b'}, {'i': 1, 'name': ''}):
+            with self.subTest(args=args):
+                with self.assertRaises(ValueError):
+                    self.app.url_for('page', **args)
+
+    def test_what_is_no_host_is_refused(self):
+        for host in ('a:80', 'http://a', 'a/b', '*.example.com', '<a>:80',
+                     '<path:x>.com', '<re:[ab]:x>.com', '<x', '<x>.<x>',
+                     '<nope:x>.com'):
+            with self.subTest(host=host):
+                with self.assertRaises(ValueError):
+                    Microdot().mount(Microdot(), host=host)
+
+    def test_hosts_may_be_addresses_and_have_types(self):
+        for host, name, args in (
+                ('[::1]', '[::1]:80', {}), ('127.0.0.1', '127.0.0.1', {}),
+                ('s<int:n>.x', 'S12.X', {'n': 12}),
+                ('s<int:n>.x', 'sa.x', None),
+                ('<Name>.X', 'a.x', {'Name': 'a'}),
+                ('<a>-<b>.x', 'a-b-c.x', {'a': 'a', 'b': 'b-c'})):
+            with self.subTest(host=host, name=name):
+                request = Request(self.app, None, 'GET', '/', '1.1',
+                                  {'Host': name})
+                self.assertEqual(Host(host)(request, {}), args)

@@ -359,6 +359,32 @@ class TestFolders(WithFiles):
             os.remove(link)
             os.remove(outside)
 
+    def test_other_routes_come_first(self):
+        app = Microdot()
+        child = Microdot()
+        static(child, '/', FOLDER, html=True)
+        app.mount(child)
+        static(app, '/', FOLDER)
+        for path in ('/a.txt', '/<x>/b.css', '/'):
+            app.get(path)(lambda request, x='': 'route')
+        for path, text in (('/a.txt', 'route'), ('/sub/b.css', 'route'),
+                           ('/', 'route'), ('/sub/', '<p>sub')):
+            self.assertEqual(get(app, path).text, text)
+        self.assertEqual(app.url_for('static', path='a.txt'), '/a.txt')
+
+    def test_a_folder_of_a_host_comes_before_other_routes(self):
+        app = Microdot()
+        app.get('/a.txt')(lambda request: 'all')
+        child = Microdot()
+        static(child, '/', FOLDER)
+        child.get('/sub/b.css')(lambda request: 'host')
+        app.mount(child, host='host.example')
+        for host, path, text in (
+                ('host.example', '/a.txt', '0123456789'),
+                ('host.example', '/sub/b.css', 'host'),
+                ('other.example', '/a.txt', 'all')):
+            self.assertEqual(get(app, path, {'Host': host}).text, text)
+
     def test_prefixes(self):
         for prefix in ('', '/', '/x/y', '/x/'):
             app = Microdot()

@@ -335,7 +335,7 @@ class TestSlashes(unittest.TestCase):
         for path in ('//evil.example', '//evil.example/x'):
             self.check(path, 404)
         self.check('/\\evil.example', 307, '/%5Cevil.example/')
-        self.check('/\t/evil.example', 307, '/%09/evil.example/')
+        self.check('/%09/evil.example', 307, '/%09/evil.example/')
         self.check('/%2Fevil.example', 307, '/%2Fevil.example/')
         self.app.get('/<path:p>')(view)
         self.check('//evil.example/', 200)

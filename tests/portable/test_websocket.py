@@ -126,6 +126,21 @@ def talk(app, client, path='/', **kwargs):
 
 
 class TestInMemory(unittest.TestCase):
+    def test_its_url_is_for_websockets(self):
+        app = make_app(echo, '/ws')
+        app.get('/named', name='named')(with_websocket(echo))
+
+        @app.get('/')
+        async def index(request):
+            return [request.url_for('echo'), request.url_for('named'),
+                    request.url_for('index')]
+
+        for scheme, expected in (('http', 'ws://h'), ('https', 'wss://h')):
+            client = TestClient(app, host='h', scheme=scheme)
+            self.assertEqual(run(client.get('/')).json, [
+                expected + '/ws', expected + '/named', scheme + '://h/'])
+        self.assertEqual(app.url_for('echo'), '/ws')
+
     def test_echo(self):
         got = []
 

@@ -18,9 +18,9 @@ OPTIONS = (Option('json', '', read_flag, False, 'as JSON'),)
 HELP = """\
 usage: microdot routes [APP] [--json]
 
-Lists the routes of an application: methods, pattern, name, the function with
-its file and line, the mounted application it belongs to, and the limit of its
-body where it has one of its own."""
+Lists the routes of an application: methods, host and pattern, name, the
+function with its file and line, the mounted application it belongs to, and
+the limit of its body where it has one of its own."""
 
 
 def place(handler: Any) -> tuple[str, str, int | None]:
@@ -52,11 +52,12 @@ def route_rows(app: Microdot) -> list[dict[str, Any]]:
     applications = names_of(app)
     rows = []
     for route in all_routes(app):
-        methods, pattern, handler, _, subapp, _, limit, name = route[:8]
+        methods, pattern, handler, _, subapp, _, limit, name, host = route[:9]
         function, file, line = place(handler)
         owner = subapp or app
         rows.append({
             'methods': list(methods),
+            'host': host.name if host else None,
             'pattern': pattern.url_pattern,
             'name': name or function,
             'handler': function,
@@ -82,7 +83,8 @@ def table(rows: list[dict[str, Any]], terminal: Terminal) -> str:
     for row in rows:
         where = '%s:%s' % (row['file'], row['line']) if row['file'] else ''
         cells.append((
-            ' '.join(row['methods']), row['pattern'], row['name'],
+            ' '.join(row['methods']), (row['host'] or '') + row['pattern'],
+            row['name'],
             where if row['handler'] == row['name'] and where
             else '%s %s' % (row['handler'], where),
             row['app'],
