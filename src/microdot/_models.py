@@ -32,6 +32,10 @@ try:
 except ImportError:
     orjson = None
 
+#: What takes the place of what ``validation`` has on boards, or is added.
+__all__ = ['Field', 'Spec', 'check', 'spec_of', 'with_body', 'with_form',
+           'with_query']
+
 _MISSING = ...
 #: What values of a type are called in errors, as on boards.
 NAMES = {str: 'text', int: 'an integer', float: 'a number', list: 'a list',
@@ -645,14 +649,23 @@ class Maker:
         return check
 
     def _make(self, rule, field):
-        if rule in (None, type(None)):
-            return _nothing
-        if rule is object or rule is typing.Any:
-            return _anything
         if self.text and self.level and (
                 rule is dict or members_of(rule) is not None):
             raise ValueError('a query or form has no objects in it: %r' % (
                 rule,))
+        for make in (self._make_plain, self._make_converted,
+                     self._make_generic, self._make_class):
+            found = make(rule, field)
+            if found:
+                return found
+        raise ValueError('%r is no rule' % (rule,))
+
+    def _make_plain(self, rule, field):
+        # What JSON has itself.
+        if rule in (None, type(None)):
+            return _nothing
+        if rule is object or rule is typing.Any:
+            return _anything
         if rule is bool:
             return self._from_text(_exactly(bool, NAMES[bool]))
         if rule is str:
@@ -661,25 +674,30 @@ class Maker:
             return self._from_text(_number(rule, field, NAMES[rule]))
         if rule is dict:
             return _exactly(dict, NAMES[dict])
-        if isinstance(rule, type) and rule in CONVERTED:
-            return _converted(*CONVERTED[rule], field)
+        return None
+
+    def _make_converted(self, rule, field):
+        # What is text or a number in JSON.
         if isinstance(rule, tuple):
             return _choice([(one, one) for one in rule], self.text)
+        if isinstance(rule, type) and rule in CONVERTED:
+            return _converted(*CONVERTED[rule], field)
         if isinstance(rule, type) and issubclass(rule, enum.Enum):
             return _choice([(one.value, one) for one in rule], self.text)
-        found = self._make_generic(rule, field)
-        if found:
-            return found
-        if is_model(rule):
+        return None
+
+    def _make_class(self, rule, field):
+        library = is_model(rule)
+        if library:
             if self.extra != 'ignore':
                 raise ValueError('%s says itself whether keys may be unknown'
                                  % rule.__name__)
-            return (_pydantic if is_model(rule) == 'pydantic'
-                    else _msgspec)(rule, self.text)
+            return (_pydantic if library == 'pydantic' else _msgspec)(
+                rule, self.text)
         if members_of(rule) is not None:
             return self._once(rule, lambda: _object(
                 rule, self.extra, self.text, self._inner))
-        raise ValueError('%r is no rule' % (rule,))
+        return None
 
     def _from_text(self, check):
         return _parsed(check) if self.text else check

@@ -6,11 +6,9 @@ A rule is ``str``, ``int``, ``float``, ``bool``, ``dict``, ``list``, ``object``
 sibling ``_models``: classes, unions, dates. There its functions take the place
 of those here, which remain what they are compared with.
 """
-import json
 import re
-import sys
 
-from .microdot import Request, abort, invoke_handler
+from .microdot import Request, abort, invoke_handler, load_json
 
 
 class Field:
@@ -47,57 +45,45 @@ class Field:
             self.pattern = re.compile('^(?:' + pattern + ')$')
 
 
+_NAMES = {str: 'text', int: 'an integer', float: 'a number', list: 'a list',
+          bool: 'true/false', dict: 'an object'}
+
+
 def _check(value, rule, at, faults, extra):
-    # Returns the value as the rule has it, and adds to the faults.
+    # Returns the value as the rule has it, and adds to the faults. A rule
+    # that is text is a fault itself.
     field = Field
     if isinstance(rule, Field):
         field = rule
         rule = field.rule
+    kind = rule if isinstance(rule, type) else type(rule)
     text = at[0] != 'body'  # all values are
     if field.default is None and (value is None or text and value == ''):
         return None
-    inner = None
-    error = None
-    if value is ...:
-        error = 'is missing'
-    elif rule is None:
-        error = 'is unknown'
-    elif type(rule) is tuple:
-        for choice in rule:
-            # (1 equals True)
-            if str(choice) == value if text else \
-                    choice == value and type(choice) is type(value):
-                return choice
-        error = 'must be ' + ' or '.join(map(str, rule))
-    elif rule is not object:
-        if type(rule) in (dict, list):
-            inner = rule
-            rule = type(rule)
-        if text and rule in (int, float, bool):
+    try:
+        if kind is tuple:
+            return _choose(value, rule, text)
+        if text and kind in (int, float, bool):
             # (browsers send "on" for a box that is ticked)
             try:
-                value = value == 'on' or json.loads(value)
+                value = value == 'on' or load_json(value)
             except ValueError:
                 pass
-        if rule is float and type(value) is int:
-            value = float(value)
-        # (1 - 1 == 0, but neither NaN nor infinity are)
-        if not isinstance(value, rule) or type(value) is bool is not rule \
-                or rule is float and value - value != 0:
-            error = 'must be ' + _NAMES[rule]
-        elif inner is not None and len(at) > Field.max_depth:
-            error = 'is too deep'
-        else:
-            error = _misfit(value, field)
-    if error:
-        if len(faults) < Field.max_faults:
-            faults.append({'at': at, 'error': error})
-    elif inner and rule is list:
-        return [_check(value[i], inner[0], at + [i], faults, extra)
-                for i in range(len(value))]
-    elif inner is not None:
-        return _check_object(value, inner, at, faults, extra)
-    return value
+        inner = kind is not rule and isinstance(value, kind)
+        if inner and len(at) > Field.max_depth:
+            raise ValueError('is too deep')
+        value = _fit(value, rule, kind, field)
+        if not inner:
+            return value
+    except ValueError as exc:
+        faults.append({'at': at, 'error': exc.args[0]})
+        if len(faults) >= Field.max_faults:
+            abort(422, {'errors': faults})
+        return value
+    if kind is dict:
+        return _check_object(value, rule, at, faults, extra)
+    return [_check(value[i], rule[0], at + [i], faults, extra)
+            for i in range(len(value))]
 
 
 def _check_object(value, rules, at, faults, extra):
@@ -105,50 +91,61 @@ def _check_object(value, rules, at, faults, extra):
     for key in rules:
         rule = rules[key]
         name = key.rstrip('?')
-        item = value.get(name, ...)
-        if hasattr(value, 'getlist') and item is not ... and \
-                type(getattr(rule, 'rule', rule)) is list:
-            item = value.getlist(name)
-        default = getattr(rule, 'default', ...)
-        if item is not ... or name == key and default is ...:
+        item = getattr(rule, 'default', ...)
+        if name in value:
+            item = value[name]
+            if hasattr(value, 'getlist') and \
+                    type(getattr(rule, 'rule', rule)) is list:
+                item = value.getlist(name)
             item = _check(item, rule, at + [name], faults, extra)
-        elif hasattr(default, 'copy'):
-            item = default.copy()
-        else:
-            item = default
+        elif hasattr(item, 'copy'):
+            item = item.copy()
+        elif item is ... and name == key:
+            _check(0, 'is missing', at + [name], faults, extra)
         if item is not ...:
             result[name] = item
     if extra == 'forbid':
         for key in value:
             if key not in rules and key + '?' not in rules:
-                _check(0, None, at + [key[:64]], faults, extra)
+                _check(0, 'is unknown', at + [key[:64]], faults, extra)
     return result
 
 
-def _misfit(value, field):
-    # Returns which bound a value is beyond, or None.
+def _choose(value, rule, text):
+    for choice in rule:
+        # (1 equals True)
+        if str(choice) == value if text else \
+                choice == value and type(choice) is type(value):
+            return choice
+    raise ValueError('must be ' + ' or '.join(map(str, rule)))
+
+
+def _fit(value, rule, kind, field):
+    # Returns a value, or raises a ValueError that tells what is wrong with it.
+    if kind is str and rule is not str:
+        raise ValueError(rule)
+    if kind is float and type(value) is int:
+        value = float(value)
+    # (1 - 1 == 0, but neither NaN nor infinity are)
+    if not isinstance(value, kind) or \
+            type(value) is bool and kind not in (bool, object) or \
+            kind is float and value - value != 0:
+        raise ValueError('must be ' + _NAMES[kind])
     unit = ''
+    size = value
     most = field.max
-    if isinstance(value, (str, list)):
-        if field.pattern and len(value) <= most:
-            match = field.pattern.match(value)
-            # (CPython: $ also matches before a last newline)
-            if not match or match.group(0) != value:
-                return 'is malformed'
-        value = len(value)
+    if kind in (str, list):
+        size = len(value)
         unit = 'length '
         if most is None:
             most = Field.max_length
-    if isinstance(value, dict):
-        return None
-    if most is not None and value > most:
-        return unit + 'is over %s' % most
-    if field.min is not None and value < field.min:
-        return unit + 'is under %s' % field.min
-
-
-_NAMES = {str: 'text', int: 'an integer', float: 'a number', list: 'a list',
-          bool: 'true/false', dict: 'an object'}
+    if most is not None and size > most:
+        raise ValueError(unit + 'is over %s' % most)
+    if field.min is not None and size < field.min:
+        raise ValueError(unit + 'is under %s' % field.min)
+    if field.pattern and not field.pattern.match(value):
+        raise ValueError('is malformed')
+    return value
 
 
 def with_body(rule, extra='ignore', where='body', attribute='json'):
@@ -185,13 +182,9 @@ def with_form(rule, extra='ignore'):
     return with_body(rule, extra, 'form', 'form')
 
 
-if sys.implementation.name not in ('micropython', 'circuitpython'):
-    from ._models import (  # noqa: F401 - for those who import this
-        Field,
-        Spec,
-        check,
-        spec_of,
-        with_body,
-        with_form,
-        with_query,
-    )
+try:
+    import dataclasses  # noqa: F401
+except ImportError:
+    pass  # boards
+else:
+    from ._models import *  # noqa: F403

@@ -14,6 +14,7 @@ QUIET = {'banner': False} if 'banner' in getattr(getattr(
     Microdot.run, '__code__', None), 'co_varnames', ()) else {}
 
 app = Microdot()
+app.max_connections = 20  # several clients come at a time
 app.sweep_interval = 0.1
 app.stall_timeout = 0.3
 app.ended = 0

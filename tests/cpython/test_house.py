@@ -24,11 +24,9 @@ MOST = 20
 MOST_MEAN = 4.3
 #: Functions over it that are still to be taken apart.
 COMPLEX = {
-    '_models.py Maker._make',
     'asgi.py Microdot._open',
     'asgi.py Microdot._respond_to',
     'asgi.py Microdot.asgi_app',
-    'validation.py _check',
 }
 _HALF = 'the half of the core for CPython replaces or calls it'
 _SOCKET = 'the half of a WebSocket that speaks ASGI overrides it'
