@@ -1,5 +1,6 @@
 """Configuration of Sphinx."""
 
+import ast
 import pathlib
 import sys
 
@@ -41,6 +42,38 @@ def find_in_core(app, env, node, content):
         'microdot.microdot.' + node['reftarget'], node, content)
 
 
+def stub_docstrings():
+    """Return the docstrings of the core's stub, by the name of what has them.
+
+    In the core itself they are a sentence or two, as a board that compiles it
+    has to hold them.
+    """
+    path = pathlib.Path(microdot.__file__).with_name('microdot.pyi')
+    found = {}
+
+    def visit(node, name):
+        text = ast.get_docstring(node)
+        if text:
+            found[name] = text
+        for child in getattr(node, 'body', ()):
+            if isinstance(child, (ast.ClassDef, ast.FunctionDef,
+                                  ast.AsyncFunctionDef)):
+                visit(child, '%s.%s' % (name, child.name))
+
+    visit(ast.parse(path.read_text()), 'microdot.microdot')
+    return found
+
+
+STUB_DOCSTRINGS = stub_docstrings()
+
+
+def take_stub_docstring(app, what, name, obj, options, lines):
+    """Show the docstring of the stub, where there is one."""
+    if name in STUB_DOCSTRINGS:
+        lines[:] = STUB_DOCSTRINGS[name].splitlines() + ['']
+
+
 def setup(app):
     """Set up Sphinx."""
+    app.connect('autodoc-process-docstring', take_stub_docstring)
     app.connect('missing-reference', find_in_core)

@@ -621,15 +621,13 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
             except OSError:
                 pass  # it has gone, which will be noticed soon
 
-    def watch(self):
-        # not known yet where the task's first step is still under way
-        self.task = asyncio.current_task()
-        self._watching = True
-        if self._ended:
-            self._leave()
-
-    async def unwatch(self):
-        self._watching = False
+    async def watch(self, on):
+        self._watching = on
+        if on:
+            # not known yet where the task's first step is still under way
+            self.task = asyncio.current_task()
+            if self._ended:
+                self._leave()
 
     async def has_left(self):
         """Tell whether the peer has closed the connection."""
@@ -1189,6 +1187,10 @@ class URLPattern(core.URLPattern):
         cls.segment_patterns[type_name] = pattern
 
     def compile(self):
+        """Parse the pattern, as the core does, and plan how it is matched.
+
+        :raises ValueError: it is malformed or names an unknown type.
+        """
         check_pattern(self.url_pattern, self.segment_parsers)
         super().compile()
         #: The names of the parameters.
@@ -1417,6 +1419,7 @@ class Microdot(core.Microdot):
         return res
 
     async def answer_error(self, req, exc, last=True):
+        """Return the response to an exception, as the core does."""
         # a TaskGroup makes a group of what says that the client has left
         if hasattr(exc, 'split') and not exc.split(Disconnected)[1]:
             raise Disconnected
@@ -1464,6 +1467,11 @@ class Microdot(core.Microdot):
         super().register(name, value, key)
 
     def log_exception(self, req, exc):
+        """Log an exception that nobody handled, once, or print it where
+        logging has not been set up.
+
+        :param req: the request, or ``None``.
+        """
         if isinstance(exc, WrongResult):
             explain(req, exc)
         if req:
@@ -1476,17 +1484,22 @@ class Microdot(core.Microdot):
         if self.background:
             await self.background.finish()
 
-    def candidates(self, path):
-        index = self._index
-        if index.count != len(self.routes):
-            index = self._index = RouteIndex(self.routes)
-        return index.find(path)
+    def find(self, path, method, req=None, routes=None):
+        """Find who answers a request, see the core's. Of all routes only
+        those that may match are looked at."""
+        if routes is None:
+            index = self._index
+            if index.count != len(self.routes):
+                index = self._index = RouteIndex(self.routes)
+            routes = index.find(path)
+        return super().find(path, method, req, routes)
 
     def mount(self, subapp, url_prefix='', local=False, name=None, host=None):
         check_mount(subapp, core.Microdot)
         super().mount(subapp, url_prefix, local, name, host)
 
     def find_route(self, req):
+        """Find who answers a request, see the core's."""
         # Most requests have a route for their method: a static one is found
         # by its path alone. What is left, such as 405, is for the core.
         index = self._index
@@ -1564,7 +1577,7 @@ class Microdot(core.Microdot):
                                'here: await start_server() instead')
         # (not within "except": that would be the context of all exceptions)
         self._banner = banner
-        super().run(host, port, debug, ssl)
+        run_loop(self, self.start_server(host, port, debug, ssl))
 
 
 def takes(function, count):
@@ -1871,7 +1884,6 @@ FUNCTIONS = {
     # what the system has
     'accept': accept,
     'listen': listen,
-    'run_loop': run_loop,
     'mro': lambda cls: cls.__mro__,
     # what is made of a socket
     'connection_class': ProtocolConnection,

@@ -31,6 +31,7 @@ _TEXT = b'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ' \
 
 #: The body of a plain 500.
 INTERNAL_ERROR = 'Internal server error'
+_TOO_LARGE = 'Payload too large, see Request.'
 _CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
 # Bytes read or joined at once. Boards: a full heap has few larger pieces.
 _PIECE = 512 if _BOARD else 65536
@@ -91,10 +92,7 @@ is_async = iscoroutine
 
 
 async def invoke_handler(_f, *args, **kwargs):
-    """Call a handler, await what it returns if need be, return the result.
-
-    On CPython a plain function runs in a thread.
-    """
+    """Call a handler, await what it returns if need be, return the result."""
     # (its own arguments may have any other name)
     result = _f(*args, **kwargs)
     if iscoroutine(result):
@@ -106,12 +104,7 @@ async def invoke_handler(_f, *args, **kwargs):
 
 class HTTPException(Exception):
     """An answer in place of the handler's: raised by :func:`abort` and by
-    whatever finds a fault with the request.
-
-    :param status_code: the status of the response.
-    :param reason: the text of its body.
-    :param headers: a dict of extra headers, or ``None``.
-    """
+    whatever finds a fault with the request."""
     def __init__(self, status_code, reason=None, headers=None):
         super().__init__(status_code, reason)
         self.status_code = status_code
@@ -158,10 +151,7 @@ LEAVING = (asyncio.CancelledError, Disconnected, KeyboardInterrupt,
 
 
 def abort(status_code, reason=None, headers=None):
-    """Stop handling the request and answer with an error.
-
-    :raises HTTPException: always.
-    """
+    """Stop handling the request and answer with an error."""
     raise HTTPException(status_code, reason, headers)
 
 
@@ -184,14 +174,7 @@ def has_dots(path):
 
 
 def urldecode(s, plus=True):
-    """Decode percent-encoded UTF-8 text.
-
-    A ``%`` before another ``%`` or at the end stands for itself.
-
-    :param s: ``str`` or ``bytes``.
-    :param plus: whether ``+`` is a space, as it is in forms and queries.
-    :raises ValueError: for other bad escapes, or text that is not UTF-8.
-    """
+    """Decode percent-encoded UTF-8 text."""
     if isinstance(s, str):
         s = s.encode()
     if plus:
@@ -214,11 +197,7 @@ def urlencode(s):
 
 
 def http_date(when):
-    """Format a time as HTTP does (RFC 9110, section 5.6.7).
-
-    :param when: seconds as of ``time.time()``, or a ``datetime`` (UTC when
-                 naive).
-    """
+    """Format a time as HTTP does (RFC 9110, section 5.6.7)."""
     when = time.gmtime(int(when)) if isinstance(when, (int, float)) \
         else when.timetuple()
     return '%s, %02d %s %d %02d:%02d:%02d GMT' % (
@@ -228,10 +207,9 @@ def http_date(when):
 
 
 def parse_pairs(text):
-    """Parse a query string or URL-encoded form into a :class:`MultiDict`.
-
-    :raises ValueError: a key or value is badly encoded.
-    """
+    # Parse a query string or URL-encoded form into a :class:`MultiDict`.
+    #
+    # :raises ValueError: a key or value is badly encoded.
     pairs = MultiDict()
     for pair in text.split('&'):
         if pair:
@@ -241,21 +219,19 @@ def parse_pairs(text):
 
 
 def parse_list(text, separator=','):
-    """Return the members of a header that is a list, without the spaces
-    around them (RFC 9110, section 5.6.1).
-
-    :raises HTTPException: 431: more than ``Request.max_members``.
-    """
+    # Return the members of a header that is a list, without the spaces
+    # around them (RFC 9110, section 5.6.1).
+    #
+    # :raises HTTPException: 431: more than ``Request.max_members``.
     if text.count(separator) >= Request.max_members:
         raise HTTPException(431)
     return [member.strip(' \t') for member in text.split(separator)]
 
 
 def parse_cookies(text):
-    """Parse a ``Cookie`` header into a dict of names and values.
-
-    :raises HTTPException: 431: more than ``Request.max_members``.
-    """
+    # Parse a ``Cookie`` header into a dict of names and values.
+    #
+    # :raises HTTPException: 431: more than ``Request.max_members``.
     cookies = Values()
     cookies.kind = 'cookie'
     for pair in parse_list(text, ';') if text else ():
@@ -300,10 +276,9 @@ def _check_token(data):
 
 
 def parse_token(text):
-    """Return a header name or method in lower case.
-
-    :raises ValueError: not a token (RFC 9110, section 5.6.2).
-    """
+    # Return a header name or method in lower case.
+    #
+    # :raises ValueError: not a token (RFC 9110, section 5.6.2).
     _check_token(text.encode())
     return text.lower()
 
@@ -320,10 +295,9 @@ _host = ''  # the last that was good: boards have one name
 
 
 def parse_host(host):
-    """Check a ``Host`` value: a name or address, and perhaps a port.
-
-    :raises ValueError: it is neither (RFC 9110, section 7.2).
-    """
+    # Check a ``Host`` value: a name or address, and perhaps a port.
+    #
+    # :raises ValueError: it is neither (RFC 9110, section 7.2).
     global _host
     if host == _host:
         return host
@@ -347,21 +321,19 @@ def parse_host(host):
 
 
 def join_field(key, value, more):
-    """Return the value of a header that is repeated.
-
-    :raises ValueError: it must not be (RFC 9112, sections 3.2 and 6.3).
-    """
+    # Return the value of a header that is repeated.
+    #
+    # :raises ValueError: it must not be (RFC 9112, sections 3.2 and 6.3).
     if key in ('host', 'content-length', 'transfer-encoding'):
         raise ValueError('ambiguous')
     return value + ('; ' if key == 'cookie' else ', ') + more
 
 
 def parse_line(line):
-    """Return name, in lower case, and value of a header line.
-
-    :raises ValueError: it has no colon, or space before it, or no name, or a
-                        control character.
-    """
+    # Return name, in lower case, and value of a header line.
+    #
+    # :raises ValueError: it has no colon, or space before it, or no name, or a
+    #                     control character.
     # Boards: for each new str all that are interned are searched, a
     # microsecond of the 25 that a request takes; for bytes they are not.
     name, value = line.split(b':', 1)
@@ -372,12 +344,11 @@ def parse_line(line):
 
 
 def find_head(data, pos=0):
-    """Find the end of the request head that starts at *pos*.
-
-    :return: the index of the blank line that ends it, or -1: need more.
-    :raises ValueError: it is no request, and never will be.
-    :raises HTTPException: 414 or 431: it is over a limit.
-    """
+    # Find the end of the request head that starts at *pos*.
+    #
+    # :return: the index of the blank line that ends it, or -1: need more.
+    # :raises ValueError: it is no request, and never will be.
+    # :raises HTTPException: 414 or 431: it is over a limit.
     end = data.find(b'\r\n\r\n', pos)
     # (without an end, the last three bytes may be most of it)
     size = (len(data) - 3 if end < 0 else end) - pos
@@ -420,18 +391,17 @@ def _parse_absolute(target):
 
 
 def parse_head(head):
-    """Parse a request head, without the blank line that ends it.
-
-    RFC 9112, sections 2 to 5, without its leniencies: one space, CRLF only,
-    no folded lines, no control bytes.
-
-    :return: ``(method, target, version, fields, lines)``: *version* is
-             ``'1.1'`` or the like, *fields* a dict of values by lower-case
-             name, *lines* the header lines as received, in bytes. Repeated
-             fields are joined: cookies by ``'; '``, others by ``', '``.
-    :raises ValueError: it is malformed or ambiguous.
-    :raises HTTPException: 431, 501 or 505.
-    """
+    # Parse a request head, without the blank line that ends it.
+    #
+    # RFC 9112, sections 2 to 5, without its leniencies: one space, CRLF only,
+    # no folded lines, no control bytes.
+    #
+    # :return: ``(method, target, version, fields, lines)``: *version* is
+    #          ``'1.1'`` or the like, *fields* a dict of values by lower-case
+    #          name, *lines* the header lines as received, in bytes. Repeated
+    #          fields are joined: cookies by ``'; '``, others by ``', '``.
+    # :raises ValueError: it is malformed or ambiguous.
+    # :raises HTTPException: 431, 501 or 505.
     lines = head.split(b'\r\n')
     method, target, version = lines.pop(0).split(b' ')
     _check_token(method)
@@ -463,14 +433,13 @@ def parse_head(head):
 
 
 def parse_framing(version, fields):
-    """Find how long a body is and whether the connection may stay open
-    (RFC 9112, sections 6 and 9.3).
-
-    :return: ``(length, keep_alive)``; *length* is -1 for the chunked coding.
-    :raises ValueError: two lengths, a length beside a coding, a coding in
-                        HTTP/1.0.
-    :raises HTTPException: 501: another coding. 431: too many options.
-    """
+    # Find how long a body is and whether the connection may stay open
+    # (RFC 9112, sections 6 and 9.3).
+    #
+    # :return: ``(length, keep_alive)``; *length* is -1 for the chunked coding.
+    # :raises ValueError: two lengths, a length beside a coding, a coding in
+    #                     HTTP/1.0.
+    # :raises HTTPException: 501: another coding. 431: too many options.
     length = 0
     coding = fields.get('transfer-encoding')
     if coding is not None:
@@ -491,11 +460,10 @@ def parse_framing(version, fields):
 
 
 def parse_chunk_size(line):
-    """Return the size of a chunk from the line that begins it, without CRLF.
-    Extensions are ignored (RFC 9112, section 7.1.1).
-
-    :raises ValueError: it is not one to eight hexadecimal digits.
-    """
+    # Return the size of a chunk from the line that begins it, without CRLF.
+    # Extensions are ignored (RFC 9112, section 7.1.1).
+    #
+    # :raises ValueError: it is not one to eight hexadecimal digits.
     size, extension, _ = decode_text(line).partition(';')
     if extension:
         size = size.rstrip(' \t')
@@ -514,8 +482,8 @@ _REASONS = ',200 OK,204 No Content,301 Moved Permanently,302 Found,' \
 
 
 def reason_phrase(status_code):
-    """Return the standard reason phrase of a status code, or ``''``. On a
-    board only the usual ones are known (RFC 9112, section 4)."""
+    # Return the standard reason phrase of a status code, or ``''``. On a
+    # board only the usual ones are known (RFC 9112, section 4).
     i = _REASONS.find(',%d ' % status_code)
     return '' if i < 0 else _REASONS[i + 5:_REASONS.find(',', i + 5)]
 
@@ -531,7 +499,7 @@ _dated = 0, ''  # a second, and its date_line(): kept, as both take long
 
 
 def date_line():
-    """Return the ``Date`` header, or ``''`` while the clock is not set."""
+    # Return the ``Date`` header, or ``''`` while the clock is not set.
     global _dated
     now = int(time.time())
     if now != _dated[0]:
@@ -541,18 +509,16 @@ def date_line():
 
 
 def encode_field(lines, name, value):
-    """Append the lines of a header, as ``bytes``: more than one for a list.
-    """
+    # Append the lines of a header, as ``bytes``: more than one for a list.
     for item in value if isinstance(value, (list, tuple)) else (value,):
         lines.append(str(name).encode() + b': ' + str(item).encode())
 
 
 def encode_lines(lines, check=True):
-    """Join a start line and header lines, all ``bytes``, into a head.
-
-    :param check: whether any line is not our own.
-    :raises ValueError: a line holds CR, LF or another control character.
-    """
+    # Join a start line and header lines, all ``bytes``, into a head.
+    #
+    # :param check: whether any line is not our own.
+    # :raises ValueError: a line holds CR, LF or another control character.
     head = b'\r\n'.join(lines)
     if check and _bad_text(head, len(lines) - 1):
         raise ValueError('control character in a response header')
@@ -566,9 +532,9 @@ def default_type(content_type):
 
 
 def text_type(content_type):
-    """Return a content type, with the charset that text has here where it is
-    one of text and names none. Event streams have no other (HTML Living
-    Standard, section 9.2.5)."""
+    # Return a content type, with the charset that text has here where it is
+    # one of text and names none. Event streams have no other (HTML Living
+    # Standard, section 9.2.5).
     kind = str(content_type).lower()
     name = kind.split(';')[0].rstrip()
     if 'charset=' not in kind and name != 'text/event-stream' and (
@@ -579,18 +545,17 @@ def text_type(content_type):
 
 
 def encode_head(res, version, size, keep_alive):
-    """Encode the head of a response as the server sends it.
-
-    :param res: the :class:`Response`.
-    :param version: of the request: ``'1.1'``, ``'1.0'``...
-    :param size: bytes of the body; ``None`` when that is not known.
-    :param keep_alive: whether the connection may stay open.
-    :return: ``(head, size, keep_alive, chunked)``; *size* is that of the body
-             to send, or ``None``; *chunked* is ``None`` for a response that
-             must not have one.
-    :raises ValueError: a header is not fit for the wire, or the handler's
-                        own Content-Length is not that of the body.
-    """
+    # Encode the head of a response as the server sends it.
+    #
+    # :param res: the :class:`Response`.
+    # :param version: of the request: ``'1.1'``, ``'1.0'``...
+    # :param size: bytes of the body; ``None`` when that is not known.
+    # :param keep_alive: whether the connection may stay open.
+    # :return: ``(head, size, keep_alive, chunked)``; *size* is that of the
+    #          body to send, or ``None``; *chunked* is ``None`` for a response
+    #          that must not have one.
+    # :raises ValueError: a header is not fit for the wire, or the handler's
+    #                     own Content-Length is not that of the body.
     status = res.status_code
     old = version == '1.0'
     # RFC 9110, sections 6.4.1 and 8.6: these never have a body or a length.
@@ -683,10 +648,7 @@ class Values(dict):
 
 class NoCaseDict(Values):
     """A dict whose keys are compared without regard to case. The spelling
-    of a key that was set first is the one that iteration shows.
-
-    ``keymap`` holds that spelling for each lower-case key.
-    """
+    of a key that was set first is the one that iteration shows."""
     def __init__(self, initial_dict=None):
         if _BOARD:
             super().__init__()
@@ -725,11 +687,7 @@ class NoCaseDict(Values):
 
 
 class MultiDict(Values):
-    """A dict that keeps every value a key was given, in order.
-
-    ``[key]`` and :meth:`get` give the first, :meth:`getlist` all of them;
-    assigning adds one. As a plain dict it shows the lists.
-    """
+    """A dict that keeps every value a key was given, in order."""
     def __init__(self, initial_dict=None):
         super().__init__()
         self.update(initial_dict or ())
@@ -744,12 +702,7 @@ class MultiDict(Values):
         return super().__getitem__(key)[0]
 
     def get(self, key, default=None, type=None, strict=False):
-        """Return the first value of *key*.
-
-        :param default: returned when there is none, or *type* refuses it.
-        :param type: a callable that converts the value, such as ``int``.
-        :param strict: whether what *type* refuses is answered with 400.
-        """
+        """Return the first value of *key*."""
         if key not in self:
             return default
         try:
@@ -764,10 +717,7 @@ class MultiDict(Values):
         raise error
 
     def getlist(self, key, type=None):
-        """Return all values of *key*, converted by *type*, as a list.
-
-        :raises ValueError: *type* refuses one.
-        """
+        """Return all values of *key*, converted by *type*, as a list."""
         return [type(value) if type else value for value in
                 (super().__getitem__(key) if key in self else ())]
 
@@ -780,11 +730,7 @@ class Stream:
     pos = 0           # how much of that is used
 
     async def readexactly(self, n):
-        """Read *n* bytes.
-
-        :raises EOFError: the body has fewer.
-        :raises Disconnected: the peer ended before that.
-        """
+        """Read *n* bytes."""
         # (a list of pieces may be many times as large as what is in them)
         data = bytearray()
         while len(data) < n:
@@ -814,9 +760,7 @@ class Stream:
             most -= len(piece)
         return line
 
-    async def readline(self):
-        """Read a line: up to and including LF, see :meth:`readuntil`."""
-        return await self.readuntil()
+    readline = readuntil
 
     def __aiter__(self):
         return self
@@ -846,17 +790,16 @@ class AsyncBytesIO(Stream):
 # --- Transport --------------------------------------------------------------
 
 class Connection(Stream):
-    """One client: what was read ahead of it, and how long it may take.
-
-    The methods up to ``take_head`` move bytes, and are replaced where there
-    is something better than a pair of streams; the others are built on them.
-    ``wait`` sets a deadline and one sweep over all connections enforces it,
-    so that a time-out costs neither a task nor a timer.
-
-    As a stream it is the body of the request under way, bounded by the
-    declared length or the chunked coding (RFC 9112, sections 6 and 7);
-    without a body, all that the peer sends: for a protocol that took over.
-    """
+    # One client: what was read ahead of it, and how long it may take.
+    #
+    # The methods up to ``take_head`` move bytes, and are replaced where there
+    # is something better than a pair of streams; the others are built on them.
+    # ``wait`` sets a deadline and one sweep over all connections enforces it,
+    # so that a time-out costs neither a task nor a timer.
+    #
+    # As a stream it is the body of the request under way, bounded by the
+    # declared length or the chunked coding (RFC 9112, sections 6 and 7);
+    # without a body, all that the peer sends: for a protocol that took over.
     task = request = reader = writer = out = watcher = None
     deadline = 0      # in sweeps; 0: not waiting for the peer
     expired = False   # the deadline has passed
@@ -882,7 +825,7 @@ class Connection(Stream):
         self.sock = sock
 
     def register(self):
-        """Count this connection, and have its deadlines enforced."""
+        # Count this connection, and have its deadlines enforced.
         server = self.server
         if not server.sweeping:
             server.sweeping = asyncio.create_task(server.sweep())
@@ -957,7 +900,7 @@ class Connection(Stream):
         raise Disconnected
 
     async def fill(self):
-        """Read some more of what the peer sent; ``False`` at its end."""
+        # Read some more of what the peer sent; ``False`` at its end.
         data = await self._peer(self.reader.read(_PIECE))
         more = len(data) > 0
         if self.pos < len(self.data):
@@ -968,7 +911,7 @@ class Connection(Stream):
         return more
 
     def answer(self, data):
-        """Send an answer; to be awaited, as :meth:`send` is."""
+        # Send an answer; to be awaited, as :meth:`send` is.
         # Boards: what the network takes at once does without a turn of the
         # event loop, which there is when more is read. (TLS wants a piece
         # that it has not taken again as it was)
@@ -983,12 +926,12 @@ class Connection(Stream):
         return self.send(data)
 
     async def awrite(self, data):
-        """Send bytes past the server, which will not answer any more."""
+        # Send bytes past the server, which will not answer any more.
         self.taken = True
         await self.send(data)
 
     async def send(self, data):
-        """Send bytes; wait until the peer has taken enough to go on."""
+        # Send bytes; wait until the peer has taken enough to go on.
         writer = self.writer
         # boards: their network buffers are small
         if _BOARD and len(data) > 2048:
@@ -1006,14 +949,15 @@ class Connection(Stream):
         self.deadline = 0
 
     def end(self):
-        """Say that nothing more will be sent, if that can be said."""
+        # Say that nothing more will be sent, if that can be said.
+        pass
 
-    def watch(self):
-        """Cancel the connection's task should the peer end now."""
-        self.watcher = asyncio.create_task(self._watch())
-
-    async def unwatch(self):
-        if self.watcher:
+    async def watch(self, on):
+        # Cancel the connection's task should the peer end, from now on, or
+        # no longer.
+        if on:
+            self.watcher = asyncio.create_task(self._watch())
+        elif self.watcher:
             self.watcher.cancel()
             self.watcher = None
             await asyncio.sleep(0)  # until it has let go of the stream
@@ -1032,16 +976,15 @@ class Connection(Stream):
             self.task.cancel()
 
     def stop(self, now=False):
-        """Make the task end: a deadline has passed, or the server closes.
-
-        :param now: whether what has been written need not arrive.
-        """
+        # Make the task end: a deadline has passed, or the server closes.
+        #
+        # :param now: whether what has been written need not arrive.
         self.task.cancel()
         if not self.writer:
             self.discard()  # the task may not even have begun
 
     def discard(self):
-        """Close the connection at once."""
+        # Close the connection at once.
         app = self.app
         if self.sock:
             self.sock.close()
@@ -1053,7 +996,7 @@ class Connection(Stream):
                 self.server.event.set()
 
     async def aclose(self):
-        """Close the connection, whatever its state."""
+        # Close the connection, whatever its state.
         writer = self.writer
         if writer:
             try:
@@ -1064,7 +1007,7 @@ class Connection(Stream):
                 pass
 
     def take_head(self):
-        """Return the next request head, or ``None``: not yet here."""
+        # Return the next request head, or ``None``: not yet here.
         data = self.data
         pos = self.pos
         # RFC 9112, section 2.2: an empty line before a request
@@ -1084,8 +1027,8 @@ class Connection(Stream):
         return data[pos:end]
 
     def wait(self, seconds):
-        """Allow the peer that much time from now; ``None``: any. One that is
-        too slow gets none."""
+        # Allow the peer that much time from now; ``None``: any. One that is
+        # too slow gets none.
         app = self.app
         if app.min_rate and self.owed > app.min_rate * app.rate_window:
             seconds = 0
@@ -1093,7 +1036,7 @@ class Connection(Stream):
             int(seconds / app.sweep_interval)
 
     def rest(self):
-        """Set the deadline of a connection that waits for a request."""
+        # Set the deadline of a connection that waits for a request.
         app = self.app
         if not self.partial:
             # absolute: further bytes do not extend it
@@ -1170,12 +1113,11 @@ class Connection(Stream):
         self.length = -1
 
     async def read(self, n=-1):
-        """Read up to *n* bytes, at least one before the end; -1: all.
-
-        :raises HTTPException: 400 for a broken chunk, 408 for silence, 413
-                               for chunks of more than is allowed.
-        :raises Disconnected: the peer left in the middle.
-        """
+        # Read up to *n* bytes, at least one before the end; -1: all.
+        #
+        # :raises HTTPException: 400 for a broken chunk, 408 for silence, 413
+        #                        for chunks of more than is allowed.
+        # :raises Disconnected: the peer left in the middle.
         if n < 0:
             data = bytearray()
             async for piece in self:
@@ -1207,14 +1149,7 @@ class Connection(Stream):
 
 def after_response(*args, **kwargs):
     """``after_response(f, *args, **kwargs)``: call ``f(*args, **kwargs)`` once
-    the response is out, or its client gone. Returns *f*.
-
-    What is registered on the request and then what is on the response runs in
-    that order, in a task of its own: neither the client nor its next request
-    waits. On CPython a plain function runs in a thread. An error is logged,
-    and the next one runs. The server ends when all is done, or cancels it
-    after ``shutdown_timeout``.
-    """
+    the response is out, or its client gone. Returns *f*."""
     # (an argument may be called f, or self)
     self, f = args[:2]
     if self.jobs is None:
@@ -1224,22 +1159,7 @@ def after_response(*args, **kwargs):
 
 
 class Request:
-    """A request, as handlers get it.
-
-    Attributes: ``app``, ``client_addr`` (host and port, or ``None``),
-    ``method``, ``url`` (as received), ``path`` (percent-decoded),
-    ``query_string`` (``None`` without one), ``http_version``, ``scheme``,
-    ``headers`` (:class:`NoCaseDict`), ``args`` (:class:`MultiDict` of the
-    query), ``cookies`` (dict), ``content_length`` (0 when not declared),
-    ``content_type`` (or ``None``), ``g`` (free for the application),
-    ``url_args``, ``url_prefix``, ``subapp``, ``route``, ``sock``; ``host``
-    (as in ``Host``), ``absolute_url`` (with scheme and host), ``base_url``
-    (that without the query);
-    ``body``: the body as ``bytes``, empty when it was left on the stream;
-    ``error``: in handlers of errors, the exception.
-
-    :raises ValueError: the path of *url* is badly encoded.
-    """
+    """A request, as handlers get it."""
     #: Bytes of a body, declared or chunked: more is answered with 413. Also
     #: an argument of the route decorators.
     max_content_length = 16 * 1024
@@ -1355,7 +1275,7 @@ class Request:
 
     def _parse_pairs(self, text, kind):
         if text.count('&') >= self.max_fields:
-            raise HTTPException(413, 'See Request.max_fields')
+            raise HTTPException(413, _TOO_LARGE + 'max_fields')
         try:
             pairs = parse_pairs(text)
         except ValueError:
@@ -1369,18 +1289,16 @@ class Request:
         if kind in types or kind.endswith(types[-1]):
             if not self.body and (self.content_length or not getattr(
                     self.source, 'done', True)):
-                raise HTTPException(
-                    413, 'Payload too large, see Request.max_body_length')
+                raise HTTPException(413, _TOO_LARGE + 'max_body_length')
             return decode_text(self.body)
 
     async def load(self, limit):
-        """Take a small body into memory, before any handler asks for it. A
-        chunked one counts as large where it might become so.
-
-        :param limit: most bytes that a chunked body may have.
-
-        Middleware that wants the body calls it before it calls what is next.
-        """
+        # Take a small body into memory, before any handler asks for it. A
+        # chunked one counts as large where it might become so.
+        #
+        # :param limit: most bytes that a chunked body may have.
+        #
+        # Middleware that wants the body calls it before it calls what is next.
         stream = self.source
         length = getattr(stream, 'length', None)
         if length is not None and not stream.done:
@@ -1400,11 +1318,7 @@ class Request:
         return self.source
 
     def _get_json(self):
-        """The body parsed as JSON, or ``None`` when it is of another type.
-
-        :raises ValueError: not JSON: a :class:`MalformedBody`, 400.
-        :raises HTTPException: 413: left on the stream.
-        """
+        """The body parsed as JSON, or ``None`` when it is of another type."""
         if self._json is None:
             text = self._content('application/json', '+json')
             if text is not None:
@@ -1414,13 +1328,7 @@ class Request:
         return self._json
 
     def get_json(self):
-        """Return the body parsed as JSON.
-
-        :raises HTTPException: 415: it is of another type; 413: left on the
-                               stream.
-        :raises ValueError: not JSON: a :class:`MalformedBody`, answered with
-                            400 and on CPython line and column.
-        """
+        """Return the body parsed as JSON."""
         try:
             value = self.json
         except MalformedBody as exc:
@@ -1433,11 +1341,7 @@ class Request:
 
     def _get_form(self):
         """The fields of an URL-encoded form as a :class:`MultiDict`, or
-        ``None`` when the body is of another type.
-
-        :raises ValueError: badly encoded: a :class:`MalformedBody`, 400.
-        :raises HTTPException: 413: left on the stream, or too many fields.
-        """
+        ``None`` when the body is of another type."""
         if self._form is None:
             text = self._content('application/x-www-form-urlencoded')
             if text is not None:
@@ -1460,11 +1364,7 @@ class Request:
 
     def url_for(*names, **args):
         """Return the absolute URL of a route, at the scheme and host that
-        this request was sent to. See :meth:`Microdot.url_for`.
-
-        The host is the client's word. Where that is not to be trusted, as in
-        a mail to somebody else, use a host of your own.
-        """
+        this request was sent to. See :meth:`Microdot.url_for`."""
         from .urls import request_url_for
         return request_url_for(*names, **args)
 
@@ -1472,11 +1372,7 @@ class Request:
 # --- Responses --------------------------------------------------------------
 
 class BodyIterator:
-    """The pieces of a body as an asynchronous iterator.
-
-    :param body: a file-like object, an iterator, or on a board a generator.
-    :param first: a piece already taken from it.
-    """
+    """The pieces of a body as an asynchronous iterator."""
     def __init__(self, body, first=None):
         self.body = body
         self.first = first
@@ -1511,15 +1407,7 @@ class BodyIterator:
 
 
 class Response:
-    """A response.
-
-    :param body: ``str``, ``bytes``, ``bytearray``, ``memoryview``; ``dict`` or
-                 ``list``, sent as JSON; a generator, iterator or file-like
-                 object, sync or async, sent in pieces; ``None`` for no body.
-    :param status_code: the status; ``None`` as body makes 200 a 204.
-    :param headers: a dict; a list as value is sent as several fields.
-    :param reason: the reason phrase, when it is not the standard one.
-    """
+    """A response."""
     #: Content types by file extension, for :meth:`send_file`.
     types_map = {
         'css': 'text/css',
@@ -1570,18 +1458,7 @@ class Response:
                    max_age=None, secure=False, http_only=False,
                    partitioned=False, same_site=None):
         """Add a cookie. A value with blanks, commas, quotes or backslashes
-        is quoted, and ``Request.cookies`` has it without the quotes.
-
-        :param expires: an HTTP date, a ``datetime`` (UTC when naive), or
-                        seconds: from now, or as of ``time.time()`` where
-                        that is after September 2001 (10^9).
-        :param max_age: seconds to keep it, rounded down, or a ``timedelta``.
-        :param same_site: ``'Strict'``, ``'Lax'`` or ``'None'``.
-        :raises ValueError: a part would not be a part of that cookie any
-                            more: it has a semicolon or a control character,
-                            or the name is not a token. Or *same_site* is
-                            something else.
-        """
+        is quoted, and ``Request.cookies`` has it without the quotes."""
         parse_token(cookie)
         if same_site and same_site.lower() not in ('strict', 'lax', 'none'):
             raise ValueError(
@@ -1621,10 +1498,7 @@ class Response:
         self.set_cookie(cookie, '', **kwargs)
 
     def body_iter(self):
-        """Return the body as an asynchronous iterator of pieces.
-
-        :raises TypeError: the body is nothing that can be sent.
-        """
+        """Return the body as an asynchronous iterator of pieces."""
         body = self.body
         if hasattr(body, '__aiter__'):
             return body.__aiter__()
@@ -1636,12 +1510,9 @@ class Response:
 
     @classmethod
     def redirect(cls, location, status_code=302):
-        """Redirect to another URL, which is percent-encoded where needed.
-
-        :raises ValueError: it holds CR or LF.
-        """
+        """Redirect to another URL, which is percent-encoded where needed."""
         if _bad_text(location.encode(), 0):
-            raise ValueError('control character in a redirect')
+            raise ValueError('control character in a response header')
         return cls(b'', status_code, {
             'Location': _quote(location, _TEXT[:73] + b'(),;=:/?#@[]')})
 
@@ -1650,17 +1521,7 @@ class Response:
                   stream=None, max_age=None, compressed=False,
                   file_extension=''):
         """Send a file. The name is trusted: never take it from a request
-        unchecked.
-
-        :param content_type: found by the extension of *filename* if omitted.
-        :param stream: a file-like object to send instead.
-        :param max_age: seconds that it may be cached.
-        :param compressed: the file is: ``True`` for gzip, or the name of the
-                           coding. Nothing is compressed here.
-        :param file_extension: added to the name when opening the file.
-        :raises HTTPException: 404: there is no such file. 403: it may not be
-                               read.
-        """
+        unchecked."""
         name = filename = str(filename)
         headers = {}
         if compressed:
@@ -1695,16 +1556,15 @@ send_file = Response.send_file
 
 
 def to_bytes(piece):
-    """Return text, or what else has bytes, as ``bytes``."""
+    # Return text, or what else has bytes, as ``bytes``.
     return piece.encode() if isinstance(piece, str) \
         else bytes(memoryview(piece))
 
 
 def load_json(text):
-    """Return what JSON text stands for.
-
-    :raises MalformedBody: it is none.
-    """
+    # Return what JSON text stands for.
+    #
+    # :raises MalformedBody: it is none.
     try:
         value = json.loads(text)
     except (ValueError, RuntimeError):
@@ -1725,7 +1585,7 @@ def load_json(text):
 
 
 def dump_json(value):
-    """Return *value* as JSON, in ``bytes``."""
+    # Return *value* as JSON, in ``bytes``.
     data = json.dumps(value).encode()
     if Response.json_encoder or b'nan' in data or b'inf' in data:
         # (or only a text that has these letters)
@@ -1738,17 +1598,11 @@ def dump_json(value):
 
 
 def too_large():
-    return HTTPException(
-        413, 'Payload too large, see Request.max_content_length')
+    return HTTPException(413, _TOO_LARGE + 'max_content_length')
 
 
 def make_response(result):
-    """Make a :class:`Response` of what a handler returned.
-
-    A response, a body, a status code, or a tuple ``(body, status)``,
-    ``(body, headers)``, ``(body, status, headers)``, ``(status,)`` or
-    ``(status, headers)``.
-    """
+    """Make a :class:`Response` of what a handler returned."""
     if isinstance(result, (str, dict)):
         return Response(result)  # most are
     if isinstance(result, Response):
@@ -1812,14 +1666,7 @@ def expression(pattern, parser=None):
 
 
 class URLPattern:
-    """The pattern of a route, such as ``/users/<int:id>/<path:rest>``.
-
-    A parameter is ``<name>`` or ``<type:name>``; a segment may have text
-    around one, as in ``/user-<id>.json``. Types: ``string``, ``int``,
-    ``float``, ``path`` (several segments, once in a pattern),
-    ``re:EXPRESSION``, and registered ones; by :mod:`microdot.urls` also
-    ``uuid``, ``date``, ``any(a,b)``, and several in a segment: ``/<a>-<b>``.
-    """
+    """The pattern of a route, such as ``/users/<int:id>/<path:rest>``."""
     #: Characters of a value that an expression is tried on.
     max_regex_length = 64 if _BOARD else 1024
     #: The types: a callable each that converts a value, or returns ``None``
@@ -1833,20 +1680,14 @@ class URLPattern:
 
     @classmethod
     def register_type(cls, type_name, pattern='[^/]+', parser=None):
-        """Add a type of parameter.
-
-        :param pattern: a regular expression for the whole value.
-        :param parser: converts the value; returns ``None`` or raises
-                       ``ValueError`` for no match.
-        """
+        """Add a type of parameter."""
         cls.segment_parsers[type_name] = (parser or str) \
             if pattern == '[^/]+' else expression(pattern, parser)
 
     def compile(self):
-        """Parse the pattern. Done when the route is registered.
-
-        :raises ValueError: it is malformed or names an unknown type.
-        """
+        # Parse the pattern. Done when the route is registered.
+        #
+        # :raises ValueError: it is malformed or names an unknown type.
         segments = []
         names = []
         self.span = None
@@ -1882,10 +1723,7 @@ class URLPattern:
         self.static = None if names else '/' + '/'.join(segments)
 
     def match(self, path):
-        """Match a path.
-
-        :return: a dict of arguments, or ``None``.
-        """
+        """Match a path."""
         if not self.segments:
             self.compile()
         args = {}
@@ -1929,9 +1767,13 @@ class URLPattern:
 
 # --- The application --------------------------------------------------------
 
+# What everybody knows (RFC 9110, section 9, and RFC 5789, and QUERY).
+_METHODS = 'GET HEAD POST PUT PATCH DELETE OPTIONS QUERY TRACE'.split()
+
+
 def _adder(name):
     def add(self, f):
-        self.register(name, f)
+        self.register(name + '_handlers', f)
         return f
     return add
 
@@ -2037,13 +1879,6 @@ class Microdot:
     def route(self, url_pattern, methods=None, max_content_length=None,
               name=None):
         """Decorator: call ``f(request, **arguments)`` for matching requests.
-
-        :param url_pattern: see :class:`URLPattern`.
-        :param methods: a list, ``['GET']`` by default.
-        :param max_content_length: bytes of a body, in place of
-                                   ``Request.max_content_length``.
-        :param name: for ``url_for``, that of the function by default.
-        :raises ValueError: the pattern is malformed.
         """
         pattern = URLPattern(url_pattern)
 
@@ -2052,10 +1887,7 @@ class Microdot:
             handler, names, label = f, methods or ('GET',), name
             if hasattr(f, 'as_handler'):
                 # a class of microdot.views
-                if methods:
-                    raise TypeError('a View has its methods: use route()')
-                handler, names = f.as_handler()
-                label = name or f.__name__
+                handler, names, label = f.as_handler(methods, name)
             self.register('routes', Route(
                 [method.upper() for method in names], pattern, handler, '',
                 None, (), max_content_length, label, None, 2))
@@ -2069,11 +1901,11 @@ class Microdot:
     delete = _method('DELETE')
     query = _method('QUERY')
 
-    before_request = _adder('before_request_handlers')
-    after_request = _adder('after_request_handlers')
-    after_error_request = _adder('after_error_request_handlers')
-    on_startup = _adder('startup_handlers')
-    on_shutdown = _adder('shutdown_handlers')
+    before_request = _adder('before_request')
+    after_request = _adder('after_request')
+    after_error_request = _adder('after_error_request')
+    on_startup = _adder('startup')
+    on_shutdown = _adder('shutdown')
 
     def errorhandler(self, status_code_or_exception_class):
         """Decorator: answer with ``f(request)`` for a status code, or
@@ -2085,17 +1917,7 @@ class Microdot:
 
     def wrap_dispatch(self, wrapper, outermost=False):
         """Have ``await wrapper(request, call_next)`` called in place of the
-        handling of each request, also of one that no route matches.
-
-        ``await call_next(request)`` gives the :class:`Response` of what is
-        inside, or raises an exception that no error handler takes. What the
-        wrapper raises is answered as what a handler raises. The first
-        registered is the outermost. What a mounted application registers
-        applies to all of its parent, unless mounted with ``local=True``: then
-        to the requests that it answers.
-
-        :param outermost: whether it goes around those that are there.
-        """
+        handling of each request, also of one that no route matches."""
         from .wrapping import add_wrapper
         add_wrapper(self, wrapper, outermost)
 
@@ -2139,15 +1961,7 @@ class Microdot:
         self.register(name, value, key)
 
     def mount(self, subapp, url_prefix='', local=False, name=None, host=None):
-        """Make the routes of another application this one's, now and later.
-
-        :param url_prefix: put before its patterns.
-        :param local: whether its before, after and error handlers remain its
-                      own. Otherwise they apply to all of this application.
-        :param name: put before the names of its routes, with a colon.
-        :param host: the only host that they are for, as
-                     ``'<name>.example.com'``; see :mod:`microdot.hosts`.
-        """
+        """Make the routes of another application this one's, now and later."""
         if host:
             from .hosts import Host
             host = Host(host)
@@ -2159,24 +1973,20 @@ class Microdot:
 
     # Dispatch
 
-    def candidates(self, path):
-        """Return the routes that may match a path, in order."""
-        return self.routes
-
-    def find(self, path, method, req=None):
-        """Find who answers a request.
-
-        :param path: decoded, but an encoded slash is a NUL.
-        :param req: the request, for routes that are for a host.
-        :return: ``(route, args, allow)``: the :class:`Route` and its
-                 arguments, a dict. Where no route that matches the path takes
-                 the method, *route* is the first of them and *args* is
-                 ``None``. ``(None, None, [])`` if none matches. *allow* is a
-                 list of the methods of the routes that have been looked at.
-        """
+    def find(self, path, method, req=None, routes=None):
+        # Find who answers a request.
+        #
+        # :param path: decoded, but an encoded slash is a NUL.
+        # :param req: the request, for routes that are for a host.
+        # :param routes: those that may match, in order; all by default.
+        # :return: ``(route, args, allow)``: the :class:`Route` and its
+        #          arguments, a dict. Where no route that matches the path
+        #          takes the method, *route* is the first of them and *args* is
+        #          ``None``. ``(None, None, [])`` if none matches. *allow* is a
+        #          list of the methods of the routes that have been looked at.
         found = found_args = None
         allow = []
-        for route in self.candidates(path):
+        for route in self.routes if routes is None else routes:
             pattern = route.pattern
             if pattern.static:
                 args = {} if pattern.static == path else None
@@ -2200,16 +2010,15 @@ class Microdot:
         return found, found_args, allow
 
     def match(self, req):
-        """Find who answers a request, see :meth:`find`."""
+        # Find who answers a request, see :meth:`find`.
         return self.find(req.route_path, req.method, req)
 
     def find_route(self, req):
-        """Find who answers a request.
-
-        :return: ``(target, url_prefix, subapp)``; *target* is the handler, a
-                 dict of headers for an OPTIONS request without a handler of
-                 its own, or 404 or 405.
-        """
+        # Find who answers a request.
+        #
+        # :return: ``(target, url_prefix, subapp)``; *target* is the handler, a
+        #          dict of headers for an OPTIONS request without a handler of
+        #          its own, or 404 or 405.
         req.entry = None
         route, args, _ = self.match(req)
         if args is not None:
@@ -2220,34 +2029,21 @@ class Microdot:
         if route:
             req.url_prefix, req.subapp, req.chain = route[3:6]
         elif req.route_path != '*':
-            return self.not_found(req), '', None
+            if self.redirect_slashes:
+                from .urls import redirect_slash
+                redirect_slash(self, req)
+            return 404, '', None
         return self.options_handler(req) \
             if req.method == 'OPTIONS' and self.options_handler else 405, \
             req.url_prefix, req.subapp
 
-    def not_found(self, req):
-        """Return the status for a path that no route matches, or raise an
-        :class:`HTTPException`."""
-        if self.redirect_slashes:
-            from .urls import redirect_slash
-            redirect_slash(self, req)
-        return 404
-
     def url_for(*names, **args):
-        """Return the path of a route, percent-encoded.
-
-        :param name: the route's: given with ``name=``, or that of its
-                     function. Those of an application mounted with a name
-                     follow that name and a colon. Of several, the first that
-                     fits.
-        :param args: a value for each parameter of the pattern.
-        :raises ValueError: there is no such route, or the values do not fit.
-        """
+        """Return the path of a route, percent-encoded."""
         from .urls import url_for
         return url_for(*names, **args)
 
     def default_options_handler(self, req):
-        """Return the headers of the answer to an OPTIONS request."""
+        # Return the headers of the answer to an OPTIONS request.
         allow = list(self.match(req)[2])
         if 'GET' in allow and 'HEAD' not in allow:
             allow.append('HEAD')
@@ -2256,11 +2052,10 @@ class Microdot:
         return {'Allow': ', '.join(allow)}
 
     def get_request_handlers(self, req, attr, local_first=True):
-        """Return the handlers that apply to a request.
-
-        :param attr: ``'before_request'``, ``'after_request'`` or
-                     ``'after_error_request'``.
-        """
+        # Return the handlers that apply to a request.
+        #
+        # :param attr: ``'before_request'``, ``'after_request'`` or
+        #              ``'after_error_request'``.
         attr += '_handlers'
         handlers = getattr(self, attr)
         for app in req.chain if req else ():
@@ -2269,8 +2064,8 @@ class Microdot:
         return handlers
 
     async def error_response(self, req, status_code, reason=None):
-        """Return what the handler for a status code returns, or else
-        ``(reason, status_code)``."""
+        # Return what the handler for a status code returns, or else
+        # ``(reason, status_code)``.
         handler = self._error_handler(req, (status_code,))
         if handler:
             return await invoke_handler(handler, req)
@@ -2331,10 +2126,9 @@ class Microdot:
         return res
 
     def log_exception(self, req, exc):
-        """Note an exception that nobody handled, once, on the console.
-
-        :param req: the request, or ``None``.
-        """
+        # Note an exception that nobody handled, once, on the console.
+        #
+        # :param req: the request, or ``None``.
         if req:
             req.exception = exc
         if _BOARD:
@@ -2343,14 +2137,13 @@ class Microdot:
             sys.excepthook(type(exc), exc, exc.__traceback__)
 
     async def dispatch_request(self, req, error=None):
-        """Handle a request: find its handler, run what comes before and after
-        it, turn errors into answers.
-
-        :param req: the :class:`Request`, or ``None``: it was malformed.
-        :param error: the :class:`HTTPException` to answer with.
-        :return: a :class:`Response`, always.
-        :raises Disconnected: the client left while its body was read.
-        """
+        # Handle a request: find its handler, run what comes before and after
+        # it, turn errors into answers.
+        #
+        # :param req: the :class:`Request`, or ``None``: it was malformed.
+        # :param error: the :class:`HTTPException` to answer with.
+        # :return: a :class:`Response`, always.
+        # :raises Disconnected: the client left while its body was read.
         try:
             if req and self.stack:
                 res = await self.stack[0](self, req, error)
@@ -2366,8 +2159,8 @@ class Microdot:
         return self.complete(req, res)
 
     async def handle(self, req):
-        """Return the response to a request, without regard to wrappers.
-        Errors are raised."""
+        # Return the response to a request, without regard to wrappers.
+        # Errors are raised.
         if has_dots(req.path):
             raise HTTPException(404)
         target, req.url_prefix, req.subapp = self.find_route(req)
@@ -2415,9 +2208,7 @@ class Microdot:
         allow = None
         if target == 405:
             allow = self.default_options_handler(req)
-            if req.method.upper() not in (
-                    'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
-                    'OPTIONS', 'QUERY', 'TRACE'):
+            if req.method.upper() not in _METHODS:
                 # nobody knows it (RFC 9110, section 15.6.2), but perhaps a
                 # route
                 target = 501
@@ -2434,11 +2225,10 @@ class Microdot:
                 return res
 
     async def answer_error(self, req, exc, last=True):
-        """Return the response to an exception: that of the error handler for
-        it, or a plain one.
-
-        :param last: if false, an exception that no handler takes is raised.
-        """
+        # Return the response to an exception: that of the error handler for
+        # it, or a plain one.
+        #
+        # :param last: if false, an exception that no handler takes is raised.
         try:
             try:
                 res = await self._exception(req, exc, last)
@@ -2455,24 +2245,23 @@ class Microdot:
             return self.plain_error(req, failure)
 
     def refuse(self, exc):
-        """Count a request that is malformed; return what it is answered with.
-        With ``debug``, the rule that it breaks is printed."""
+        # Count a request that is malformed; return what it is answered with.
+        # With ``debug``, the rule that it breaks is printed.
         self.counters['malformed'] += 1
         if self.debug:
             print('malformed request:', exc)
         return HTTPException(400, 'Bad request')
 
     def check_streams(self):
-        """See that one more response may be streamed.
-
-        :raises HTTPException: 503: there are as many as there may be.
-        """
+        # See that one more response may be streamed.
+        #
+        # :raises HTTPException: 503: there are as many as there may be.
         if self.streams >= self.max_connections - self.reserved_connections:
             raise HTTPException(503, 'Too many streams', {'Retry-After': '10'})
 
     def plain_error(self, req, exc):
-        """Return a response to an exception that needs no handler: what
-        ``abort()`` was given, or 500, and then the exception is logged."""
+        # Return a response to an exception that needs no handler: what
+        # ``abort()`` was given, or 500, and then the exception is logged.
         headers = {'Content-Type': 'text/plain'}
         if isinstance(exc, _ANSWERS):
             headers = exc.headers
@@ -2526,19 +2315,7 @@ class Microdot:
     def start_server(self, host='0.0.0.0', port=5000, debug=False, ssl=None,
                      start_serving=True):
         """Serve until :meth:`shutdown`, beside whatever else runs; to be
-        awaited. May be called again meanwhile, for another address.
-
-        :param host: the address to bind.
-        :param port: the port; 0 lets the system choose one (CPython).
-        :param debug: whether to print a line per request and, on CPython, to
-                      answer errors by the pages of :mod:`microdot.debug`.
-        :param ssl: an ``SSLContext``, for TLS; on CPython also the names of
-                    two files in PEM form, the certificate and its key.
-        :param start_serving: if false, return a bound :class:`Server`, whose
-                              ``serve()`` is to be awaited.
-        :raises OSError: the address cannot be bound, or a file not be read.
-        :raises ValueError: the port is out of range.
-        """
+        awaited. May be called again meanwhile, for another address."""
         # (a coroutine that has been made counts for shutdown())
         return self._start_server(self.shutdowns, host, port, debug, ssl,
                                   start_serving)
@@ -2559,7 +2336,7 @@ class Microdot:
         await server.serve()
 
     async def start_up(self):
-        """Run the handlers for start-up, once for all servers that run."""
+        # Run the handlers for start-up, once for all servers that run.
         while self.starting:
             await asyncio.sleep(0.05)  # another server does
         self.running += 1
@@ -2572,8 +2349,8 @@ class Microdot:
                 self.starting = False
 
     async def shut_down(self):
-        """Run the handlers for shut-down when the last server ends. Return a
-        list of what they have raised."""
+        # Run the handlers for shut-down when the last server ends. Return a
+        # list of what they have raised.
         errors = []
         self.running -= 1
         if not self.running:
@@ -2588,11 +2365,10 @@ class Microdot:
         return errors
 
     def answered(self, req, res):
-        """Start what is to run after a response. The servers call this when
-        the response is out, or its client gone, if there is anything to run.
-
-        :param req: the request; ``None``: it was malformed.
-        """
+        # Start what is to run after a response. The servers call this when
+        # the response is out, or its client gone, if there is anything to run.
+        #
+        # :param req: the request; ``None``: it was malformed.
         if not self.background:
             from .background import Background
             self.background = Background(self)
@@ -2602,13 +2378,9 @@ class Microdot:
         """Serve until :meth:`shutdown` or Ctrl-C. The arguments are those of
         :meth:`start_server`, and on CPython ``banner``: whether to say on
         stderr where it listens, true by default; and ``root_path``: the
-        prefix under which a proxy has the application.
-
-        :raises SystemExit: on CPython, that cannot be done. Says why on
-                            stderr, unless caught, and sets exit status 1.
-        """
+        prefix under which a proxy has the application."""
         try:
-            run_loop(self, self.start_server(host, port, debug, ssl))
+            asyncio.run(self.start_server(host, port, debug, ssl))
         finally:
             # boards: after Ctrl-C nothing has been unwound
             if _BOARD:
@@ -2637,11 +2409,7 @@ class Microdot:
 class Server:
     """What serves an application on one address, or for a gateway that has
     the sockets: connections, deadlines, and the task that accepts. It knows no
-    routes. The limits are those of the application.
-
-    :param listeners: sockets that listen.
-    :param ssl: an ``SSLContext``, for TLS.
-    """
+    routes. The limits are those of the application."""
     closing = False  # no more is accepted
     ticks = 0        # sweeps so far
     sweeping = None  # the task that enforces deadlines
@@ -2659,11 +2427,10 @@ class Server:
     # Requests
 
     async def serve_requests(self, conn, error=None):
-        """Answer the whole requests that a connection has read.
-
-        :param error: an :class:`HTTPException` to answer instead.
-        :return: whether the connection may go on.
-        """
+        # Answer the whole requests that a connection has read.
+        #
+        # :param error: an :class:`HTTPException` to answer instead.
+        # :return: whether the connection may go on.
         app = self.app
         while True:
             conn.request = None
@@ -2784,13 +2551,12 @@ class Server:
         return body, pieces, head, left, keep, chunked
 
     async def prepare(self, req, res, version, keep):
-        """Make a response ready to be sent. One that is not fit for that
-        becomes a plain 500.
-
-        :return: ``(body, pieces, head, size, keep, chunked)``: *pieces* is an
-                 iterator in place of *body*, or ``None``; for the others see
-                 ``encode_head()``.
-        """
+        # Make a response ready to be sent. One that is not fit for that
+        # becomes a plain 500.
+        #
+        # :return: ``(body, pieces, head, size, keep, chunked)``: *pieces* is
+        #          an iterator in place of *body*, or ``None``; for the others
+        #          see ``encode_head()``.
         while True:
             try:
                 return self._prepare(req, res, version, keep)
@@ -2809,7 +2575,7 @@ class Server:
             conn.expect = None
         await conn.send(head)
         if conn.done:
-            conn.watch()
+            await conn.watch(True)
 
     async def _respond(self, conn, req, res, body, pieces, head, left, keep,
                        chunked):
@@ -2850,7 +2616,7 @@ class Server:
                         head = b''
                     await conn.send(piece)
                 if left:
-                    raise ValueError('body is not of its Content-Length')
+                    raise ValueError('Content-Length is not that of the body')
                 if chunked:
                     head += b'0\r\n\r\n'
             await conn.send(head)
@@ -2864,7 +2630,7 @@ class Server:
             try:
                 if watch:
                     self.app.streams -= 1
-                    await conn.unwatch()
+                    await conn.watch(False)
             finally:
                 await close_body(pieces)
         return keep
@@ -2891,7 +2657,7 @@ class Server:
     # Connections
 
     async def sweep(self):
-        """Enforce the deadlines, as long as there are connections."""
+        # Enforce the deadlines, as long as there are connections.
         task = asyncio.current_task()
         app = self.app
         try:
@@ -2923,17 +2689,13 @@ class Server:
                 self.sweeping = None
 
     def own(self):
-        """Return a list of the connections of this server."""
+        # Return a list of the connections of this server.
         return [conn for conn in self.app.connections if conn.server is self]
-
-    async def _changed(self):
-        # Wait until a connection has gone, or for close().
-        self.event.clear()
-        await self.event.wait()
 
     async def _empty(self):
         while self.own():
-            await self._changed()
+            self.event.clear()
+            await self.event.wait()
 
     def _make_room(self, late=False):
         # Close the connection that has idled longest since its last request,
@@ -2947,8 +2709,8 @@ class Server:
             one.stop()
 
     def take(self, listener):
-        """Accept what has come: lwIP calls this, whatever else runs. Data that
-        comes before accept() would wait there for a timer of 250 ms."""
+        # Accept what has come: lwIP calls this, whatever else runs. Data that
+        # comes before accept() would wait there for a timer of 250 ms.
         try:
             while len(self.taken) < self.app.max_connections:
                 self.taken.append(listener.accept())
@@ -3023,7 +2785,9 @@ class Server:
                         self._accept(listener)))
                 while not self.closing:
                     try:
-                        await self._changed()
+                        # a connection has gone, or close() was called
+                        self.event.clear()
+                        await self.event.wait()
                     except MemoryError:
                         await asyncio.sleep(1)
             finally:
@@ -3053,7 +2817,7 @@ class Server:
             self.abort()
 
     def abort(self):
-        """Close everything at once."""
+        # Close everything at once.
         app = self.app
         self.sweeping = None
         for conn in self.own():
@@ -3073,7 +2837,7 @@ class Server:
 
 
 def listen(host, port):
-    """Bind an address; return a list of sockets that listen."""
+    # Bind an address; return a list of sockets that listen.
     import socket
     info = socket.getaddrinfo(
         host or '0.0.0.0', port, 0, socket.SOCK_STREAM)[0]
@@ -3093,7 +2857,7 @@ def listen(host, port):
 
 
 async def accept(listener, server):
-    """Wait for a connection; return its socket and address."""
+    # Wait for a connection; return its socket and address.
     if not _BOARD:
         return await asyncio.get_running_loop().sock_accept(listener)
     import socket
@@ -3125,13 +2889,9 @@ async def accept(listener, server):
     return sock, addr
 
 
-def run_loop(app, main):
-    asyncio.run(main)
-
-
 def peer_address(addr):
-    """Return a peer's address as ``(host, port)``, or what there is in its
-    place. For IPv6 there is more, and MicroPython's Unix port has it raw."""
+    # Return a peer's address as ``(host, port)``, or what there is in its
+    # place. For IPv6 there is more, and MicroPython's Unix port has it raw.
     if isinstance(addr, (bytes, bytearray)):
         import socket
         addr = socket.sockaddr(addr)

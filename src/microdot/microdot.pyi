@@ -96,9 +96,20 @@ def print_line(method: str, path: str, status: str) -> None: ...
 def mro(cls: type) -> Sequence[type]: ...
 def is_async(function: Callable[..., Any]) -> int: ...
 async def invoke_handler(
-    handler: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any: ...
+    handler: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call a handler, await what it returns if need be, return the result.
+
+    On CPython a plain function runs in a thread.
+    """
 
 class HTTPException(Exception):
+    """An answer in place of the handler's: raised by :func:`abort` and by
+    whatever finds a fault with the request.
+
+    :param status_code: the status of the response.
+    :param reason: the text of its body.
+    :param headers: a dict of extra headers, or ``None``.
+    """
     status_code: int
     reason: str
     headers: Mapping[str, Any] | None
@@ -125,12 +136,32 @@ LEAVING: tuple[type[BaseException], ...]
 
 def abort(
     status_code: int, reason: str | None = None,
-    headers: Mapping[str, Any] | None = None) -> NoReturn: ...
+    headers: Mapping[str, Any] | None = None) -> NoReturn:
+    """Stop handling the request and answer with an error.
+
+    :raises HTTPException: always.
+    """
+
 def decode_text(data: bytes) -> str: ...
-def urldecode(s: str | bytes, plus: bool = True) -> str: ...
-def urlencode(s: str) -> str: ...
 def has_dots(path: str) -> bool: ...
-def http_date(when: float | tuple[int, ...] | _date_type) -> str: ...
+def urldecode(s: str | bytes, plus: bool = True) -> str:
+    """Decode percent-encoded UTF-8 text.
+
+    A ``%`` before another ``%`` or at the end stands for itself.
+
+    :param s: ``str`` or ``bytes``.
+    :param plus: whether ``+`` is a space, as it is in forms and queries.
+    :raises ValueError: for other bad escapes, or text that is not UTF-8.
+    """
+
+def urlencode(s: str) -> str: ...
+def http_date(when: float | tuple[int, ...] | _date_type) -> str:
+    """Format a time as HTTP does (RFC 9110, section 5.6.7).
+
+    :param when: seconds as of ``time.time()``, or a ``datetime`` (UTC when
+                 naive).
+    """
+
 def parse_pairs(text: str) -> MultiDict[str]: ...
 def parse_list(text: str, separator: str = ',') -> list[str]: ...
 def parse_cookies(text: str) -> dict[str, str]: ...
@@ -172,6 +203,11 @@ class Values(dict[str, _V]):
         **kwargs: _V) -> None: ...
 
 class NoCaseDict(Values[_V]):
+    """A dict whose keys are compared without regard to case. The spelling
+    of a key that was set first is the one that iteration shows.
+
+    ``keymap`` holds that spelling for each lower-case key.
+    """
     keymap: dict[str, str]
     def __init__(
         self, initial_dict: Mapping[str, _V] | None = None) -> None: ...
@@ -197,6 +233,11 @@ class NoCaseDict(Values[_V]):
         **kwargs: _V) -> None: ...
 
 class MultiDict(dict[str, list[_V]]):
+    """A dict that keeps every value a key was given, in order.
+
+    ``[key]`` and :meth:`get` give the first, :meth:`getlist` all of them;
+    assigning adds one. As a plain dict it shows the lists.
+    """
     kind: str | None
     def __init__(
         self, initial_dict: Mapping[str, _V] | None = None) -> None: ...
@@ -213,7 +254,13 @@ class MultiDict(dict[str, list[_V]]):
     @overload  # type: ignore[override]
     def get(
         self, key: str, default: None = None, type: None = None,
-        strict: bool = False) -> _V | None: ...
+        strict: bool = False) -> _V | None:
+        """Return the first value of *key*.
+
+        :param default: returned when there is none, or *type* refuses it.
+        :param type: a callable that converts the value, such as ``int``.
+        :param strict: whether what *type* refuses is answered with 400.
+        """
     @overload
     def get(
         self, key: str, default: _D, type: None = None,
@@ -227,7 +274,11 @@ class MultiDict(dict[str, list[_V]]):
         self, key: str, default: _D,
         type: Callable[[_V], _T], strict: bool = False) -> _T | _D: ...
     @overload
-    def getlist(self, key: str, type: None = None) -> list[_V]: ...
+    def getlist(self, key: str, type: None = None) -> list[_V]:
+        """Return all values of *key*, converted by *type*, as a list.
+
+        :raises ValueError: *type* refuses one.
+        """
     @overload
     def getlist(
         self, key: str, type: Callable[[_V], _T]) -> list[_T]: ...
@@ -245,9 +296,14 @@ class Stream:
     data: bytes
     pos: int
     async def read(self, n: int = -1) -> bytes: ...
-    async def readexactly(self, n: int) -> bytes: ...
+    async def readexactly(self, n: int) -> bytes:
+        """Read *n* bytes.
+
+        :raises EOFError: the body has fewer.
+        :raises Disconnected: the peer ended before that.
+        """
     async def readuntil(self, separator: bytes = b'\n') -> bytes: ...
-    async def readline(self) -> bytes: ...
+    async def readline(self, separator: bytes = b'\n') -> bytes: ...
     def __aiter__(self) -> Self: ...
     async def __anext__(self) -> bytes: ...
 
@@ -255,7 +311,7 @@ class AsyncBytesIO(Stream):
     stream: io.BytesIO
     def __init__(self, data: bytes) -> None: ...
     async def readexactly(self, n: int = -1) -> bytes: ...
-    async def readline(self) -> bytes: ...
+    async def readline(self) -> bytes: ...  # type: ignore[override]
     async def readuntil(self, separator: bytes = b'\n') -> bytes: ...
     async def awrite(self, data: bytes) -> int: ...
     async def aclose(self) -> None: ...
@@ -270,6 +326,22 @@ class Connection(Stream):
     async def aclose(self) -> None: ...
 
 class Request:
+    """A request, as handlers get it.
+
+    Attributes: ``app``, ``client_addr`` (host and port, or ``None``),
+    ``method``, ``url`` (as received), ``path`` (percent-decoded),
+    ``query_string`` (``None`` without one), ``http_version``, ``scheme``,
+    ``headers`` (:class:`NoCaseDict`), ``args`` (:class:`MultiDict` of the
+    query), ``cookies`` (dict), ``content_length`` (0 when not declared),
+    ``content_type`` (or ``None``), ``g`` (free for the application),
+    ``url_args``, ``url_prefix``, ``subapp``, ``route``, ``sock``; ``host``
+    (as in ``Host``), ``absolute_url`` (with scheme and host), ``base_url``
+    (that without the query);
+    ``body``: the body as ``bytes``, empty when it was left on the stream;
+    ``error``: in handlers of errors, the exception.
+
+    :raises ValueError: the path of *url* is badly encoded.
+    """
     max_content_length: int
     max_body_length: int
     max_readline: int
@@ -344,18 +416,47 @@ class Request:
     @property
     def stream(self) -> Stream: ...
     @property
-    def json(self) -> Any: ...
+    def json(self) -> Any:
+        """The body parsed as JSON, or ``None`` when it is of another type.
+
+        :raises ValueError: not JSON: a :class:`MalformedBody`, 400.
+        :raises HTTPException: 413: left on the stream.
+        """
     @property
-    def form(self) -> MultiDict[str] | None: ...
+    def form(self) -> MultiDict[str] | None:
+        """The fields of an URL-encoded form as a :class:`MultiDict`, or
+        ``None`` when the body is of another type.
+
+        :raises ValueError: badly encoded: a :class:`MalformedBody`, 400.
+        :raises HTTPException: 413: left on the stream, or too many fields.
+        """
     def after_request(self, f: _F) -> _F: ...
-    def url_for(self, name: str, /, **args: Any) -> str: ...
+    def url_for(self, name: str, /, **args: Any) -> str:
+        """Return the absolute URL of a route, at the scheme and host that
+        this request was sent to. See :meth:`Microdot.url_for`.
+
+        The host is the client's word. Where that is not to be trusted, as in
+        a mail to somebody else, use a host of your own.
+        """
     def after_response(
         self, f: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs,
     ) -> Callable[_P, _R]: ...
-    def get_json(self) -> Any: ...
+    def get_json(self) -> Any:
+        """Return the body parsed as JSON.
+
+        :raises HTTPException: 415: it is of another type; 413: left on the
+                               stream.
+        :raises ValueError: not JSON: a :class:`MalformedBody`, answered with
+                            400 and on CPython line and column.
+        """
     async def is_disconnected(self) -> bool: ...
 
 class BodyIterator:
+    """The pieces of a body as an asynchronous iterator.
+
+    :param body: a file-like object, an iterator, or on a board a generator.
+    :param first: a piece already taken from it.
+    """
     body: Any
     first: bytes | str | None
     def __init__(
@@ -365,6 +466,15 @@ class BodyIterator:
     async def aclose(self) -> None: ...
 
 class Response:
+    """A response.
+
+    :param body: ``str``, ``bytes``, ``bytearray``, ``memoryview``; ``dict`` or
+                 ``list``, sent as JSON; a generator, iterator or file-like
+                 object, sync or async, sent in pieces; ``None`` for no body.
+    :param status_code: the status; ``None`` as body makes 200 a 204.
+    :param headers: a dict; a list as value is sent as several fields.
+    :param reason: the reason phrase, when it is not the standard one.
+    """
     types_map: dict[str, str]
     send_file_buffer_size: int
     default_content_type: str
@@ -389,23 +499,56 @@ class Response:
         expires: str | float | _date_type | None = None,
         max_age: float | timedelta | None = None, secure: bool = False,
         http_only: bool = False, partitioned: bool = False,
-        same_site: str | None = None) -> None: ...
+        same_site: str | None = None) -> None:
+        """Add a cookie. A value with blanks, commas, quotes or backslashes
+        is quoted, and ``Request.cookies`` has it without the quotes.
+
+        :param expires: an HTTP date, a ``datetime`` (UTC when naive), or
+                        seconds: from now, or as of ``time.time()`` where
+                        that is after September 2001 (10^9).
+        :param max_age: seconds to keep it, rounded down, or a ``timedelta``.
+        :param same_site: ``'Strict'``, ``'Lax'`` or ``'None'``.
+        :raises ValueError: a part would not be a part of that cookie any
+                            more: it has a semicolon or a control character,
+                            or the name is not a token. Or *same_site* is
+                            something else.
+        """
     def delete_cookie(self, cookie: str, **kwargs: Any) -> None: ...
     tagged: bool
     forgotten: bool
     def etag(self) -> Self: ...
     def complete(self) -> None: ...
     async def write(self, stream: _AsyncWriter) -> None: ...
-    def body_iter(self) -> AsyncIterator[Any]: ...
+    def body_iter(self) -> AsyncIterator[Any]:
+        """Return the body as an asynchronous iterator of pieces.
+
+        :raises TypeError: the body is nothing that can be sent.
+        """
     @classmethod
     def redirect(
-        cls, location: str, status_code: int = 302) -> Self: ...
+        cls, location: str, status_code: int = 302) -> Self:
+        """Redirect to another URL, which is percent-encoded where needed.
+
+        :raises ValueError: it holds CR or LF.
+        """
     @classmethod
     def send_file(
         cls, filename: str | PathLike[str], status_code: int = 200,
         content_type: str | None = None, stream: Any = None,
         max_age: int | None = None, compressed: bool | str = False,
-        file_extension: str = '') -> Self: ...
+        file_extension: str = '') -> Self:
+        """Send a file. The name is trusted: never take it from a request
+        unchecked.
+
+        :param content_type: found by the extension of *filename* if omitted.
+        :param stream: a file-like object to send instead.
+        :param max_age: seconds that it may be cached.
+        :param compressed: the file is: ``True`` for gzip, or the name of the
+                           coding. Nothing is compressed here.
+        :param file_extension: added to the name when opening the file.
+        :raises HTTPException: 404: there is no such file. 403: it may not be
+                               read.
+        """
     # of microdot.background
     def after_response(
         self, f: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs,
@@ -424,14 +567,38 @@ def too_large() -> HTTPException: ...
 async def close_body(body: Any) -> None: ...
 def after_response(
     self: Request | Response, f: Callable[_P, _R], /, *args: _P.args,
-    **kwargs: _P.kwargs) -> Callable[_P, _R]: ...
-def make_response(result: Any) -> Response: ...
+    **kwargs: _P.kwargs) -> Callable[_P, _R]:
+    """``after_response(f, *args, **kwargs)``: call ``f(*args, **kwargs)`` once
+    the response is out, or its client gone. Returns *f*.
+
+    What is registered on the request and then what is on the response runs in
+    that order, in a task of its own: neither the client nor its next request
+    waits. On CPython a plain function runs in a thread. An error is logged,
+    and the next one runs. The server ends when all is done, or cancels it
+    after ``shutdown_timeout``.
+    """
+
+def make_response(result: Any) -> Response:
+    """Make a :class:`Response` of what a handler returned.
+
+    A response, a body, a status code, or a tuple ``(body, status)``,
+    ``(body, headers)``, ``(body, status, headers)``, ``(status,)`` or
+    ``(status, headers)``.
+    """
 
 async def next_piece(iterator: Any) -> Any: ...
 
 expression: Callable[..., Callable[[str], Any]]
 
 class URLPattern:
+    """The pattern of a route, such as ``/users/<int:id>/<path:rest>``.
+
+    A parameter is ``<name>`` or ``<type:name>``; a segment may have text
+    around one, as in ``/user-<id>.json``. Types: ``string``, ``int``,
+    ``float``, ``path`` (several segments, once in a pattern),
+    ``re:EXPRESSION``, and registered ones; by :mod:`microdot.urls` also
+    ``uuid``, ``date``, ``any(a,b)``, and several in a segment: ``/<a>-<b>``.
+    """
     max_regex_length: int
     segment_parsers: dict[str, Callable[[str], Any]]
     segment_patterns: dict[str, str]
@@ -444,9 +611,19 @@ class URLPattern:
     @classmethod
     def register_type(
         cls, type_name: str, pattern: str = '[^/]+',
-        parser: Callable[[str], Any] | None = None) -> None: ...
+        parser: Callable[[str], Any] | None = None) -> None:
+        """Add a type of parameter.
+
+        :param pattern: a regular expression for the whole value.
+        :param parser: converts the value; returns ``None`` or raises
+                       ``ValueError`` for no match.
+        """
     def compile(self) -> None: ...
-    def match(self, path: str) -> dict[str, Any] | None: ...
+    def match(self, path: str) -> dict[str, Any] | None:
+        """Match a path.
+
+        :return: a dict of arguments, or ``None``.
+        """
 
 class Route(NamedTuple):
     methods: list[str]
@@ -511,7 +688,16 @@ class Microdot:
 
     def __init__(self) -> None: ...
     def middleware(self, f: _F) -> _F: ...
-    def url_for(self, name: str, /, **args: Any) -> str: ...
+    def url_for(self, name: str, /, **args: Any) -> str:
+        """Return the path of a route, percent-encoded.
+
+        :param name: the route's: given with ``name=``, or that of its
+                     function. Those of an application mounted with a name
+                     follow that name and a colon. Of several, the first that
+                     fits.
+        :param args: a value for each parameter of the pattern.
+        :raises ValueError: there is no such route, or the values do not fit.
+        """
     async def finish_background(self) -> None: ...
     @property
     def url_map(self) -> list[_Route]: ...
@@ -520,7 +706,16 @@ class Microdot:
     def route(
         self, url_pattern: str, methods: Sequence[str] | None = None,
         max_content_length: int | None = None,
-        name: str | None = None) -> Callable[[_H], _H]: ...
+        name: str | None = None) -> Callable[[_H], _H]:
+        """Decorator: call ``f(request, **arguments)`` for matching requests.
+
+        :param url_pattern: see :class:`URLPattern`.
+        :param methods: a list, ``['GET']`` by default.
+        :param max_content_length: bytes of a body, in place of
+                                   ``Request.max_content_length``.
+        :param name: for ``url_for``, that of the function by default.
+        :raises ValueError: the pattern is malformed.
+        """
     def get(
         self, url_pattern: str, **kwargs: Any) -> Callable[[_H], _H]: ...
     def post(
@@ -544,18 +739,37 @@ class Microdot:
     def mount(
         self, subapp: Microdot, url_prefix: str = '',
         local: bool = False, name: str | None = None,
-        host: str | None = None) -> None: ...
+        host: str | None = None) -> None:
+        """Make the routes of another application this one's, now and later.
+
+        :param url_prefix: put before its patterns.
+        :param local: whether its before, after and error handlers remain its
+                      own. Otherwise they apply to all of this application.
+        :param name: put before the names of its routes, with a colon.
+        :param host: the only host that they are for, as
+                     ``'<name>.example.com'``; see :mod:`microdot.hosts`.
+        """
     def register(self, name: str, value: Any, key: Any = None) -> None: ...
     def wrap_dispatch(
-        self, wrapper: _Wrapper, outermost: bool = False) -> None: ...
-    def candidates(self, path: str) -> Sequence[Route]: ...
+        self, wrapper: _Wrapper, outermost: bool = False) -> None:
+        """Have ``await wrapper(request, call_next)`` called in place of the
+        handling of each request, also of one that no route matches.
+
+        ``await call_next(request)`` gives the :class:`Response` of what is
+        inside, or raises an exception that no error handler takes. What the
+        wrapper raises is answered as what a handler raises. The first
+        registered is the outermost. What a mounted application registers
+        applies to all of its parent, unless mounted with ``local=True``: then
+        to the requests that it answers.
+
+        :param outermost: whether it goes around those that are there.
+        """
     def find(
-        self, path: str, method: str, req: Request | None = None
-    ) -> _Found: ...
+        self, path: str, method: str, req: Request | None = None,
+        routes: Sequence[Route] | None = None) -> _Found: ...
     def match(self, req: Request) -> _Found: ...
     def find_route(
         self, req: Request) -> tuple[_Target, str, Microdot | None]: ...
-    def not_found(self, req: Request) -> int: ...
     def default_options_handler(self, req: Request) -> dict[str, str]: ...
     def get_request_handlers(
         self, req: Request | None, attr: str,
@@ -588,7 +802,21 @@ class Microdot:
         self, host: str = '0.0.0.0', port: int = 5000, debug: bool = False,
         ssl: _ssl.SSLContext | _TLSFiles | None = None,
         start_serving: Literal[True] = True,
-    ) -> Coroutine[Any, Any, None]: ...
+    ) -> Coroutine[Any, Any, None]:
+        """Serve until :meth:`shutdown`, beside whatever else runs; to be
+        awaited. May be called again meanwhile, for another address.
+
+        :param host: the address to bind.
+        :param port: the port; 0 lets the system choose one (CPython).
+        :param debug: whether to print a line per request and, on CPython, to
+                      answer errors by the pages of :mod:`microdot.debug`.
+        :param ssl: an ``SSLContext``, for TLS; on CPython also the names of
+                    two files in PEM form, the certificate and its key.
+        :param start_serving: if false, return a bound :class:`Server`, whose
+                              ``serve()`` is to be awaited.
+        :raises OSError: the address cannot be bound, or a file not be read.
+        :raises ValueError: the port is out of range.
+        """
     @overload
     def start_server(
         self, host: str = '0.0.0.0', port: int = 5000, debug: bool = False,
@@ -598,7 +826,15 @@ class Microdot:
     def run(
         self, host: str = '0.0.0.0', port: int = 5000, debug: bool = False,
         ssl: _ssl.SSLContext | _TLSFiles | None = None,
-        banner: bool = True, root_path: str = '') -> None: ...
+        banner: bool = True, root_path: str = '') -> None:
+        """Serve until :meth:`shutdown` or Ctrl-C. The arguments are those of
+        :meth:`start_server`, and on CPython ``banner``: whether to say on
+        stderr where it listens, true by default; and ``root_path``: the
+        prefix under which a proxy has the application.
+
+        :raises SystemExit: on CPython, that cannot be done. Says why on
+                            stderr, unless caught, and sets exit status 1.
+        """
     def shutdown(self) -> None: ...
     @staticmethod
     def abort(
@@ -606,6 +842,13 @@ class Microdot:
         headers: Mapping[str, Any] | None = None) -> NoReturn: ...
 
 class Server:
+    """What serves an application on one address, or for a gateway that has
+    the sockets: connections, deadlines, and the task that accepts. It knows no
+    routes. The limits are those of the application.
+
+    :param listeners: sockets that listen.
+    :param ssl: an ``SSLContext``, for TLS.
+    """
     app: Microdot
     ssl: _ssl.SSLContext | None
     listeners: Sequence[_socket.socket]
@@ -649,7 +892,6 @@ def listen(host: str | None, port: int) -> list[_socket.socket]: ...
 async def accept(
     listener: _socket.socket, server: Server,
 ) -> tuple[_socket.socket, Any]: ...
-def run_loop(app: Microdot, main: Coroutine[Any, Any, _T]) -> None: ...
 def peer_address(addr: Any) -> tuple[str, int] | None: ...
 
 connection_class: type[Connection]

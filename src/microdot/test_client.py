@@ -498,10 +498,7 @@ class _Connection(Connection):
                 self.pieces.append(end)
                 raise Disconnected
 
-    def watch(self):
-        pass
-
-    async def unwatch(self):
+    async def watch(self, on):
         pass
 
     async def aclose(self):

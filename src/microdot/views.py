@@ -20,13 +20,16 @@ class View:
                 return {'id': id}
     """
     @classmethod
-    def as_handler(cls):
-        """Return the function and the methods of a route. The decorator
-        ``route`` calls it.
+    def as_handler(cls, methods=None, name=None):
+        """Return the function, the methods and the name of a route. The
+        decorator ``route`` calls it with the arguments that it has.
 
-        :raises TypeError: the class has no method for requests.
+        :raises TypeError: the class has no method for requests, or the
+                           decorator names some.
         """
-        methods = [name for name in _METHODS if hasattr(cls, name)]
+        if methods:
+            raise TypeError('a View has its methods: use route()')
+        methods = [method for method in _METHODS if hasattr(cls, method)]
         if not methods:
             raise TypeError('a View needs a method such as get')
 
@@ -37,4 +40,4 @@ class View:
                 getattr(cls(), name if name in methods else 'get'), request,
                 **kwargs)
 
-        return view, methods
+        return view, methods, name or cls.__name__

@@ -1,7 +1,9 @@
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 class View:
     @classmethod
     def as_handler(
-        cls) -> tuple[Callable[..., Coroutine[Any, Any, Any]], list[str]]: ...
+        cls, methods: Sequence[str] | None = None, name: str | None = None,
+    ) -> tuple[
+        Callable[..., Coroutine[Any, Any, Any]], list[str], str]: ...

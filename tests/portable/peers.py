@@ -45,10 +45,7 @@ class Peer(Connection):
     async def send(self, data):
         self.sent += bytes(data)
 
-    def watch(self):
-        pass
-
-    async def unwatch(self):
+    async def watch(self, on):
         pass
 
 

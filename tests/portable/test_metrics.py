@@ -55,7 +55,7 @@ class TestMetrics(unittest.TestCase):
                 ('requests_total{method="GET",route="",status="404"}', 2),
                 ('requests_total{method="GET",route="/fails",status="500"}',
                  1),
-                ('requests_total{method="other",route="",status="405"}', 1),
+                ('requests_total{method="other",route="",status="501"}', 1),
                 ('response_bytes_total{method="GET",'
                  'route="/items/<int:id>",status="200"}', 20),
                 ('requests_in_flight', 1)):
