@@ -98,9 +98,14 @@ async def ask(request):
 async def log_in(request):
     form = request.form or {}
     user = USERS.get(form.get('name'))
-    # takes as long where there is no such user
-    if not await password.check_password(
-            form.get('password'), user.password if user else None):
+
+    async def check():
+        # takes as long where there is no such user
+        return await password.check_password(
+            form.get('password'), user.password if user else None)
+
+    # 429 after too many that failed
+    if not await login.attempt(request, form.get('name'), check):
         return page('Log in', LOGIN % 'Wrong name or password.', 403)
     return await login.login_user(request, user, 'remember' in form)
 

@@ -3,8 +3,9 @@ RFC 7617), or a token (Bearer, RFC 6750, and others like it).
 """
 from binascii import a2b_base64, b2a_base64
 
-from .helpers import add_vary, wraps
+from .helpers import add_vary, login_url, wraps
 from .microdot import abort, invoke_handler, make_response
+from .microdot import redirect as redirect_to
 
 # --- Wire -------------------------------------------------------------------
 
@@ -63,6 +64,9 @@ class BaseAuth:
     returns the credentials as a tuple, or ``None``.
     """
     header = 'Authorization'
+    #: Characters of the URL to come back to, encoded, where ``requires()``
+    #: redirects. A longer one is left out.
+    max_next_length = 1024
     auth_callback = error_callback = scopes_callback = None
 
     def authenticate(self, f):
@@ -154,7 +158,7 @@ class BaseAuth:
             return await invoke_handler(f, request, *args, **kwargs)
         return wrapper
 
-    def requires(self, *scopes, status_code=403):
+    def requires(self, *scopes, status_code=403, redirect=None):
         """Make a decorator for a handler that only users with all of these
         scopes may call, see :meth:`scopes`::
 
@@ -164,6 +168,8 @@ class BaseAuth:
                 ...
 
         :param status_code: answered to other users; 404 hides the handler.
+        :param redirect: the name of a route, or a path, that all others are
+                         sent to, with ``next`` to come back.
         :raises ValueError: a scope is not text.
         """
         for scope in scopes:
@@ -173,22 +179,33 @@ class BaseAuth:
         def decorated(f):
             @wraps(f)
             async def wrapper(request, *args, **kwargs):
-                res = await self.check(request)
+                res = None if redirect else await self.check(request)
                 if res:
                     return res
-                if not self.scopes_callback:
-                    raise ValueError('no function was given to scopes()')
-                granted = await invoke_handler(
-                    self.scopes_callback, request, request.g.current_user)
-                if isinstance(granted, str):
-                    granted = granted.split()
-                for scope in scopes:
-                    if scope not in (granted or ()):
-                        abort(status_code,
-                              headers=self._missing(scopes, status_code))
-                return await invoke_handler(f, request, *args, **kwargs)
+                if await self.load_user(request) and \
+                        await self._has(request, scopes):
+                    return await invoke_handler(f, request, *args, **kwargs)
+                if not redirect:
+                    abort(status_code,
+                          headers=self._missing(scopes, status_code))
+                return redirect_to(login_url(
+                    request, redirect if '/' in redirect
+                    else request.app.url_for(redirect), self.max_next_length))
             return wrapper
         return decorated
+
+    async def _has(self, request, scopes):
+        # Whether the user has all of these scopes.
+        if not self.scopes_callback:
+            raise ValueError('no function was given to scopes()')
+        granted = await invoke_handler(
+            self.scopes_callback, request, request.g.current_user) or ()
+        if isinstance(granted, str):
+            granted = granted.split()
+        for scope in scopes:
+            if scope not in granted:
+                return False
+        return True
 
     def _missing(self, scopes, status_code):
         return None

@@ -15,6 +15,7 @@ def encode_challenge(scheme: str, **params: str | None) -> str: ...
 
 class BaseAuth:
     header: str
+    max_next_length: int
     auth_callback: Callable[..., Any] | None
     error_callback: Callable[..., Any] | None
     scopes_callback: Callable[..., _Scopes] | Callable[
@@ -28,9 +29,9 @@ class BaseAuth:
     def __call__(self, f: Callable[..., Any]) -> _Wrapper: ...
     def optional(self, f: Callable[..., Any]) -> _Wrapper: ...
     def requires(
-        self, *scopes: str,
-        status_code: int = 403) -> Callable[[Callable[..., Any]],
-                                            _Wrapper]: ...
+        self, *scopes: str, status_code: int = 403,
+        redirect: str | None = None,
+    ) -> Callable[[Callable[..., Any]], _Wrapper]: ...
 
 class BasicAuth(BaseAuth):
     realm: str

@@ -1,6 +1,6 @@
 """Functions that several extensions share. The core needs none of them."""
 
-from .microdot import Response, dump_json, reason_phrase
+from .microdot import Response, dump_json, reason_phrase, urlencode
 
 try:
     from functools import wraps
@@ -102,6 +102,23 @@ def typed(body, status, headers, content_type):
     response = Response(body, status, headers)
     response.headers.setdefault('Content-Type', content_type)
     return response
+
+
+def below_root(request, url):
+    """Return a path of the application as clients know it: with the prefix
+    of a gateway. A URL with a host stays as it is."""
+    return request.root_path + url \
+        if url[:1] == '/' and url[:2] != '//' else url
+
+
+def login_url(request, url, most):
+    """Return the URL of a login page, with the one to come back to as
+    ``next``, unless that is longer than *most*."""
+    url = below_root(request, url)
+    target = urlencode(request.url)
+    if len(target) <= most:
+        url += ('&' if '?' in url else '?') + 'next=' + target
+    return url
 
 
 def without_port(scheme, host):

@@ -6,8 +6,8 @@ user has logged in during this session, rather than been remembered.
 from collections import OrderedDict
 from hmac import digest
 
-from .helpers import wraps
-from .microdot import abort, invoke_handler, redirect, urldecode, urlencode
+from .helpers import below_root, login_url, wraps
+from .microdot import abort, invoke_handler, make_response, redirect, urldecode
 from .session import find_session, now
 
 
@@ -24,12 +24,6 @@ def is_local(url):
     return url[:1] == '/' and '//' not in path and '\\' not in path and \
         not any(ord(char) < 32 for char in path) and \
         not any(ord(char) <= 32 or ord(char) == 127 for char in url)
-
-
-def _below_root(request, url):
-    # A program names its paths without the prefix of a gateway.
-    return request.root_path + url \
-        if url[:1] == '/' and url[:2] != '//' else url
 
 
 class Login:
@@ -96,11 +90,8 @@ class Login:
 
     async def redirect_to_login(self, request):
         """Redirect to the login page, with the address to return to."""
-        url = _below_root(request, self.login_url)
-        target = urlencode(request.url)
-        if len(target) <= self.max_next_length:
-            url += ('&' if '?' in url else '?') + 'next=' + target
-        return redirect(url)
+        return redirect(login_url(request, self.login_url,
+                                  self.max_next_length))
 
     async def attempt(self, request, name, check):
         """Check a password, unless too many attempts have failed: of this
@@ -168,7 +159,7 @@ class Login:
             self._forget(request)
         target = request.args.get('next', '')
         return redirect(target if is_local(target)
-                        else _below_root(request, redirect_url))
+                        else below_root(request, redirect_url))
 
     async def logout_user(self, request):
         """Log the user out."""
@@ -248,14 +239,54 @@ class Login:
         if self.cookie_name in request.cookies:
             sessions._set(request, self.cookie_name, '', 0)
 
+    async def check(self, request, fresh=False):
+        """Return ``None`` if the user has logged in, or else the response.
+
+        :param fresh: whether being remembered is not enough.
+        """
+        if not await self.get_current_user(request) or \
+                fresh and not find_session(request).get(request).get('_fresh'):
+            # a response even if the function returns nothing: as the result
+            # of a hook, nothing would let the request pass
+            return make_response(
+                await invoke_handler(self.error_callback, request))
+
+    def required_everywhere(self, app=None, except_=()):
+        """Let only users who have logged in call any handler of an
+        application, but for the login page, and what is named::
+
+            login.required_everywhere(app, except_=['/', '/static/*'])
+
+        :param app: the application; or pass what is returned to
+                    ``app.before_request()``.
+        :param except_: a list of paths, those that end in ``*`` with all that
+                        begins so, and names of routes.
+        :raises TypeError: *except_* is text.
+        """
+        if isinstance(except_, str):
+            raise TypeError("except_ is a list, such as ['/static/*']")
+        free = list(except_) + [self.login_url.partition('?')[0]]
+
+        async def check(request):
+            # (here an encoded slash is none, as for routes)
+            path = request.route_path
+            route = request.entry
+            name = route.name or getattr(route.handler, '__name__', path)
+            for one in free:
+                if one in (path, name) or \
+                        one[-1:] == '*' and path.startswith(one[:-1]):
+                    return None
+            return await self.check(request)
+
+        if app:
+            app.before_request(check)
+        return check
+
     def _protect(self, f, fresh):
         @wraps(f)
         async def wrapper(request, *args, **kwargs):
-            user = await self.get_current_user(request)
-            if not user or fresh and not find_session(request).get(
-                    request).get('_fresh'):
-                return await invoke_handler(self.error_callback, request)
-            return await invoke_handler(f, request, *args, **kwargs)
+            return await self.check(request, fresh) or await invoke_handler(
+                f, request, *args, **kwargs)
         return wrapper
 
     def __call__(self, f):

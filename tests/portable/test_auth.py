@@ -598,6 +598,35 @@ class TestScopes(unittest.TestCase):
         self.assertEqual(get(app, '/own', bearer('ada')).text, 'own')
         self.assertEqual(get(app, '/own', bearer('eve')).status_code, 403)
 
+    def test_others_can_be_sent_to_a_page(self):
+        for page in ('log_in', 'enter', '/log-in', '/log-in?a=b'):
+            app = self.make(['read'], redirect=page)
+
+            @app.get('/log-in', name='enter' if page == 'enter' else None)
+            async def log_in(request):
+                return 'who are you?'
+
+            there = '/log-in' if page[0] != '/' else page
+            there += '&' if '?' in there else '?'
+            for headers in ({}, bearer('ada')):
+                res = get(app, '/', headers)
+                self.assertEqual(res.status_code, 302)
+                self.assertEqual(res.headers['Location'], there + 'next=/')
+            res = get(app, '/?q=1%202', {})
+            self.assertEqual(res.headers['Location'],
+                             there + 'next=/%3Fq%3D1%25202')
+            self.assertEqual(get(app, '/sync/x', {}).status_code, 401)
+            app = self.make(['read', 'admin'], redirect=page)
+            self.assertEqual(get(app, '/', bearer('ada')).text, 'for ada')
+
+    def test_a_page_to_come_back_to_may_not_be_too_long(self):
+        app = self.make(['read'], redirect='/log-in')
+        most = TokenAuth.max_next_length
+        for length, expected in ((most, True), (most + 1, False)):
+            path = '/?' + 'a' * (length - 4)  # the sign is %3F
+            res = get(app, path, {})
+            self.assertEqual('next=' in res.headers['Location'], expected)
+
     def test_scopes_that_are_no_text_are_a_mistake(self):
         auth = TokenAuth()
         for scope in (lambda request: None, ['read'], None, 5):

@@ -295,6 +295,100 @@ class TestLogin(unittest.TestCase):
         self.assertNotIn('Set-Cookie', res.headers)
 
 
+class TestEverywhere(unittest.TestCase):
+    """required_everywhere()"""
+
+    def make(self, except_=(), login_url='/login', **kwargs):
+        app = make_app(login_url=login_url)
+
+        @app.get('/about')
+        async def about(request):
+            return 'about'
+
+        @app.get('/static/<path:path>')
+        async def static(request, path):
+            return path
+
+        @app.get('/<name>')
+        def any_name(request, name):
+            return name
+
+        @app.get('/hidden/deep', name='deep')
+        async def hidden(request):
+            return 'deep'
+
+        app.login.required_everywhere(app, except_)
+        return app
+
+    def status(self, app, path, method='GET', **kwargs):
+        return run(TestClient(app).request(
+            method, path, **kwargs)).status_code
+
+    def test_only_users_may_call_any_handler(self):
+        app = self.make()
+        for path in ('/about', '/static/a', '/hidden/deep', '/open', '/any'):
+            self.assertEqual(where(run(TestClient(app).get(path))),
+                             (302, '/login?next=' + path))
+        self.assertEqual(self.status(app, '/logout', 'POST'), 302)
+        client = TestClient(app)
+        log_in(client)
+        for path in ('/about', '/static/a', '/hidden/deep', '/open', '/any'):
+            self.assertEqual(run(client.get(path)).status_code, 200)
+
+    def test_the_login_page_is_for_all(self):
+        for login_url in ('/login', '/login?lang=en'):
+            app = self.make(login_url=login_url)
+            self.assertEqual(self.status(app, '/login'), 200)
+            self.assertEqual(
+                self.status(app, '/login', 'POST', json={'user': 'ada'}), 302)
+
+    def test_paths_and_names_can_be_left_out(self):
+        app = self.make(['/about', '/static/*', 'deep'])
+        for path, expected in (
+                ('/about', 200), ('/static/a', 200), ('/static/a/b', 200),
+                ('/hidden/deep', 200), ('/static', 302), ('/abouts', 302),
+                ('/about/', 404), ('/open', 302), ('/deep', 302)):
+            self.assertEqual(self.status(app, path), expected)
+
+    def test_an_encoded_slash_is_none(self):
+        """It would reach another route than the path that was left out."""
+        app = self.make(['/static/*'])
+        for path in ('/static%2Fa', '/static%2fa', '/static/%2e%2e/open',
+                     '/static/..%2fopen'):
+            self.assertIn(self.status(app, path), (302, 404))
+
+    def test_everything_can_be_left_out(self):
+        app = self.make(['*'])
+        self.assertEqual(self.status(app, '/about'), 200)
+        # what is protected by itself still is
+        self.assertEqual(self.status(app, '/'), 302)
+
+    def test_text_in_place_of_a_list_is_a_mistake(self):
+        """Each of its characters would be a path, and one of them a slash."""
+        with self.assertRaises(TypeError):
+            self.make('/static')
+
+    def test_it_can_be_a_hook(self):
+        app = make_app()
+        app.before_request(app.login.required_everywhere(except_=['/open']))
+        self.assertEqual(self.status(app, '/session'), 302)
+        self.assertEqual(self.status(app, '/open'), 200)
+
+    def test_what_no_route_matches_is_not_found(self):
+        app = self.make()
+        self.assertEqual(self.status(app, '/a/b/c'), 404)
+
+    def test_a_function_that_answers_nothing_lets_nobody_in(self):
+        app = self.make()
+
+        @app.login.errorhandler
+        async def refuse(request):
+            return None
+
+        self.assertEqual(self.status(app, '/about'), 204)
+        self.assertEqual(self.status(app, '/'), 204)
+
+
 class TestNewSession(unittest.TestCase):
     def session(self, client):
         return run(client.get('/session')).json
