@@ -5,14 +5,16 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'src'))
+sys.path.insert(0, str(pathlib.Path(__file__).parent / '_ext'))
 
-import microdot  # noqa: E402: the path has to come first
+import microdot  # noqa: E402
 
 project = 'microdot'
 copyright = 'microdot maintainers'
 release = microdot.__version__
 
-extensions = ['sphinx.ext.autodoc', 'sphinx_copybutton', 'sphinx_design']
+extensions = [
+    'sphinx.ext.autodoc', 'sphinx_copybutton', 'sphinx_design', 'stubs']
 exclude_patterns = ['_build']
 # A reference that leads nowhere is a warning, and a warning is an error.
 nitpicky = True

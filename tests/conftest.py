@@ -10,7 +10,7 @@ _TOP = pathlib.Path(__file__).resolve().parent.parent
 # In front, so that the checkout is tested rather than an installed copy.
 for _folder in (
         'tests/portable', 'tests/support', 'tests/apps', 'tools/boards',
-        'tools/hostile', 'tools', 'src'):
+        'tools/hostile', 'tools', 'docs/_ext', 'src'):
     _path = str(_TOP / _folder)
     if _path not in sys.path:
         sys.path.insert(0, _path)

@@ -92,6 +92,8 @@ class Block:
     @property
     def is_program(self):
         """Whether it is Python that runs a server, and so is complete."""
+        if self.page.parent.name == 'reference':
+            return False
         return self.language == 'python' and re.search(
             r'^( *)(app\.run\(|asyncio\.run\()', self.text, re.MULTILINE)
 
@@ -138,6 +140,18 @@ def read_prologue():
     return block.text
 
 
+def join_examples(blocks):
+    """Return the examples of a page of the reference as one piece of code:
+    they are many, and have no answers of a client between them."""
+    python = [block for block in blocks
+              if block.language == 'python' and not block.is_compiled_only]
+    if not python:
+        return blocks
+    first = python[0]
+    return [Block(first.page, first.line, 'python', {}, '\n\n'.join(
+        block.text for block in python))]
+
+
 def scenarios():
     """Yield what is to be run: a program, and the blocks that go with it.
 
@@ -146,6 +160,8 @@ def scenarios():
     for page in PAGES:
         pieces = read_prologue() if page != INDEX else ''
         blocks = read_blocks(page)
+        if page.parent.name == 'reference':
+            blocks = join_examples(blocks)
         while blocks:
             block = blocks.pop(0)
             answers = []

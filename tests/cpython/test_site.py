@@ -5,13 +5,16 @@ built once more, into a folder of its own, and looked at.
 """
 
 import html.parser
+import importlib
 import pathlib
+import re
 import subprocess
 import sys
 import urllib.parse
 
 import pytest
 
+import stubs
 from browser import browser, needs_browser  # noqa: F401
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -99,9 +102,28 @@ def test_pages_suit_narrow_and_dark_screens(pages):
         assert 'theme-toggle' in text, path
 
 
-def load(page, path, query=''):
-    page.goto(path.as_uri() + query)
-    return page
+def test_reference_has_every_name_that_can_be_imported(site, pages):
+    missing = []
+    for path in sorted((site / 'reference').resolve().glob('*.html')):
+        name = 'microdot.' + path.stem
+        if stubs.stub(name) is None:
+            continue
+        module = importlib.import_module(name)
+        anchors = pages[path].anchors
+        missing += [
+            '%s.%s' % (name, each) for each in stubs.stub(name).public()
+            if hasattr(module, each)
+            and '%s.%s' % (name, each) not in anchors]
+    assert missing == []
+
+
+def test_parameters_and_errors_are_in_tables_with_types(site):
+    text = (site / 'reference' / 'login.html').read_text(encoding='utf-8')
+    table = text[text.index('id="microdot.login.Login.attempt"'):]
+    table = re.sub('<[^>]+>', ' ', table[:table.index('</dl>')])
+    words = ' '.join(table.split())
+    assert 'Parameter Type Meaning name str the name that the' in words
+    assert 'Error When HTTPException 429, with Retry-After' in words
 
 
 @needs_browser
