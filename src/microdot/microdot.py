@@ -1877,7 +1877,7 @@ class Microdot:
     # Registration
 
     def route(self, url_pattern, methods=None, max_content_length=None,
-              name=None):
+              name=None, middleware=None):
         """Decorator: call ``f(request, **arguments)`` for matching requests.
         """
         pattern = URLPattern(url_pattern)
@@ -1888,6 +1888,10 @@ class Microdot:
             if hasattr(f, 'as_handler'):
                 # a class of microdot.views
                 handler, names, label = f.as_handler(methods, name)
+            if middleware:
+                from .middleware import around
+                handler = around(handler, middleware)
+                label = label or getattr(f, '__name__', None)
             self.register('routes', Route(
                 [method.upper() for method in names], pattern, handler, '',
                 None, (), max_content_length, label, None, 2))
@@ -1921,12 +1925,11 @@ class Microdot:
         from .wrapping import add_wrapper
         add_wrapper(self, wrapper, outermost)
 
-    def middleware(self, f):
+    def middleware(self, f=None, before_routing=False):
         """Decorator: call ``f(request, call_next)`` around the handling of
         each request. See :mod:`microdot.middleware`."""
-        from .middleware import wrap
-        self.wrap_dispatch(wrap(f))
-        return f
+        from .middleware import add
+        return add(self, f, before_routing)
 
     def register(self, name, value, key=None):
         # Registers something, here and with the applications above.
@@ -2192,6 +2195,8 @@ class Microdot:
             except Exception:
                 await close_body(res)
                 raise
+            if req.error:
+                return res  # by a middleware of the route
         else:
             res = self._unrouted(req, target)
         if entry and (req.chain or self.after_request_handlers):

@@ -687,7 +687,18 @@ class Microdot:
     json_errors: bool
 
     def __init__(self) -> None: ...
-    def middleware(self, f: _F) -> _F: ...
+    @overload
+    def middleware(self, f: _F, before_routing: bool = False) -> _F:
+        """Decorator: call ``f(request, call_next)`` around the handling of
+        each request. See :mod:`microdot.middleware`.
+
+        :param before_routing: whether *f* may change ``request.path``, for
+                               the route to be that of the new one.
+        """
+    @overload
+    def middleware(
+        self, f: None = None, before_routing: bool = False
+    ) -> Callable[[_F], _F]: ...
     def url_for(self, name: str, /, **args: Any) -> str:
         """Return the path of a route, percent-encoded.
 
@@ -706,7 +717,9 @@ class Microdot:
     def route(
         self, url_pattern: str, methods: Sequence[str] | None = None,
         max_content_length: int | None = None,
-        name: str | None = None) -> Callable[[_H], _H]:
+        name: str | None = None,
+        middleware: Sequence[Callable[..., Any]] | None = None,
+    ) -> Callable[[_H], _H]:
         """Decorator: call ``f(request, **arguments)`` for matching requests.
 
         :param url_pattern: see :class:`URLPattern`.
@@ -714,6 +727,8 @@ class Microdot:
         :param max_content_length: bytes of a body, in place of
                                    ``Request.max_content_length``.
         :param name: for ``url_for``, that of the function by default.
+        :param middleware: a list of what goes around this route alone, see
+                           :meth:`middleware`.
         :raises ValueError: the pattern is malformed.
         """
     def get(

@@ -1,9 +1,11 @@
-"""Code around the handling of requests: ``@app.middleware``.
+"""Code around the handling of requests: ``@app.middleware``, and around that
+of one route: ``@app.get('/', middleware=[f])``.
 
-An application that uses the decorator loads this module. On a board it has to
-be there only then.
+An application that uses these loads this module. On a board it has to be there
+only then.
 """
 from .microdot import (
+    Disconnected,
     HTTPException,
     MalformedBody,
     MissingKey,
@@ -12,6 +14,12 @@ from .microdot import (
     invoke_handler,
     make_response,
 )
+
+try:
+    from functools import update_wrapper
+except ImportError:
+    def update_wrapper(wrapper, wrapped):
+        return wrapper  # boards: functions have no attributes
 
 
 class wrap:
@@ -29,16 +37,20 @@ class wrap:
     ``local=True``: then to the requests that the child answers.
     """
     # (an object, since a nested function cannot be sent to another process)
-    def __init__(self, f):
+    def __init__(self, f, before_routing=False):
         self.f = f
+        self.before_routing = before_routing
 
     async def __call__(self, request, call_next):
         res = None
+        path = request.path
         made = []
         taken = False  # a handler has answered on the socket itself
 
         async def following(request):
             nonlocal taken
+            if self.before_routing and request.path != path:
+                request.route_path = request.path
             res = await call_next(request)
             if res is Response.already_handled:
                 # the shared object must not be changed by any request
@@ -69,3 +81,48 @@ class wrap:
                 request.jobs = (request.jobs or []) + res.jobs
             res = Response.already_handled
         return res
+
+
+def add(app, f, before_routing):
+    """Add a middleware, or return a decorator that does if there is none,
+    see :meth:`Microdot.middleware`."""
+    if f is None:
+        return lambda f: add(app, f, before_routing)
+    app.wrap_dispatch(wrap(f, before_routing))
+    return f
+
+
+def around(handler, middleware):
+    """Return a handler with middleware around it, the first outermost. An
+    error is a response for these, as it is for those of an application.
+
+    :param middleware: a list of functions, see :class:`wrap`.
+    """
+    wrappers = [wrap(f) for f in middleware]
+
+    async def run(request, kwargs, i):
+        if i < len(wrappers):
+            async def call_next(request):
+                return await run(request, kwargs, i + 1)
+
+            return await wrappers[i](request, call_next)
+        try:
+            res = await invoke_handler(handler, request, **kwargs)
+            try:
+                return make_response(res)
+            except Exception:
+                await close_body(res)
+                raise
+        except Disconnected:
+            raise
+        except Exception as exc:
+            try:
+                return await request.app.answer_error(request, exc, False)
+            except Exception:
+                request.error = None  # it has not been answered
+                raise
+
+    async def view(request, **kwargs):
+        return await run(request, kwargs, 0)
+
+    return update_wrapper(view, handler)

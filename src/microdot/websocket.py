@@ -944,7 +944,7 @@ class WebSocketHandler:
         self.f = f
         self.upgrade_function = upgrade_function
         self.__name__ = getattr(f, '__name__', None)
-        if getincrementaldecoder:
+        if getincrementaldecoder is not None:
             wraps(f)(self)
 
     async def __call__(self, request, *args, **kwargs):

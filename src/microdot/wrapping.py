@@ -47,6 +47,7 @@ async def _run(app, req, error, wrappers, outer):
     try:
         if error:
             raise error
+        req.error = None  # of a call before
         return await app.handle(req)
     except Disconnected:
         raise

@@ -564,5 +564,217 @@ class TestMount(unittest.TestCase):
         self.assertEqual(trace, ['c', 'c200'])
 
 
+class TestRoutes(unittest.TestCase):
+    """Middleware around one route."""
+
+    def setUp(self):
+        self.app = Microdot()
+        self.trace = []
+        self.logged = []
+        self.app.log_exception = lambda req, exc: self.logged.append(exc)
+
+    def named(self, name):
+        async def middleware(request, call_next):
+            self.trace.append(name)
+            res = await call_next(request)
+            self.trace.append(name + str(res.status_code))
+            res.headers['X-' + name] = 'seen'
+            return res
+
+        return middleware
+
+    def test_it_is_around_that_route_alone(self):
+        self.app.get('/a/<int:x>', middleware=[self.named('a')])(
+            lambda request, x: 'a%d' % x)
+        self.app.get('/b')(lambda request: 'b')
+        res = request(self.app, '/a/5')
+        self.assertEqual((res.text, res.headers['X-a']), ('a5', 'seen'))
+        self.assertNotIn('X-a', request(self.app, '/b').headers)
+        self.assertEqual(request(self.app, '/a/x').status_code, 404)
+        self.assertEqual(request(self.app, '/a/5', 'POST').status_code, 405)
+        self.assertEqual(self.trace, ['a', 'a200'])
+
+    def test_the_first_is_the_outermost(self):
+        traced(self.app, 'app', self.trace)
+        self.app.before_request(lambda request: self.trace.append('before'))
+        self.app.after_request(lambda request, res: self.trace.append('after'))
+        self.app.get('/', middleware=[self.named('a'), self.named('b')])(
+            lambda request: self.trace.append('view') or 'x')
+        request(self.app)
+        self.assertEqual(self.trace, [
+            'app', 'before', 'a', 'b', 'view', 'b200', 'a200', 'after',
+            'app200'])
+
+    def test_every_decorator_takes_it(self):
+        for method in ('get', 'post', 'put', 'patch', 'delete', 'query'):
+            getattr(self.app, method)('/', middleware=[self.named('a')])(
+                lambda request: 'x')
+            res = request(self.app, '/', method.upper())
+            self.assertEqual(res.headers['X-a'], 'seen')
+
+    def test_it_may_answer_itself(self):
+        async def refuse(request, call_next):
+            return 'no', 403
+
+        self.app.get('/', middleware=[self.named('a'), refuse])(
+            lambda request: self.trace.append('view') or 'x')
+        res = request(self.app)
+        self.assertEqual((res.status_code, res.text), (403, 'no'))
+        self.assertEqual(self.trace, ['a', 'a403'])
+
+    def test_a_plain_function_may_be_one(self):
+        self.app.get('/', middleware=[lambda request, call_next: 'mine'])(
+            lambda request: 'x')
+        self.assertEqual(request(self.app).text, 'mine')
+
+    def test_an_error_is_a_response_and_answered_once(self):
+        for name in ('before_request', 'after_request', 'after_error_request'):
+            self.hook(name)
+        self.app.errorhandler(KeyError)(
+            lambda request, exc: ('handled', 418))
+
+        @self.app.get('/<what>', middleware=[self.named('a')])
+        async def fail(request, what):
+            if what == 'abort':
+                abort(404, 'gone')
+            raise KeyError(what)
+
+        for what, status, text in (('abort', 404, 'gone'),
+                                   ('raise', 418, 'handled')):
+            self.trace = []
+            res = request(self.app, '/' + what)
+            self.assertEqual((res.status_code, res.text, res.headers['X-a']),
+                             (status, text, 'seen'))
+            self.assertEqual(self.trace, [
+                'before_request', 'a', 'after_error_request',
+                'a%d' % status])
+        self.assertEqual(self.logged, [])
+
+    def hook(self, name):
+        getattr(self.app, name)(lambda *args: self.trace.append(name))
+
+    def test_an_exception_that_nobody_handles_passes_through(self):
+        self.app.get('/', middleware=[self.named('a')])(
+            lambda request: {}['x'])
+        self.hook('after_request')
+        self.hook('after_error_request')
+        self.assertEqual(request(self.app).status_code, 500)
+        self.assertEqual(len(self.logged), 1)
+        self.assertEqual(self.trace, ['a', 'after_error_request'])
+
+    def test_it_may_catch_an_exception(self):
+        async def catch(request, call_next):
+            try:
+                return await call_next(request)
+            except KeyError:
+                return 'caught'
+
+        self.hook('after_request')
+        self.hook('after_error_request')
+        self.app.get('/', middleware=[catch])(lambda request: {}['x'])
+        self.assertEqual(request(self.app).text, 'caught')
+        self.assertEqual((self.logged, self.trace), ([], ['after_request']))
+
+    def test_after_an_error_it_may_be_asked_again(self):
+        @self.app.middleware
+        async def twice(request, call_next):
+            await call_next(request)
+            return await call_next(request)
+
+        self.hook('after_request')
+        tried = []
+
+        @self.app.get('/')
+        async def view(request):
+            tried.append(1)
+            if len(tried) == 1:
+                abort(404)
+            return 'second'
+
+        self.assertEqual(request(self.app).text, 'second')
+        self.assertEqual(self.trace, ['after_request'])
+
+    def test_a_stream_passes_through(self):
+        self.app.get('/', middleware=[self.named('a')])(
+            lambda request: iter(['x', 'y']))
+        self.assertEqual(request(self.app).text, 'xy')
+
+    def test_its_name_and_limit_stay(self):
+        @self.app.post('/', middleware=[self.named('a')],
+                       max_content_length=3)
+        async def short(request):
+            return request.body
+
+        self.assertEqual(self.app.routes[0].max_content_length, 3)
+        self.assertEqual(self.app.routes[0].name, 'short')
+        res = request(self.app, '/', 'POST', body=b'abcd')
+        self.assertEqual(res.status_code, 413)
+        self.assertEqual(self.trace, [])
+
+    def test_it_goes_with_a_mounted_application(self):
+        parent = Microdot()
+        self.app.get('/', middleware=[self.named('a')])(lambda request: 'x')
+        parent.mount(self.app, '/child')
+        self.assertEqual(request(parent, '/child/').headers['X-a'], 'seen')
+
+    def test_what_has_been_answered_stays_so(self):
+        self.app.get('/taken', middleware=[self.named('a')])(
+            lambda request: Response.already_handled)
+        res = run(self.app.dispatch_request(Request(
+            self.app, None, 'GET', '/taken', '1.1', {})))
+        self.assertTrue(res is Response.already_handled)
+
+
+class TestBeforeRouting(unittest.TestCase):
+    def setUp(self):
+        self.app = Microdot()
+        self.app.get('/de/<path:path>')(
+            lambda request, path: 'de ' + path)
+        self.app.get('/<path:path>')(lambda request, path: 'other ' + path)
+
+    def test_it_may_change_the_path(self):
+        @self.app.middleware(before_routing=True)
+        async def language(request, call_next):
+            if request.headers.get('Accept-Language') == 'de':
+                request.path = '/de' + request.path
+            return await call_next(request)
+
+        res = request(self.app, '/a', headers={'Accept-Language': 'de'})
+        self.assertEqual(res.text, 'de a')
+        self.assertEqual(request(self.app, '/a').text, 'other a')
+
+    def test_others_may_not(self):
+        for decorator in (self.app.middleware, self.app.middleware()):
+            @decorator
+            async def change(request, call_next):
+                request.path = '/de/x'
+                return await call_next(request)
+
+        self.assertEqual(request(self.app, '/a').text, 'other a')
+
+    def test_a_path_that_it_leaves_alone_keeps_its_slashes(self):
+        @self.app.middleware(before_routing=True)
+        async def look(request, call_next):
+            return await call_next(request)
+
+        self.app.get('/x/<y>/z')(lambda request, y: 'y ' + y)
+        self.app.routes.insert(0, self.app.routes.pop())
+        self.assertEqual(request(self.app, '/x/a%2Fb/z').text, 'y a/b')
+
+    def test_dots_that_it_makes_are_refused(self):
+        @self.app.middleware(before_routing=True)
+        async def lead_out(request, call_next):
+            request.path = '/de/../a'
+            return await call_next(request)
+
+        self.assertEqual(request(self.app, '/a').status_code, 404)
+
+    def test_the_decorator_returns_the_function(self):
+        async def f(request, call_next):
+            return 'x'
+
+        self.assertTrue(self.app.middleware(before_routing=True)(f) is f)
+
+
 if __name__ == '__main__':
     unittest.main()

@@ -28,6 +28,7 @@ ENVIRONMENT = 'pyvenv.cfg'
 LOADED_WHEN_USED = {
     'microdot.background': r'\b(after_response|is_disconnected)\b',
     'microdot.helpers': r'\b(json_errors|nan|inf|NaN)\b',
+    'microdot.hosts': r'\bmount\([^()]*\bhost=',
     'microdot.middleware': r'\bmiddleware\b',
     # (the last two: patterns of routes)
     'microdot.urls': r'\b(url_for|redirect_slashes)\b|'
