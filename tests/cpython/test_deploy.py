@@ -15,7 +15,7 @@ import pytest
 import servers
 import simboard
 from microdot import deploy
-from microdot.deploy import compiling, line
+from microdot.deploy import command, compiling, line, plan
 from microdot.deploy.collect import read_item
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -131,6 +131,7 @@ def test_the_core_alone_is_what_hello_needs():
     ('app.mount(app, host="a.b")', ['hosts', 'wrapping']),
     ('app.mount(app); app.run(host="a.b")', []),
     ('from microdot.metrics import Metrics', ['metrics', 'wrapping']),
+    ('app.mount(b, host="a")', ['hosts', 'wrapping']),
     ('app.url_for("a")', ['urls']), ('app.redirect_slashes = True', ['urls']),
     ('PATTERN = "/<uuid:id>"', ['urls']),
     ('PATTERN = "/<any(a,b):x>"', ['urls']),
@@ -578,6 +579,56 @@ def test_modules_are_deployed_into_a_romfs(flash, folder, run):
 
 
 @on_a_board
+def test_what_is_in_the_romfs_does_not_hide_a_later_deployment(
+        flash, folder, run, tmp_path):
+    (folder / 'app.py').write_text(
+        'import microdot\nprint("it is", microdot.__file__)\n')
+    with simboard.Board(flash, rom_size=128 * 1024, pty=True) as board:
+        assert run(board, folder, '--romfs')[0] == 0
+        status, output, _ = run(board, folder, '--start')
+        assert status == 0
+        assert 'ROMFS image of an earlier time' in output
+        assert 'it is /lib/microdot/__init__.mpy' in output
+        # it is empty: nothing is to be done the next time
+        status, output, _ = run(board, folder)
+        assert (status, 'ROMFS' in output) == (0, False)
+        # what somebody else has put there is not touched
+        image = tmp_path / 'image' / 'lib'
+        (image / 'microdot').mkdir(parents=True)
+        (image / 'microdot' / '__init__.py').write_text('')
+        subprocess.run([sys.executable, '-m', 'mpremote', 'connect',
+                        board.device, 'romfs', 'deploy', str(image.parent)],
+                       check=True, timeout=30, stdout=subprocess.DEVNULL)
+        status, _, error = run(board, folder)
+        assert status == 1
+        assert 'would be used instead of lib/microdot/' in error
+
+
+def test_a_romfs_hides_only_what_comes_later_on_the_path():
+    files = ('app.mpy', 'lib/hmac.mpy', 'lib/microdot/sse.mpy')
+    there = {'/rom/lib/hmac.py': [1, ''], '/rom/lib/microdot': None,
+             '/rom/app.mpy': [1, '']}
+    for path, hidden in (
+            (['', '.frozen', '/rom', '/rom/lib', '/lib'], files[1:]),
+            (['', '.frozen', '/lib', '/rom', '/rom/lib'], ()),
+            (['', '.frozen', '/lib'], ())):
+        assert plan.hidden_by_rom(
+            files, {'path': path, 'files': there}) == list(hidden)
+
+
+@on_a_board
+def test_a_framework_that_is_not_what_was_copied_is_told(
+        flash, run, monkeypatch):
+    (flash / 'lib' / 'microdot').mkdir(parents=True)
+    with simboard.Board(flash, rom_size=128 * 1024, pty=True) as board:
+        assert run(board, HELLO, '--romfs')[0] == 0
+        monkeypatch.setattr(command, 'hidden_by_rom', lambda *args: [])
+        _, output, _ = run(board, HELLO)
+        assert 'the board uses /rom/lib/microdot/__init__.mpy instead' in (
+            output)
+
+
+@on_a_board
 def test_a_board_without_room_in_its_romfs_is_told(flash, run):
     with simboard.Board(flash, rom_size=8192, pty=True) as board:
         status, _, error = run(board, HELLO, '--romfs')
@@ -665,6 +716,30 @@ def test_too_little_heap_is_told(flash, run):
         status, _, error = run(board, HELLO)
         assert status == 1
         assert error.startswith('error: not enough heap on the board')
+
+
+@on_a_board
+def test_source_that_no_heap_can_hold_is_not_copied(flash, run):
+    with simboard.Board(flash, heap='100k', pty=True) as board:
+        (flash / 'main.py').write_text('print("as before")\n')
+        status, _, error = run(board, HELLO, '--py', '--main')
+        assert status == 1
+        assert 'to compile lib/microdot/microdot.py takes some ' in error
+        assert 'leave out --py' in error
+        assert names(flash) == ['main.py']
+
+
+@on_a_board
+def test_what_does_not_work_is_not_started_by_power(
+        flash, folder, run, monkeypatch):
+    # it is found out at the end alone
+    monkeypatch.setattr(command, 'HEAP_OF_COMPILING', 0)
+    with simboard.Board(flash, heap='100k', pty=True) as board:
+        status, _, error = run(board, HELLO, '--py', '--main')
+        assert status == 1
+        assert 'not enough heap on the board' in error
+        assert 'hello.py' in names(flash)
+        assert 'main.py' not in names(flash)
 
 
 @on_a_board

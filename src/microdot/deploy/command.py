@@ -16,8 +16,20 @@ from .collect import (
     in_bytes,
     read_imports,
 )
-from .compiling import build, build_image
-from .plan import digest, make_plan, paths_to_ask_for
+from .compiling import (
+    HEAP_OF_COMPILING,
+    build,
+    build_image,
+    largest_source,
+)
+from .plan import (
+    MARKER,
+    ROM,
+    digest,
+    hidden_by_rom,
+    make_plan,
+    paths_to_ask_for,
+)
 from .starting import WIFI_FILE, check, start, start_code
 
 #: Holds the password, so that it need not be typed.
@@ -92,6 +104,8 @@ class Deployment:
         if options.dry_run:
             print_plan(plan, self.show)
         self._refuse_full_flash(plan)
+        if board and options.py:
+            self._refuse_small_heap(board)
         if not options.dry_run:
             self._carry_out(plan, code, 'main.py' in {
                 step.path for step in plan.steps})
@@ -146,7 +160,22 @@ class Deployment:
         plan = make_plan(files, rom, board)
         if self.options.romfs:
             self._plan_image(plan, rom, board)
+        elif board:
+            self._plan_no_image(plan, files, board)
         return plan
+
+    def _plan_no_image(self, plan, files, board):
+        hidden = hidden_by_rom(files, board)
+        if not hidden:
+            return
+        if ROM + MARKER not in board['files']:
+            raise Failure(
+                'the ROMFS of the board has what would be used instead of %s: '
+                'use --romfs, or empty it, by mpremote romfs deploy with an '
+                'empty folder' % hidden[0])
+        self.show('the ROMFS image of an earlier time would be used instead '
+                  'of %s: it will be emptied' % hidden[0])
+        self._plan_image(plan, {}, board)
 
     def _plan_image(self, plan, rom, board):
         if board and not board['rom']:
@@ -172,6 +201,15 @@ class Deployment:
                     in_bytes(missing),
                     ', or leave out --py' * self.options.py))
 
+    def _refuse_small_heap(self, board):
+        size, path = largest_source(self.found.items, self.folder)
+        needed = size * HEAP_OF_COMPILING
+        if needed > board['heap']:
+            raise Failure(
+                'the board has %s of heap, and to compile %s takes some %s: '
+                'leave out --py' % (in_bytes(board['heap']), path,
+                                    in_bytes(needed)))
+
     def _carry_out(self, plan, code, has_main):
         if plan.image is not None and not plan.image_is_there:
             self.show('writing a ROMFS image, %s' % in_bytes(
@@ -180,12 +218,19 @@ class Deployment:
                 'romfs', 'deploy', str(self.folder / 'image.romfs'),
                 patience_s=self.line.patience_s
                 + len(plan.image) / lines.SLOWEST)
-        lines.copy(self.line, plan, self.folder, self.show)
+        # main.py comes last, when the rest is known to work: it is run
+        # whenever the board is powered
+        first = [step for step in plan.copies if step.path != 'main.py']
+        last = [step for step in plan.copies if step.path == 'main.py']
+        lines.copy(self.line, plan, self.folder, self.show, first,
+                   plan.removals)
         kept = len(plan.steps) - len(plan.copies)
         if kept:
             self.show('%d of %d files were there already' % (
                 kept, len(plan.steps)))
-        check(self.line, self.found.items, self.show)
+        check(self.line, self.found.items, self.show, self.options.romfs)
+        if last:
+            lines.copy(self.line, plan, self.folder, self.show, last)
         if self.options.start:
             start(self.line, code, self.options.follow, self.show,
                   self.folder)

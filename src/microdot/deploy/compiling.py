@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from .collect import Failure, read_item, read_source
-from .plan import twin
+from .plan import MARKER, twin
 
 #: By the number that a board reports, as in ``sys.implementation._mpy``.
 ARCHITECTURES = (None, 'x86', 'x64', 'armv6', 'armv6m', 'armv7m', 'armv7em',
@@ -16,6 +16,9 @@ ARCHITECTURES = (None, 'x86', 'x64', 'armv6', 'armv6m', 'armv7m', 'armv7em',
                  'rv64imc')
 #: What is planned for when there is no board to ask: ``.mpy`` version 6.3.
 USUAL_MPY = 6 | 3 << 8
+#: Bytes of heap that a board takes to compile a module, for each byte of the
+#: result, at least.
+HEAP_OF_COMPILING = 8
 # Runs a module as ``python -m`` does, but never one of the folder that the
 # user is in: that may be the application's, with a mpremote.py of its own.
 RUN_MODULE = ("import runpy, sys; sys.path[:] = filter(None, sys.path); "
@@ -128,9 +131,28 @@ def build(options, items, board, folder):
     return files, rom
 
 
+def largest_source(items, folder):
+    """Return the size of the largest module when it is compiled, and its
+    path on the board; without mpy-cross ``(0, None)``.
+
+    :param folder: for temporary files.
+    """
+    try:
+        command = compiler_for(None)
+    except Failure:
+        return 0, None
+    found = []
+    for item in items:
+        if item.source.suffix == '.py':
+            target = folder / 'measured.mpy'
+            compile_file(command, item.source, target, item.path, 3)
+            found.append((target.stat().st_size, item.path))
+    return max(found, default=(0, None))
+
+
 def build_image(rom, folder, line):
     """Return a ROMFS image of the modules."""
-    for path, data in rom.items():
+    for path, data in {**rom, MARKER: b'image'}.items():
         target = folder / 'rom' / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)

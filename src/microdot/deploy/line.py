@@ -264,21 +264,22 @@ def _refuse_firmware(board):
                 '.'.join(map(str, board['version'])), *OLDEST))
 
 
-def copy(line, plan, folder, show):
-    """Carry a plan out.
+def copy(line, plan, folder, show, copies, removals=()):
+    """Carry a part of a plan out.
 
     :param folder: for temporary files.
     :param show: called with each line to show.
+    :param copies: those of its steps that are to be done now.
+    :param removals: paths to remove before.
     """
-    copies = plan.copies
-    if plan.removals or copies:
-        _prepare(line, plan)
-    for path in plan.removals:
+    if copies or removals:
+        _prepare(line, copies, removals)
+    for path in removals:
         show('removed %s' % path)
     # Old files go before the new ones come only where there is no room for
     # both.
     tight = plan.board['flash'] and plan.board['flash'][2] < sum(
-        len(step.data) + 4096 for step in copies)
+        len(step.data) + 4096 for step in plan.copies)
     done = 0
 
     def on_line(text):
@@ -307,11 +308,14 @@ def copy(line, plan, folder, show):
         raise Failure('not everything was copied: run this once more')
 
 
-def _prepare(line, plan):
-    """Remove what the plan removes, and make folders."""
-    calls = ['_remove(%r)' % path for path in plan.removals]
+def _prepare(line, copies, removals):
+    """Remove files, make folders, and leave the functions that copying takes
+    on the board."""
+    calls = ['_remove(%r)' % path for path in removals]
     calls += ['_make(%r)' % path
-              for path in folders_of(step.path for step in plan.copies)]
+              for path in folders_of(step.path for step in copies)]
+    if not calls:
+        calls.append('')
     code = on_board('sums', 'prepare')
     programs = ['\n'.join(chunk) + '\n' for chunk in in_chunks(calls)]
     for start in range(0, len(programs), CHUNKS):

@@ -4,6 +4,11 @@ have."""
 import collections
 import hashlib
 
+#: Where a board sees its ROMFS.
+ROM = '/rom/'
+#: A file of each image that deploy makes.
+MARKER = 'microdot.deploy'
+
 #: One file of a plan. ``data`` is what the board shall have, ``action``
 #: ``'copy'`` or ``'keep'``.
 Step = collections.namedtuple('Step', 'path data action')
@@ -60,6 +65,27 @@ def shadows(path):
         yield from ('microdot.py', 'microdot.mpy', 'microdot')
 
 
+def hidden_by_rom(files, board):
+    """Return those paths of files in whose place the board would import what
+    is in its ROMFS.
+
+    :param board: what the probe told.
+    """
+    path = board['path']
+    if ROM + 'lib' not in path or \
+            '/lib' in path[:path.index(ROM + 'lib')]:
+        return []
+    return [each for each in files if any(
+        ROM + other in board['files'] for other in in_rom(each))]
+
+
+def in_rom(path):
+    """Return the paths that a ROMFS may have in place of one in ``lib``."""
+    if not path.startswith('lib/'):
+        return []
+    return [path, twin(path), '/'.join(path.split('/')[:2])]
+
+
 def digest(data):
     """Return the hash of a file as ``on_board/sums.py`` has it."""
     return hashlib.sha256(data).hexdigest()[:16]
@@ -98,13 +124,14 @@ def paths_to_ask_for(items, more=()):
     :param items: what is to be copied.
     :param more: paths beside those.
     """
-    paths = set(more)
+    paths = {*more, ROM + MARKER}
     for item in items:
         forms = [item.path]
         if item.source.suffix == '.py':
             forms.append(twin(item.path))
         for path in forms:
-            paths.update((path, path.rpartition('/')[0], *shadows(path)))
+            paths.update((path, path.rpartition('/')[0], *shadows(path)),
+                         [ROM + each for each in in_rom(path)])
     paths.discard('')
     return sorted(paths)
 

@@ -8,6 +8,7 @@ import time
 
 from .collect import Failure, in_bytes, parse_source, read_imports
 from .line import MARK, Reading, on_board
+from .plan import ROM
 
 #: Where the application finds the name and password of a network, as
 #: ``on_board/connect.py`` has it.
@@ -47,6 +48,7 @@ def check(line, items, show, romfs=False):
 
     :param items: what was copied.
     :param show: called with each line to show.
+    :param romfs: whether it was copied into the ROMFS.
     """
     modules = sorted(
         'microdot' if item.source.stem == '__init__'
@@ -58,9 +60,13 @@ def check(line, items, show, romfs=False):
         on_board('check') + '_check(%r, %r)\n' % (MARK, modules))
     show('the framework takes %s of heap, which leaves %s' % (
         in_bytes(before - after), in_bytes(after)))
-    if origin and not re.match(r'(.*/)?lib/microdot/', origin):
+    if not origin:
+        return
+    if not re.match(r'(.*/)?lib/microdot/', origin):
         show('warning: the board uses %s instead, which is part of its '
              'firmware' % origin)
+    elif origin.startswith(ROM) != romfs:
+        show('warning: the board uses %s instead of what was copied' % origin)
 
 
 def start(line, code, follow, show, folder):

@@ -83,6 +83,7 @@ def _probe(mark, paths, modules, length):
         'heap': gc.mem_free(),
         'files': _found(paths),
         'missing': _missing(modules),
+        'path': sys.path,
         'flash': _flash(),
         'rom': size,
         'image': image}))
