@@ -46,6 +46,8 @@ class Hub(pubsub.Hub):
 
     def __init__(self, queue=64, full='oldest', history=0):
         super().__init__(queue, full, history)
+        if full not in ('oldest', 'close'):
+            raise ValueError("full is 'oldest' or 'close', not %r" % (full,))
         if queue < 1 or history < 0:
             raise ValueError(
                 'queue is at least 1 and history at least 0, not %r and %r'

@@ -1,25 +1,13 @@
 """Figures for Prometheus, and a page that tells whether all is well."""
 import asyncio
 import gc
-import time
 
 from .microdot import invoke_handler
 
-_METHODS = ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS')
-
-if hasattr(time, 'ticks_ms'):
-    def _since(start):
-        return time.ticks_diff(time.ticks_ms(), start) / 1000
-    _now = time.ticks_ms
-else:
-    def _since(start):
-        return time.perf_counter() - start
-    _now = time.perf_counter
-
-
-def _label(text):
-    return text.replace('\\', '\\\\').replace('"', '\\"').replace(
-        '\n', '\\n')
+try:
+    from time import ticks_diff, ticks_ms
+except ImportError:
+    from ._ticks import ticks_diff, ticks_ms
 
 
 class Metrics:
@@ -41,54 +29,58 @@ class Metrics:
             app.get(path)(self._page)
 
     async def _measure(self, request, call_next):
-        start = _now()
+        start = ticks_ms()
         status = 500
-        size = 0
+        body = None
         self.in_flight += 1
         try:
             res = await call_next(request)
             status = res.status_code or 101
-            if isinstance(res.body, (bytes, str)):
-                size = len(res.body)
+            body = res.body
             return res
         finally:
             self.in_flight -= 1
             entry = request.entry
             method = request.method
+            route = entry.pattern.url_pattern if entry else ''
             # (a client could make up any number of paths and methods)
-            key = 'method="%s",route="%s",status="%d"' % (
-                method if method in _METHODS else 'other',
-                _label(entry.pattern.url_pattern) if entry else '', status)
+            if not entry and method not in ('GET', 'HEAD', 'POST', 'PUT'):
+                method = 'other'
+            labels = 'method="%s",route="%s",status="%d"'
             series = self.series
+            key = labels % (method, route.replace('\\', '\\\\').replace(
+                '"', '\\"'), status)
             if key not in series and len(series) >= self.max_series:
-                key = 'method="other",route="other",status="%d"' % status
+                key = labels % ('other', 'other', status)
             found = series.setdefault(key, [0, 0, 0])
             found[0] += 1
-            found[1] += _since(start)
-            found[2] += size
+            found[1] += ticks_diff(ticks_ms(), start) / 1000
+            if isinstance(body, (bytes, str)):
+                found[2] += len(body)
 
     def render(self):
         """Return the figures, in Prometheus' text format."""
         lines = []
-
-        def add(name, kind, values):
-            lines.append('# TYPE microdot_%s %s' % (name, kind))
-            for labels, value in values:
-                lines.append('microdot_%s%s %s' % (name, labels, value))
-
-        series = sorted(self.series.items())
+        series = self.series
         for i, name in enumerate(('requests', 'request_seconds',
                                   'response_bytes')):
-            add(name + '_total', 'counter',
-                [('{%s}' % labels, found[i]) for labels, found in series])
-        add('requests_in_flight', 'gauge', [('', self.in_flight)])
-        for name, value in sorted(self.app.counters.items()):
-            add('connections_open' if name == 'open' else
-                'server_%s_total' % name,
-                'gauge' if name == 'open' else 'counter', [('', value)])
+            lines.append('# TYPE microdot_%s_total counter' % name)
+            for labels in sorted(series):
+                lines.append('microdot_%s_total{%s} %s' % (
+                    name, labels, series[labels][i]))
+        values = {'requests_in_flight': self.in_flight}
+        counters = self.app.counters
+        for name in counters:
+            values['connections_open' if name == 'open' else
+                   'server_%s_total' % name] = counters[name]
         if hasattr(gc, 'mem_free'):
-            add('heap_free_bytes', 'gauge', [('', gc.mem_free())])
-        return '\n'.join(lines) + '\n'
+            values['heap_free_bytes'] = gc.mem_free()
+        for name in sorted(values):
+            lines.append('# TYPE microdot_%s %s\nmicrodot_%s %d' % (
+                name, 'counter' if name.endswith('total') else 'gauge',
+                name, values[name]))
+        lines.append('')
+        return '\n'.join(lines)
 
     async def _page(self, request):
         return self.render(), {
@@ -112,20 +104,25 @@ class Health:
         app.get(path)(self._page)
 
     async def _page(self, request):
+        app = self.app
+        status = 'ok'
         failed = []
         for check in self.checks:
             name = getattr(check, '__name__', 'check')
+            good = False
             try:
-                if not await asyncio.wait_for(
-                        invoke_handler(check), self.timeout):
-                    failed.append(name)
+                good = await asyncio.wait_for(
+                    invoke_handler(check), self.timeout)
             except Exception as exc:
-                failed.append(name)
                 # (not each time that somebody looks)
                 if name not in self.failed:
-                    self.app.log_exception(request, exc)
+                    app.log_exception(request, exc)
+            if not good:
+                status = 'failing'
+                failed.append(name)
         self.failed = failed
-        closing = any([server.closing for server in self.app.servers])
-        return {'status': 'closing' if closing else
-                'failing' if failed else 'ok', 'failed': failed}, \
-            503 if closing or failed else 200, {'Cache-Control': 'no-store'}
+        for server in app.servers:
+            if server.closing:
+                status = 'closing'
+        return {'status': status, 'failed': failed}, \
+            200 if status == 'ok' else 503, {'Cache-Control': 'no-store'}

@@ -6,7 +6,6 @@ connections at once, and take messages from other threads.
 """
 import asyncio
 import os
-from binascii import hexlify
 
 from .microdot import dump_json
 
@@ -30,14 +29,12 @@ class Hub:
     def __init__(self, queue=64, full='oldest', history=0):
         self.queue = queue
         self.closes = full == 'close'
-        if not (self.closes or full == 'oldest'):
-            raise ValueError('full: %r' % full)
         self.history = history
         self.counters = {'published': 0, 'delivered': 0, 'dropped': 0,
                          'closed': 0}
         # An id begins with this: one of another life is none of this.
-        self.life = hexlify(os.urandom(4)).decode()
-        self.kept = []
+        self.life = '%x' % int.from_bytes(os.urandom(4), 'big')
+        self.kept = []  # the newest is the last
         self.listeners = []
 
     def publish(self, topic, message):
@@ -54,20 +51,30 @@ class Hub:
             data = dump_json(data)
         if '*' in topic or len(data) > self.max_message:
             raise ValueError('%r, %d bytes: see Hub' % (topic, len(data)))
-        self.counters['published'] += 1
-        entry = self.counters['published'], topic, message, data
-        kept = self.kept
+        counters = self.counters
+        counters['published'] += 1
+        entry = counters['published'], topic, message, data
         if self.history:
+            kept = self.kept
             kept.append(entry)
-            same = [each for each in kept if each[1] == topic]
-            if len(same) > self.history:
-                kept.remove(same[0])
-            while sum([len(each[3]) + 100 for each in kept]) > \
-                    self.max_history:
-                kept.pop(0)
+            count = size = 0
+            for each in kept[::-1]:
+                size += len(each[3]) + 100
+                count += each[1] == topic
+                if size > self.max_history or \
+                        each[1] == topic and count > self.history:
+                    kept.remove(each)
         for listener in self.listeners:
             if listener.wants(topic):
-                listener.take(entry)
+                counters['delivered'] += 1
+                queue = listener.queue
+                if len(queue) >= self.queue + self.history:
+                    counters['dropped'] += 1
+                    counters['closed'] += self.closes > listener.closed
+                    listener.closed = self.closes
+                    queue.pop(0)
+                queue.append(entry)
+                listener.event.set()
 
     def subscribe(self, topic, after=None):
         """Return a :class:`Listener`, for ``async with``.
@@ -76,7 +83,19 @@ class Hub:
         :param after: the id of the last event that it got: what is kept since
                       then comes first. ``''``: all that is kept.
         """
-        return Listener(self, topic, after)
+        listener = Listener()
+        listener.hub = self
+        listener.topic = topic
+        listener.event = asyncio.Event()
+        listener.queue = queue = []
+        if after is not None:
+            life, _, number = after.partition('-')
+            number = int(number) \
+                if life == self.life and number.isdigit() else 0
+            for each in self.kept:
+                if each[0] > number and listener.wants(each[1]):
+                    queue.append(each)
+        return listener
 
     async def forward(self, out, topic, after=None):
         """Send all messages to a WebSocket or SSE, until that is closed.
@@ -88,19 +107,14 @@ class Hub:
         if after is None and not socket:
             after = out.last_event_id
         async with self.subscribe(topic, after) as listener:
-            while True:
-                entry = await listener.next()
-                if not entry:
-                    break
+            async for _ in listener:
                 if out.closed:
                     return
+                number, _, message, data = listener.entry
                 try:
-                    if socket:
-                        await out.send(entry[3],
-                                       2 - (entry[2] is not entry[3]))
-                    else:
-                        await out.send(entry[3], None,
-                                       '%s-%d' % (self.life, entry[0]))
+                    await (out.send(data, 2 - (message is not data))
+                           if socket else out.send(
+                               data, None, '%s-%d' % (self.life, number)))
                 except Exception:
                     # a WebSocketError, which this module need not know
                     if not out.closed:
@@ -110,7 +124,10 @@ class Hub:
 
     def count(self, topic):
         """Return how many listeners would get a message of a topic."""
-        return sum([each.wants(topic) for each in self.listeners])
+        count = 0
+        for each in self.listeners:
+            count += each.wants(topic)
+        return count
 
 
 class Listener:
@@ -118,46 +135,10 @@ class Listener:
     closed, as it did not keep up."""
     closed = False
 
-    def __init__(self, hub, topic, after):
-        self.hub = hub
-        self.topic = topic
-        self.queue = []
-        if after is not None:
-            life, _, number = after.partition('-')
-            try:
-                number = int(number) if life == hub.life else 0
-            except ValueError:
-                number = 0
-            self.queue = [each for each in hub.kept
-                          if each[0] > number and self.wants(each[1])]
-        self.event = asyncio.Event()
-
     def wants(self, topic):
         """Tell whether it listens to a topic."""
         own = self.topic
         return own == topic or own[-1:] == '*' and topic.startswith(own[:-1])
-
-    def take(self, entry):
-        """Take a message. Never waits."""
-        hub = self.hub
-        hub.counters['delivered'] += 1
-        if len(self.queue) >= hub.queue + hub.history:
-            hub.counters['dropped'] += 1
-            if hub.closes:
-                hub.counters['closed'] += 1
-                self.closed = True
-            else:
-                self.queue.pop(0)
-        if not self.closed:
-            self.queue.append(entry)
-        self.event.set()
-
-    async def next(self):
-        """Return what comes next, or ``None``."""
-        while not self.queue and not self.closed:
-            self.event.clear()
-            await self.event.wait()
-        return None if self.closed else self.queue.pop(0)
 
     async def __aenter__(self):
         self.hub.listeners.append(self)
@@ -170,13 +151,16 @@ class Listener:
         return self
 
     async def __anext__(self):
-        entry = await self.next()
-        if not entry:
+        while not self.queue and not self.closed:
+            self.event.clear()
+            await self.event.wait()
+        if self.closed:
             raise StopAsyncIteration
-        return entry[1:3]
+        self.entry = self.queue.pop(0)
+        return self.entry[1:3]
 
 
-if not hasattr(asyncio, 'ThreadSafeFlag'):
+if hasattr(asyncio, 'to_thread'):
     try:
         # CPython's, and a RedisHub that is loaded when it is used
         from ._pubsub import Hub, Listener, __getattr__  # noqa: F401

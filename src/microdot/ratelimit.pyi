@@ -15,16 +15,19 @@ class Limiter:
     hits: dict[str, float]
     def __init__(self, rate: str, redis: str | None = None) -> None: ...
     async def hit(self, key: str) -> tuple[int, int]: ...
-    async def check(self, request: Request, key: str) -> dict[str, str]: ...
+    async def check(
+        self, request: Request,
+        key: Callable[[Request], str | None] | None = None,
+    ) -> dict[str, str]: ...
 
 class RateLimit:
     limiter: Limiter
-    key: Callable[[Request], str | None]
+    key: Callable[[Request], str | None] | None
     def __init__(
         self, app: Microdot, rate: str,
-        key: Callable[[Request], str | None] = ...,
+        key: Callable[[Request], str | None] | None = None,
         redis: str | None = None) -> None: ...
 
 def limit(
-    rate: str, key: Callable[[Request], str | None] = ...,
+    rate: str, key: Callable[[Request], str | None] | None = None,
     redis: str | None = None) -> Callable[[_F], _F]: ...

@@ -1,17 +1,12 @@
 """What is to be done again and again, while the server runs."""
 import asyncio
-import time
 
 from .microdot import invoke_handler
 
-if hasattr(time, 'ticks_ms'):
-    def _left(start, seconds):
-        return seconds - time.ticks_diff(time.ticks_ms(), start) / 1000
-    _now = time.ticks_ms
-else:
-    def _left(start, seconds):
-        return seconds - (time.monotonic() - start)
-    _now = time.monotonic
+try:
+    from time import ticks_diff, ticks_ms
+except ImportError:
+    from ._ticks import ticks_diff, ticks_ms
 
 
 def every(app, seconds, at_start=False):
@@ -34,14 +29,14 @@ def every(app, seconds, at_start=False):
         async def repeat():
             due = at_start
             while True:
-                start = _now()
+                start = ticks_ms()
                 if due:
                     try:
                         await invoke_handler(f)
                     except Exception as exc:
                         app.log_exception(None, exc)
                 due = True
-                left = _left(start, seconds)
+                left = seconds - ticks_diff(ticks_ms(), start) / 1000
                 while left <= 0:
                     left += seconds
                 await asyncio.sleep(left)

@@ -142,6 +142,15 @@ def test_topics_have_a_length(topic):
         hub.subscribe(topic)
 
 
+@pytest.mark.parametrize('options', [
+    {'full': 'newest'}, {'full': None}, {'queue': 0}, {'queue': -1},
+    {'history': -1}])
+def test_options_are_checked(options):
+    [name] = options
+    with pytest.raises(ValueError, match=name):
+        Hub(**options)
+
+
 def test_a_star_elsewhere_is_refused():
     with pytest.raises(ValueError, match=r'\*'):
         Hub().subscribe('room/*/x')

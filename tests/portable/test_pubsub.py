@@ -89,10 +89,6 @@ class TestTopics(unittest.TestCase):
         self.assertEqual(hub.counters['published'], 3)
         self.assertEqual(len(run(gather(hub, 'a', ''))), 3)
 
-    def test_options_are_checked(self):
-        with self.assertRaises(ValueError):
-            Hub(full='newest')
-
     def test_listeners_are_counted_while_they_listen(self):
         async def main():
             hub = Hub()
