@@ -19,7 +19,6 @@ import sys
 from microdot import Microdot, redirect
 from microdot.jinja import Template
 
-HTML = {'Content-Type': 'text/html; charset=UTF-8'}
 TITLE = 'Guest book'
 #: Names that are kept; the oldest one goes when there are more.
 MAX_GUESTS = 20
@@ -31,17 +30,16 @@ Template.initialize(pathlib.Path(__file__).parent / 'guests_jinja')
 
 @app.get('/')
 async def index(request):
-    page = Template('page.html').render(title=TITLE, guests=guests)
-    return page, HTML
+    return Template('page.html').response(request, title=TITLE, guests=guests)
 
 
 @app.post('/')
 async def sign(request):
     name = (request.form or {}).get('name', '').strip()
     if not 0 < len(name) <= 40:
-        page = Template('page.html').render(
-            title=TITLE, guests=guests, error='A name has 1 to 40 characters.')
-        return page, 400, HTML
+        return Template('page.html').response(
+            request, 400, title=TITLE, guests=guests,
+            error='A name has 1 to 40 characters.')
     guests.insert(0, name)
     del guests[MAX_GUESTS:]
     return redirect('/', 303)

@@ -1,7 +1,11 @@
 """Templates in Jinja's syntax, for CPython. Needs the package ``Jinja2``."""
+import os
 from itertools import islice
 
 from jinja2 import Environment, FileSystemLoader
+
+from ._folders import find_folder
+from .helpers import below_root, html
 
 # How many of Jinja's pieces, a text or a value each, are passed on at once.
 _PIECES = 64
@@ -19,6 +23,33 @@ def _autoescape(name):
         'htm', 'html', 'svg', 'xhtml', 'xml')
 
 
+class _Nonce:
+    # Made when it is used: a policy with a nonce forbids all other inline
+    # scripts.
+    def __init__(self, request):
+        self.request = request
+
+    def __call__(self):
+        from .security import csp_nonce
+        return csp_nonce(self.request)
+
+    def __str__(self):
+        return self()
+
+
+def _names(request):
+    # What templates know in a response.
+    def url_for(*names, **args):
+        return below_root(request, request.app.url_for(*names, **args))
+
+    def get_flashed():
+        from .flash import get_flashed
+        return get_flashed(request)
+
+    return {'request': request, 'url_for': url_for,
+            'get_flashed': get_flashed, 'csp_nonce': _Nonce(request)}
+
+
 class Template:
     """A template, by its name.
 
@@ -33,6 +64,8 @@ class Template:
     #: The environment; set by :meth:`initialize`. Filters, tests and globals
     #: can be added to it.
     jinja_env = None
+    #: The functions that :meth:`context` was given.
+    contexts = []
 
     @classmethod
     def initialize(cls, template_dir='templates', enable_async=False,
@@ -41,17 +74,36 @@ class Template:
         a template if it has not been before.
 
         :param template_dir: the folder of the templates, or a list of folders
-                             that are searched in order.
+                             that are searched in order. Each is in the
+                             current folder, or else beside the module that
+                             calls.
         :param enable_async: whether :meth:`generate_async` and
                              :meth:`render_async` can be used, and templates
                              may await.
         :param kwargs: for ``Environment``, also in place of its ``loader``
                        and ``autoescape``.
         """
-        options = {'loader': FileSystemLoader(template_dir),
+        folders = [template_dir] if isinstance(
+            template_dir, (str, os.PathLike)) else template_dir
+        options = {'loader': FileSystemLoader(
+                       [find_folder(folder) for folder in folders]),
                    'autoescape': _autoescape}
         options.update(kwargs)
         cls.jinja_env = Environment(enable_async=enable_async, **options)
+
+    @classmethod
+    def context(cls, f):
+        """Decorator for a function that adds names to all templates that
+        :meth:`response` renders::
+
+            @Template.context
+            def add_user(request):
+                return {'user': request.g.current_user}
+
+        :param f: ``f(request)``, returns a dict. Not a coroutine.
+        """
+        cls.contexts.append(f)
+        return f
 
     def __init__(self, template, **kwargs):
         if self.jinja_env is None:
@@ -89,3 +141,24 @@ class Template:
         :raises RuntimeError: without ``enable_async``.
         """
         return await self.template.render_async(*args, **kwargs)
+
+    def response(self, request, status=200, **context):
+        """Render the template as a response, ``text/html``.
+
+        It knows ``request``; ``url_for(name, ...)``, the path of a route;
+        ``get_flashed()``, see :func:`microdot.flash.get_flashed`;
+        ``csp_nonce``, see :func:`microdot.security.csp_nonce`; and what
+        :meth:`context` has added.
+
+        With ``enable_async`` it is rendered while it is sent.
+
+        :param context: what else it knows.
+        """
+        names = _names(request)
+        for f in self.contexts:
+            names.update(f(request))
+        names.update(context)
+        response = html('', status)
+        response.body = self.generate_async(names) \
+            if self.jinja_env.is_async else self.render(names).encode()
+        return response

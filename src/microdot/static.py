@@ -17,6 +17,11 @@ from .microdot import (
     parse_list,
 )
 
+if hasattr(os, 'fspath'):
+    from ._folders import find_folder
+else:
+    find_folder = str  # boards
+
 _MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
 #: Seconds for which a file that was changed has a weak ``ETag``: it may
 #: change again, at the same size, before its time of change is another. FAT
@@ -244,13 +249,15 @@ def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
     outside of the folder.
 
     :param url_prefix: put before the names, such as ``'/static'``.
+    :param folder: a path; on CPython that of a folder in the current one, or
+                   else beside the module that calls.
     :param html: whether the file ``index.html`` of a folder answers for the
                  folder; without its slash at the end, the client is
                  redirected.
     :param follow_symlinks: whether links may lead out of the folder.
     :raises ValueError: there is no such folder.
     """
-    folder = str(folder).rstrip('/') or '/'
+    folder = find_folder(folder).rstrip('/') or '/'
     prefix = url_prefix.rstrip('/')
     try:
         found = os.stat(folder)[0] & 0xf000 == 0x4000

@@ -8,6 +8,7 @@ _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 if not _BOARD:
     # where uTemplate is if it was installed with this package
     sys.path.append(__file__.rpartition('utemplate')[0] + '_boards')
+    from ._folders import find_folder
 
 # Characters that are passed on at once, if there are that many.
 _PIECE = 512 if _BOARD else 4096
@@ -30,6 +31,21 @@ def _join(pieces):
             yield ''.join(parts)
     finally:
         pieces.close()
+
+
+def _named(request, name):
+    # What templates may have as argument in a response.
+    if name == 'request':
+        return request
+    if name == 'url_for':
+        from .helpers import below_root
+        return lambda *names, **args: below_root(
+            request, request.app.url_for(*names, **args))
+    if name == 'get_flashed':
+        from .flash import get_flashed
+        return lambda: get_flashed(request)
+    from .security import csp_nonce
+    return csp_nonce(request)
 
 
 class _Async:
@@ -63,6 +79,8 @@ class Template:
     """
     #: What loads the templates; set by :meth:`initialize`.
     loader = None
+    #: The functions that :meth:`context` was given.
+    contexts = []
 
     @classmethod
     def initialize(cls, template_dir='templates', loader_class=None,
@@ -70,7 +88,9 @@ class Template:
         """Say where the templates are. Called with the defaults by the first
         use of a template if it has not been before.
 
-        :param template_dir: the folder of the templates.
+        :param template_dir: the folder of the templates. On CPython it is in
+                             the current folder, or else beside the module
+                             that calls.
         :param loader_class: ``None`` for ``utemplate.recompile.Loader``,
                              which notices changes;
                              ``utemplate.source.Loader``, which does not;
@@ -83,8 +103,24 @@ class Template:
             # Imported here: the compiler takes memory that programs with
             # compiled templates do not need.
             from utemplate.recompile import Loader as loader_class
+        if not _BOARD and hasattr(loader_class, 'path'):
+            template_dir = find_folder(template_dir)
         cls.loader = loader_class(None, template_dir, autoescape=True) \
             if autoescape else loader_class(None, template_dir)
+
+    @classmethod
+    def context(cls, f):
+        """Decorator for a function that adds arguments to the templates that
+        name them, when :meth:`response` renders them::
+
+            @Template.context
+            def add_user(request):
+                return {'user': request.g.current_user}
+
+        :param f: ``f(request)``, returns a dict. Not a coroutine.
+        """
+        cls.contexts.append(f)
+        return f
 
     def __init__(self, template):
         if not self.loader:
@@ -111,3 +147,26 @@ class Template:
     async def render_async(self, *args, **kwargs):
         """Render the template as a ``str``, in a coroutine."""
         return self.render(*args, **kwargs)
+
+    def response(self, request, status=200, **context):
+        """Render the template as a response, ``text/html``.
+
+        Of ``request``, ``url_for(name, ...)``, ``get_flashed()``,
+        ``csp_nonce`` and what :meth:`context` has added it gets those that
+        its ``{% args %}`` names.
+
+        :param context: its other arguments.
+        :raises TypeError: these are not its arguments.
+        """
+        wanted = self.loader.arguments(self.name) \
+            if hasattr(self.loader, 'arguments') else ()
+        for f in self.contexts:
+            more = f(request)
+            for name in more:
+                if name in wanted or '**' in wanted:
+                    context.setdefault(name, more[name])
+        for name in ('request', 'url_for', 'get_flashed', 'csp_nonce'):
+            if name in wanted and name not in context:
+                context[name] = _named(request, name)
+        from .helpers import html  # boards: not for who renders only
+        return html(self.render(**context), status)

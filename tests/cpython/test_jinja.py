@@ -3,13 +3,23 @@
 import asyncio
 import gc
 import itertools
+import os
+import pathlib
+import subprocess
+import sys
 
 import jinja2
 import pytest
 
+from microdot.flash import flash
 from microdot.jinja import Template
 from microdot.microdot import Microdot
+from microdot.security import SecurityHeaders
+from microdot.session import Session
+from microdot.static import static
 from microdot.test_client import TestClient
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
 
 #: Names that must not lead anywhere.
 NAMES = ('', '.', '..', '../secret.txt', 'a/../../secret.txt',
@@ -38,6 +48,7 @@ def folder(tmp_path):
         '{% for i in range(9) %}{{ 1 // (5 - i) }} {% endfor %}')
     yield folder
     Template.jinja_env = None
+    Template.contexts.clear()
 
 
 @pytest.fixture
@@ -278,3 +289,158 @@ def test_a_name_from_the_request_gives_no_file_away(app, name):
     response = get(app, '/named?name=' + name)
     assert response.status_code == 500
     assert response.text == 'Internal server error'
+
+
+# ---------------------------------------------------------------- responses
+
+def respond(app, path='/', **kwargs):
+    return asyncio.run(TestClient(app, **kwargs).get(path))
+
+
+def make_app(folder, text, **context):
+    """An application that answers with a template."""
+    (folder / 'made.html').write_text(text)
+    app = Microdot()
+
+    @app.get('/')
+    async def index(request):
+        return Template('made.html').response(request, **context)
+
+    @app.get('/items/<int:number>')
+    async def item(request, number):
+        return Template('made.html').response(request, 201, number=number)
+
+    return app
+
+
+def test_a_response_is_html(template, folder):
+    res = respond(make_app(folder, '<p>{{ a }}', a='<\xfc>'))
+    assert res.status_code == 200
+    assert res.headers['Content-Type'] == 'text/html; charset=UTF-8'
+    assert res.text == '<p>&lt;\xfc&gt;'
+    assert int(res.headers['Content-Length']) == len(res.body)
+    res = respond(make_app(folder, '{{ number }}'), '/items/5')
+    assert (res.status_code, res.text) == (201, '5')
+
+
+def test_templates_know_the_request_and_routes(template, folder):
+    text = '{{ request.path }} {{ url_for("item", number=5) }}'
+    app = make_app(folder, text)
+    assert respond(app).text == '/ /items/5'
+    outer = Microdot()
+    outer.mount(app, '/shop', name='shop')
+
+    @outer.get('/')
+    async def index(request):
+        request.root_path = '/root'
+        return Template('prefixed.html').response(request)
+
+    (folder / 'prefixed.html').write_text(
+        '{{ url_for("shop:item", number=5) }}')
+    assert respond(outer).text == '/root/shop/items/5'
+
+
+def test_templates_take_messages(template, folder):
+    app = make_app(folder, '{% for category, text in get_flashed() %}'
+                           '{{ category }}: {{ text }};{% endfor %}')
+    Session(app, 'key')
+
+    @app.post('/')
+    async def save(request):
+        flash(request, 'Saved', 'success')
+        return 'saved'
+
+    async def talk():
+        client = TestClient(app)
+        await client.post('/')
+        return [(await client.get('/')).text for _ in range(2)]
+
+    assert asyncio.run(talk()) == ['success: Saved;', '']
+
+
+def test_a_nonce_is_made_where_it_is_used(template, folder):
+    for text in ('{{ csp_nonce }}', '{{ csp_nonce() }}', 'none'):
+        app = make_app(folder, text)
+        SecurityHeaders(app, csp="script-src 'self' 'unsafe-inline'")
+        res = respond(app)
+        policy = res.headers['Content-Security-Policy']
+        if text == 'none':
+            assert 'nonce' not in policy
+        else:
+            assert len(res.text) == 24
+            assert "'nonce-%s'" % res.text in policy
+
+
+def test_a_program_can_add_names(template, folder):
+    @Template.context
+    def add(request):
+        return {'site': 'site of ' + request.path, 'a': 'added',
+                'request': 'another'}
+
+    app = make_app(folder, '{{ site }}, {{ a }}, {{ request }}', a='given')
+    assert respond(app).text == 'site of /, given, another'
+    assert callable(add)
+
+
+def test_with_await_enabled_it_is_rendered_while_it_is_sent(folder):
+    Template.initialize(folder, enable_async=True)
+
+    async def slow():
+        await asyncio.sleep(0)
+        return 'slow'
+
+    app = make_app(folder, '{{ slow() }}', slow=slow)
+    res = respond(app)
+    assert res.text == 'slow'
+    assert res.headers['Content-Type'] == 'text/html; charset=UTF-8'
+
+
+# ------------------------------------------------------------------ folders
+
+PROGRAM = """\
+import asyncio
+from microdot import Microdot
+from microdot.%s import Template
+from microdot.static import static
+from microdot.test_client import TestClient
+
+app = Microdot()
+static(app, '/static', 'public')
+
+@app.get('/')
+def index(request):
+    return Template('page.html').response(request)
+
+async def main():
+    client = TestClient(app)
+    for path in '/', '/static/a.txt':
+        print((await client.get(path)).text)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize('kind', ('jinja', 'utemplate'))
+def test_folders_are_found_beside_the_program(tmp_path, kind):
+    for name in ('program', 'elsewhere'):
+        folder = tmp_path / name
+        (folder / 'templates').mkdir(parents=True)
+        (folder / 'public').mkdir()
+        (folder / 'templates' / 'page.html').write_text('page of ' + name)
+        (folder / 'public' / 'a.txt').write_text('file of ' + name)
+    (tmp_path / 'nowhere').mkdir()
+    (tmp_path / 'program' / 'app.py').write_text(PROGRAM % kind)
+    for current, found in (('program', 'program'), ('nowhere', 'program'),
+                           ('elsewhere', 'elsewhere')):
+        result = subprocess.run(
+            [sys.executable, str(tmp_path / 'program' / 'app.py')],
+            cwd=tmp_path / current, capture_output=True, text=True,
+            timeout=60, env=dict(os.environ, PYTHONPATH=os.pathsep.join(
+                (str(TOP / 'src'), str(TOP / 'libs' / 'micropython')))))
+        assert result.stdout == 'page of %s\nfile of %s\n' % (found, found), (
+            result.stderr)
+
+
+def test_a_folder_that_is_nowhere_is_named_as_it_was_given():
+    with pytest.raises(ValueError, match='^no folder no_such_folder$'):
+        static(Microdot(), '/static', 'no_such_folder')

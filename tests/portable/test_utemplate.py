@@ -684,3 +684,110 @@ class TestResponses(Case):
                 response = self.get('/named?name=' + name)
                 self.assertEqual(response.status_code, 500)
                 self.assertEqual(response.text, 'Internal server error')
+
+
+class TestResponseMethod(Case):
+    """Template.response()"""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(Template.contexts.clear)
+        self.app = Microdot()
+
+        @self.app.get('/')
+        async def index(request):
+            return Template('t.html').response(request, **self.context)
+
+        @self.app.get('/items/<int:number>')
+        async def item(request, number):
+            return Template('t.html').response(request, 201, number=number)
+
+    def get(self, text, path='/', **context):
+        self.write('t.html', text)
+        self.context = context
+        return run(TestClient(self.app).get(path))
+
+    def test_a_response_is_html(self):
+        Template.initialize(self.folder, autoescape=True)
+        res = self.get('{% args a %}<p>{{ a }}', a='<ü>')
+        self.assertEqual(res.status_code, 200)
+        self.assertEqual(res.headers['Content-Type'],
+                         'text/html; charset=UTF-8')
+        self.assertEqual(res.text, '<p>&lt;ü&gt;')
+        res = self.get('{% args number %}{{ number }}', '/items/5')
+        self.assertEqual((res.status_code, res.text), (201, '5'))
+        self.assertEqual(self.get('plain').text, 'plain')
+
+    def test_templates_get_what_they_name(self):
+        text = '{% args a, request, b="x,y", url_for=None, csp_nonce="" %}' \
+            '{{ a }} {{ request.path }} {{ b }} ' \
+            '{{ url_for("item", number=5) }} {{ len(csp_nonce) }}'
+        if hasattr(os, 'urandom'):
+            self.assertEqual(self.get(text, a=1).text,
+                             '1 / x,y /items/5 24')
+        text = '{% args **d %}{{ sorted(d) }}'
+        self.assertEqual(self.get(text, a=1, b=2).text, "['a', 'b']")
+
+    def test_templates_take_messages(self):
+        from microdot.flash import flash
+        from microdot.session import Session
+        Session(self.app, 'key')
+
+        @self.app.post('/')
+        async def save(request):
+            flash(request, 'Saved', 'success')
+            return 'saved'
+
+        client = TestClient(self.app)
+        run(client.post('/'))
+        self.write('t.html', '{% args get_flashed %}{{ get_flashed() }}')
+        self.context = {}
+        self.assertEqual([run(client.get('/')).text for _ in range(2)],
+                         ["[('success', 'Saved')]", '[]'])
+
+    def test_a_program_can_add_arguments(self):
+        @Template.context
+        def add(request):
+            return {'site': 'site of ' + request.path, 'a': 'added',
+                    'unused': 1}
+
+        self.assertTrue(add)
+        text = '{% args site, a, request=0 %}{{ site }}, {{ a }}'
+        self.assertEqual(self.get(text).text, 'site of /, added')
+        self.assertEqual(self.get(text, a='given').text, 'site of /, given')
+        self.assertEqual(self.get('{% args **d %}{{ sorted(d) }}').text,
+                         "['a', 'site', 'unused']")
+        self.assertEqual(self.get('plain').text, 'plain')
+
+    def test_what_is_no_argument_is_a_mistake(self):
+        self.app.log_exception = lambda request, exc: errors.append(exc)
+        errors = []
+        for text, context in (('{% args a %}', {}),
+                              ('{% args a %}', {'a': 1, 'b': 2})):
+            self.assertEqual(self.get(text, **context).status_code, 500)
+            self.assertIsInstance(errors.pop(), TypeError)
+
+    def test_results_of_each_loader_know_their_arguments(self):
+        self.write('t.html', '{% args a, request %}')
+        for loader in (source.Loader, recompile.Loader):
+            for _ in range(2):
+                loaded = loader(None, self.folder)
+                self.assertEqual(loaded.arguments('t.html'),
+                                 ['a', 'request'])
+        sys.path.insert(0, '/')
+        self.addCleanup(sys.path.remove, '/')
+        loaded = compiled.Loader(None, self.folder)
+        self.assertEqual(loaded.arguments('t.html'), ['a', 'request'])
+        # one that was compiled before they did
+        self.write('t_html.py', 'def render(a):\n    yield a\n')
+        sys.modules.pop(self.folder[1:].replace('/', '.') + '.t_html')
+        loaded = compiled.Loader(None, self.folder)
+        self.assertEqual(loaded.arguments('t.html'), ())
+
+    def test_a_loader_of_ones_own_need_not_know_arguments(self):
+        class Own:
+            def load(self, name):
+                return lambda a: iter([a + '\n'])
+
+        Template.initialize(None, lambda package, folder: Own())
+        self.assertEqual(self.get('', a='given').text, 'given\n')

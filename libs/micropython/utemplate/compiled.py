@@ -55,6 +55,10 @@ class Loader:
             self.loaded[name] = entry
         return entry['render']
 
+    def arguments(self, name):
+        """Return the names of the arguments of a template; ``'**'``: any."""
+        return (self.loaded.get(name) or self.find(name))['ARGUMENTS']
+
     def is_stale(self, entry):
         return False
 
@@ -65,7 +69,8 @@ class Loader:
         try:
             __import__(module)
             module = sys.modules[module]
-            entry = {'render': module.render}
+            entry = {'render': module.render,
+                     'ARGUMENTS': getattr(module, 'ARGUMENTS', ())}
         except (ImportError, AttributeError):
             raise TemplateNotFound('no compiled template ' + name)
         if getattr(module, 'AUTOESCAPE', False) != self.autoescape:

@@ -117,6 +117,7 @@ class Compiler:
         self.depth = 0      # of templates
         self.count = 0      # of functions
         self.indent = 0
+        self.arguments = ['**']  # names of arguments; '**': any
 
     def compile(self, name):
         """Yield the Python code in pieces.
@@ -128,7 +129,8 @@ class Compiler:
                        bool(self.autoescape))
         for piece in self.template(name, None):
             yield piece
-        yield 'SOURCES = %r\n' % self.sources
+        yield 'SOURCES = %r\nARGUMENTS = %r\n' % (
+            self.sources, self.arguments)
 
     def line(self, code):
         return ' ' * self.indent + code + '\n'
@@ -177,6 +179,12 @@ class Compiler:
                     if arguments is not None:
                         self.count += 1
                         function = '_f%d' % self.count
+                    else:
+                        # (parts of defaults with commas are no names)
+                        self.arguments = [
+                            '**' if part.strip()[:2] == '**'
+                            else part.split('=')[0].strip()
+                            for part in rest.split(',')]
                     yield self.line('def %s(%s):' % (function, rest))
                     self.indent += 1
                     begun = True
@@ -326,7 +334,7 @@ class Loader(compiled.Loader):
         except (SyntaxError, ImportError, NameError, ValueError):
             return None  # it is damaged
         if names.get('AUTOESCAPE') != self.autoescape or \
-                'SOURCES' not in names or names['SOURCES'][-1][0] != name:
+                'ARGUMENTS' not in names or names['SOURCES'][-1][0] != name:
             return None
         return names
 
