@@ -142,12 +142,13 @@ async def change_password(request):
 
 def load_key(path):
     """Return the key in a file, or make one that nobody else has."""
-    # (on a server, see to it that nobody else can read the file)
     try:
         with open(path, 'rb') as file:
             return file.read()
     except OSError:
         key = os.urandom(32)
+        if hasattr(os, 'umask'):  # other users of a computer may not read it
+            os.umask(0o077)
         with open(path, 'wb') as file:
             file.write(key)
         return key

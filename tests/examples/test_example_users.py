@@ -117,6 +117,8 @@ def test_each_browser_has_its_basket(interpreter, tmp_path):
         assert 'Traceback' not in child.output
     # the same key when it is started anew
     assert len(key.read_bytes()) == 32
+    if not interpreter.is_micropython and os.name == 'posix':
+        assert key.stat().st_mode & 0o077 == 0
     with serve(interpreter, BASKET, key) as child:
         client = Client(child)
         client.cookies = kept
