@@ -1,5 +1,6 @@
 """``--reload`` and ``--workers``."""
 
+import asyncio
 import collections
 import contextlib
 import http.client
@@ -265,12 +266,12 @@ def test_link_is_shown_once(folder):
 
 # --- Shares
 
-def shares(command, keep):
-    """Open 40 connections, one after the other, ask on each, and return how
-    many each process has answered, the least first."""
+def shares(command, count, keep):
+    """Open so many connections, one after the other, ask on each, and return
+    how many each process has answered, the least first."""
     kept = []
     counts = collections.Counter()
-    for _ in range(40):
+    for _ in range(count):
         connection = http.client.HTTPConnection(*command.address(),
                                                 timeout=PATIENCE)
         connection.request('GET', '/pid')
@@ -285,13 +286,88 @@ def shares(command, keep):
 
 
 @pytest.mark.skipif(not sharing.AVAILABLE, reason='no epoll')
-@pytest.mark.parametrize('keep', [True, False])
-def test_connections_are_shared_fairly(folder, keep):
+@pytest.mark.parametrize('count, keep', [(10, True), (100, True),
+                                         (100, False)])
+def test_connections_are_shared_fairly(folder, count, keep):
     with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
         pids(command, 2)
-        found = shares(command, keep)
+        found = shares(command, count, keep)
         assert len(found) == 2
-        assert found[0] >= 14  # 35 %
+        assert found[0] >= count * 0.35
+
+
+class Pair:
+    """The shares of two workers, in one process."""
+
+    def __init__(self):
+        self.opened = [0, 0]
+        board = sharing.Board.create(2)
+        self.shares = [sharing.Share(board, row, lambda row=row:
+                                     self.opened[row]) for row in range(2)]
+
+    def takes(self, row, most, keep=False):
+        """Have a worker take connections for as long as it may, which are
+        closed at once or kept; return how many."""
+        share = self.shares[row]
+        for count in range(most):
+            if share.credit <= 0 and share.leaves_it():
+                return count
+            self.opened[row] += keep
+            share.took_one()
+        return most
+
+
+def with_pair(function):
+    async def main():
+        pair = Pair()
+        function(pair)
+        for share in pair.shares:
+            share.end()
+        board = pair.shares[0].board
+        board.memory.close()
+        for fd in board.fds:
+            os.close(fd)
+
+    @pytest.mark.skipif(not sharing.AVAILABLE, reason='no epoll')
+    def test():
+        asyncio.run(main())
+
+    return test
+
+
+@with_pair
+def test_a_run_of_connections_is_taken_by_one_worker(pair):
+    most = sharing.ACCEPTED_AHEAD
+    assert [pair.takes(row, 1000) for row in (0, 1, 0, 1)] == [
+        most, 2 * most, 2 * most, 2 * most]
+
+
+@with_pair
+def test_who_is_not_at_it_looks_away(pair):
+    assert pair.takes(0, 3) == 3
+    assert pair.takes(1, 1000) == 0
+    assert pair.takes(0, 1000) == sharing.ACCEPTED_AHEAD - 3
+
+
+@with_pair
+def test_what_stays_open_is_shared_one_by_one(pair):
+    for row in 0, 1, 0, 1:
+        pair.takes(row, 1000, True)
+    assert pair.opened == [3, 4]
+
+
+@with_pair
+def test_how_far_ahead_depends_on_what_is_soon_closed(pair):
+    share = pair.shares[0]
+    assert share.open_ahead == 1
+    for still_open, seconds, ahead in (
+            (0, 0, sharing.SHORT_AHEAD), (sharing.MEASURED, 0, 1),
+            (0, 0, sharing.SHORT_AHEAD), (0, 1, 1)):
+        share.measured = (time.process_time() - seconds,
+                          share.accepted - sharing.MEASURED, 0)
+        pair.opened[0] = still_open
+        share.measure()
+        assert share.open_ahead == ahead
 
 
 @pytest.mark.skipif(not sharing.AVAILABLE, reason='no epoll')
@@ -344,7 +420,7 @@ def warnings_of(folder, program):
     ('every(app, 60)(print)', ['scheduled functions']),
     ('login = Login()', ['counts of failed logins']),
     ('login = Login()\nMetrics(app)\nevery(app, 60)(print)\n'
-     'RateLimit(app, "9/second")',
+     'RateLimit(app, "99/second")',
      ['rate limits, counts of failed logins, metrics, scheduled functions']),
 ])
 def test_what_workers_do_not_share_is_named_once(folder, program, said):
@@ -366,5 +442,5 @@ def test_what_redis_shares_is_not_named(folder):
     assert warnings_of(folder, """
 from microdot.pubsub import RedisHub
 hub = RedisHub('redis://localhost:1')
-RateLimit(app, '9/second', redis='redis://localhost:1')
+RateLimit(app, '99/second', redis='redis://localhost:1')
 """) == []

@@ -3,8 +3,10 @@
 All wake when a connection comes, and whoever is first takes it. Left alone,
 that gives one of them most connections that stay open, and wakes the others
 for nothing. So each tells the others, in memory that all have, how many it
-has and has had. Who is ahead looks away, and rings for one that does. A worker
-that does not keep up is not waited for.
+has and has had. One takes a run of them, as what comes together costs less
+together, while the others look away. Who is ahead then looks away as well, and
+rings for one that does. Where connections stay open, or take long, runs are
+short. A worker that does not keep up is not waited for.
 """
 from __future__ import annotations
 
@@ -21,7 +23,14 @@ from typing import Any
 #: How much more a worker may have than another, before it looks away: of the
 #: open connections of both, and connections accepted.
 OPEN_AHEAD = 0.1
-ACCEPTED_AHEAD = 4
+ACCEPTED_AHEAD = 8
+#: Seconds of work, and connections, that it may have open more, where so many
+#: of those that come are soon closed.
+WORK_AHEAD_S = 0.002
+SHORT_AHEAD = 12
+SOON_CLOSED = 0.5
+#: Connections by which that is measured.
+MEASURED = 64
 #: Seconds after which it looks again whether the others do take them.
 AWAY_S = 0.05
 #: Seconds for which those that did not are not waited for.
@@ -84,6 +93,10 @@ class Board:
             pass  # it did not ring
 
 
+def _accepted(entry: tuple[int, int, int]) -> int:
+    return entry[2]
+
+
 class Share:
     """What one worker has taken, and whether that is more than its share.
 
@@ -106,10 +119,18 @@ class Share:
         self.stuck: dict[int, int] = {}
         self.stuck_until = 0.0
         self.seen: dict[int, int] = {}
+        # Connections that may be taken before anything is looked up again.
+        self.credit = 0
+        # How many more it may have open, and since when that is measured.
+        self.open_ahead = 1
+        self.measured = time.process_time(), self.accepted, count_open()
         self.away: asyncio.TimerHandle | None = None
         self.news: asyncio.TimerHandle | None = None
         board.silence(row)
         self.publish()
+        # How many the others had accepted when this one last took one, or
+        # began to listen: who has more is at it.
+        self.last = self.counts()
 
     def publish(self) -> int:
         """Tell the others how many there are here; return that."""
@@ -127,25 +148,49 @@ class Share:
 
     def took_one(self) -> None:
         self.accepted += 1
+        self.credit -= 1
         self.publish()
 
-    def behind(self) -> list[tuple[int, int]]:
-        """Return row and state of those that are to have the next connection
-        rather than this one."""
+    def measure(self) -> None:
+        """See what a connection costs here, and how many more than another
+        worker this one may have open for that."""
+        used, accepted, opened = self.measured
+        count = self.accepted - accepted
+        if count < MEASURED:
+            return
+        self.measured = now, _, more = \
+            time.process_time(), self.accepted, self.count_open()
+        cost = max((now - used) / count, 1e-6)
+        self.open_ahead = 1
+        if 1 - (more - opened) / count >= SOON_CLOSED:
+            self.open_ahead = max(1, min(SHORT_AHEAD,
+                                         int(WORK_AHEAD_S / cost)))
+
+    def behind(self) -> list[tuple[int, int, int]]:
+        """Return row, state and accepted connections of those that are to
+        have the next connection rather than this one."""
         opened = self.publish()
+        self.credit = self.open_ahead
         if self.stuck and time.monotonic() > self.stuck_until:
             self.stuck = {}
         found = []
         for row, state, theirs, accepted in self.board.others(self.row):
             ahead = self.accepted - accepted
-            if -ahead > 4 * ACCEPTED_AHEAD:
+            if -ahead > 2 * ACCEPTED_AHEAD:
                 # This one has been away for long, which is not made up for.
                 self.accepted = accepted - ACCEPTED_AHEAD
+                self.measured = time.process_time(), self.accepted, opened
+            more = opened + 1 - theirs
+            slack = max(self.open_ahead, OPEN_AHEAD * (opened + theirs))
+            runs = state == _LISTENS and \
+                accepted != self.last.get(row, accepted) and \
+                ahead > -ACCEPTED_AHEAD and more > 1 - slack
             if self.stuck.get(row) != accepted and (
-                    opened + 1 - theirs > max(1, OPEN_AHEAD *
-                                              (opened + theirs))
-                    or ahead >= ACCEPTED_AHEAD and opened >= theirs):
-                found.append((row, state))
+                    runs or more > slack or
+                    ahead >= ACCEPTED_AHEAD and opened >= theirs):
+                found.append((row, state, accepted))
+            self.credit = min(self.credit, ACCEPTED_AHEAD - ahead,
+                              int(slack) - more)
         return found
 
     def counts(self) -> dict[int, int]:
@@ -159,17 +204,25 @@ class Share:
         if self.away is not None:
             # The bell: another one leaves it to this one.
             self.listen()
+        self.measure()
         if not self.behind():
+            self.last = self.counts()
             return False
         self.seen = self.counts()
         for listener in self.listeners:
             listener.ignore()
         self.state = _AWAY
         behind = self.behind()
+        self.credit = 0
         # (asked again since this one is known to look away: were another one
         # to do so in the same moment, one of both would notice)
-        if behind and all(state == _AWAY for _, state in behind):
-            self.board.ring(behind[0][0])
+        if behind:
+            if all(state == _AWAY for _, state, _ in behind):
+                self.board.ring(min(behind, key=_accepted)[0])
+        elif all(state == _AWAY for _, state, *_ in
+                 self.board.others(self.row)):
+            self.listen()
+            return False
         self.wait()
         return True
 
@@ -180,6 +233,7 @@ class Share:
             self.away = None
         self.board.silence(self.row)
         self.state = _LISTENS
+        self.last = self.counts()
         self.publish()
         for listener in self.listeners:
             listener.listen()
@@ -224,6 +278,7 @@ class SharedListener:
     def __init__(self, sock: socket.socket, share: Share) -> None:
         self.sock = sock
         self.share = share
+        self.took = False  # one, since this was last woken
         # This can be waited for like a socket, and be deaf for a while.
         self.poll = select.epoll()
         self.poll.register(sock, select.EPOLLIN)
@@ -243,14 +298,19 @@ class SharedListener:
         :raises BlockingIOError: there is no connection, or another worker is
                                  to take it.
         """
-        if self.share.leaves_it():
+        share = self.share
+        if share.credit <= 0 and share.leaves_it():
             raise BlockingIOError
         try:
             found = self.sock.accept()
         except BlockingIOError:
-            self.share.board.silence(self.share.row)
+            if not self.took:
+                # It was the bell, or another one was faster.
+                share.board.silence(share.row)
+            self.took = False
             raise
-        self.share.took_one()
+        self.took = True
+        share.took_one()
         return found
 
     def ignore(self) -> None:
