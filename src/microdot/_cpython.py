@@ -1317,7 +1317,7 @@ class UrlMap(list):
         pattern.compile()
         self.app.register('routes', core.Route(
             [method.upper() for method in methods], pattern, handler, prefix,
-            subapp, (), None, None, None, 2))
+            subapp, (), None, None, None, 2, None))
         super().append(entry)
 
     def extend(self, entries):
@@ -1456,7 +1456,7 @@ class Microdot(core.Microdot):
             check_route(value)
         if name == 'routes' and not value.subapp:
             for method in value.methods:
-                same = method, value.pattern.url_pattern, repr(value[8:])
+                same = method, value.pattern.url_pattern, repr(value[8:10])
                 if same in self._known:
                     logger.warning(
                         '%s %s is registered twice, for %s and for %s: the '
@@ -1796,6 +1796,17 @@ def finite(value):
     return finite(json_default(value))
 
 
+def too_large(req):
+    """Return the error for a body that is too large. It names the setting that
+    suffices: what is parsed as a whole has to be in memory too."""
+    text = 'Payload too large, see Request.max_content_length'
+    kind = req and req.content_type and req.content_type.lower() or ''
+    if '/json' in kind or '+json' in kind or 'x-www-form' in kind:
+        text = 'Payload too large, over Request.max_content_length: ' \
+            'max_body_length= of the route suffices'
+    return HTTPException(413, text)
+
+
 def load_json(text):
     """Return what JSON text stands for.
 
@@ -1874,6 +1885,7 @@ FUNCTIONS = {
     'default_type': functools.lru_cache(core.default_type),
     'status_line': functools.lru_cache(core.status_line),
     'encode_head': fast_head(core.encode_head),
+    'too_large': too_large,
     'load_json': load_json,
     'dump_json': with_orjson(fast_json(slow_json)),
     'make_response': make_response,

@@ -166,11 +166,11 @@ class _Exchange(Connection):
         if self.done:
             return b''
         if self.limit < 0:
-            raise too_large()
+            raise too_large(self.request)
         while n and self.pos >= len(self.data) and not self.ended:
             await self._more()
             if self.limit < 0:
-                raise too_large()
+                raise too_large(self.request)
         data = self.data[self.pos:self.pos + n]
         self.pos += len(data)
         self.left -= len(data)
@@ -414,6 +414,8 @@ class Microdot(_Microdot):
                 await exchange.websocket.end(FAILED)
             if exchange.task or exchange.watcher:
                 exchange.finish()
+            if req:
+                self.body_bytes -= req.held
             if res.jobs or req and req.jobs:
                 self.answered(req, res)
 

@@ -1095,7 +1095,7 @@ class Connection(Stream):
             raise HTTPException(400)
         self.limit -= size
         if self.limit < 0:
-            raise too_large()
+            raise too_large(self.request)
         self.left = size
         if not size:
             # trailers are dropped, never merged into the headers
@@ -1162,10 +1162,10 @@ class Request:
     """A request, as handlers get it."""
     #: Bytes of a body, declared or chunked: more is answered with 413. Also
     #: an argument of the route decorators.
-    max_content_length = 16 * 1024
+    max_content_length = (16 if _BOARD else 1024) * 1024
     #: Bytes of a body that ``body`` holds; a larger one stays on
-    #: :attr:`stream`.
-    max_body_length = 16 * 1024
+    #: :attr:`stream`. Also an argument of the route decorators.
+    max_body_length = max_content_length
     #: Bytes of the request line (414) and of each header line (431).
     max_readline = 2 * 1024 if _BOARD else 8 * 1024
     #: Bytes of all header lines: more is answered with 431.
@@ -1183,6 +1183,7 @@ class Request:
 
     root_path = ''        # where a gateway has put the application
     body_used = False
+    held = 0              # bytes of its body that count for max_bodies
     id = None             # given by logs.AccessLog, which logs it
     error = None          # the exception that is answered
     exception = None      # that nobody handled
@@ -1292,22 +1293,33 @@ class Request:
                 raise HTTPException(413, _TOO_LARGE + 'max_body_length')
             return decode_text(self.body)
 
-    async def load(self, limit):
+    async def load(self, limit, most=None):
         # Take a small body into memory, before any handler asks for it. A
-        # chunked one counts as large where it might become so.
+        # chunked one counts as large where it might become so. With those of
+        # all requests it counts for Microdot.max_bodies.
         #
         # :param limit: most bytes that a chunked body may have.
+        # :param most: bytes that are taken, max_body_length by default.
         #
         # Middleware that wants the body calls it before it calls what is next.
         stream = self.source
         length = getattr(stream, 'length', None)
         if length is not None and not stream.done:
             stream.limit = limit
-            if length < 0:
-                if limit <= self.max_body_length:
-                    self.body = await stream.read()
-            elif length <= self.max_body_length:
-                self.body = await stream.readexactly(length)
+            if (limit if length < 0 else length) > (
+                    self.max_body_length if most is None else most):
+                return
+            app = self.app
+            data = bytearray()
+            while not stream.done:
+                piece = await stream.read(_PIECE)
+                self.held += len(piece)
+                app.body_bytes += len(piece)
+                if app.body_bytes > (app.max_bodies or app.body_bytes):
+                    raise HTTPException(503, 'Too many bodies',
+                                        {'Retry-After': '1'})
+                data += piece
+            self.body = bytes(data)
 
     def _get_stream(self):
         """The body as an asynchronous stream: ``read(n)``, ``readexactly``,
@@ -1597,7 +1609,7 @@ def dump_json(value):
     return data
 
 
-def too_large():
+def too_large(req):
     return HTTPException(413, _TOO_LARGE + 'max_content_length')
 
 
@@ -1793,7 +1805,7 @@ def _method(method):
 #: folders of files.
 Route = namedtuple('Route', (
     'methods', 'pattern', 'handler', 'url_prefix', 'subapp', 'chain',
-    'max_content_length', 'name', 'host', 'place'))
+    'max_content_length', 'name', 'host', 'place', 'max_body_length'))
 
 
 class Microdot:
@@ -1821,6 +1833,9 @@ class Microdot:
     #: averaged: 408, or a close. Streams that have nothing to send may idle.
     min_rate = 100
     rate_window = 20
+    #: Bytes of the bodies in memory of all requests in progress: a request
+    #: whose body would be more than that gets 503.
+    max_bodies = (64 if _BOARD else 64 * 1024) * 1024
     #: For requests in flight to finish after :meth:`shutdown`.
     shutdown_timeout = 10
     #: Bytes, and seconds, spent on what is left of a body after the answer.
@@ -1837,6 +1852,7 @@ class Microdot:
 
     debug = False
     streams = 0       # responses being streamed, by all servers
+    body_bytes = 0    # bytes of bodies in memory
     running = 0       # servers that have been started up
     starting = False  # the handlers for start-up run
     shutdowns = 0     # calls of shutdown()
@@ -1877,7 +1893,7 @@ class Microdot:
     # Registration
 
     def route(self, url_pattern, methods=None, max_content_length=None,
-              name=None, middleware=None):
+              name=None, middleware=None, max_body_length=None):
         """Decorator: call ``f(request, **arguments)`` for matching requests.
         """
         pattern = URLPattern(url_pattern)
@@ -1894,7 +1910,8 @@ class Microdot:
                 label = label or getattr(f, '__name__', None)
             self.register('routes', Route(
                 [method.upper() for method in names], pattern, handler, '',
-                None, (), max_content_length, label, None, 2))
+                None, (), max_content_length, label, None, 2,
+                max_body_length))
             return f
         return decorated
 
@@ -1956,7 +1973,8 @@ class Microdot:
                 url_prefix + value.url_prefix, value.subapp or subapp,
                 (subapp,) + value.chain if local else value.chain,
                 value.max_content_length, value.name, value.host or host,
-                value.place - 2 if host and not value.host else value.place)
+                value.place - 2 if host and not value.host else value.place,
+                value.max_body_length)
         elif local and name[:2] not in ('st', 'sh') or \
                 (name, value, key) in self._added:
             # (start-up and shut-down are never local; mounted twice, once)
@@ -2168,14 +2186,15 @@ class Microdot:
             raise HTTPException(404)
         target, req.url_prefix, req.subapp = self.find_route(req)
         entry = req.entry
-        limit = entry and entry.max_content_length
+        limit, most = (entry.max_content_length, entry.max_body_length) \
+            if entry else (None, None)
         if limit is None:
-            limit = req.max_content_length
+            limit = max(req.max_content_length, most or 0)
         if req.content_length > limit:
-            raise too_large()
+            raise too_large(req)
         if entry:
             if req.source:
-                await req.load(limit)
+                await req.load(limit, most)
             req.route = target
             res = None
             if req.chain or self.before_request_handlers:
@@ -2197,11 +2216,11 @@ class Microdot:
                 raise
             if req.error:
                 return res  # by a middleware of the route
+            if req.chain or self.after_request_handlers:
+                res = await self._after(req, res, self.get_request_handlers(
+                    req, 'after_request'))
         else:
             res = self._unrouted(req, target)
-        if entry and (req.chain or self.after_request_handlers):
-            res = await self._after(req, res, self.get_request_handlers(
-                req, 'after_request'))
         if req.after_request_handlers:
             res = await self._after(req, res, req.after_request_handlers)
         return res
@@ -2461,13 +2480,14 @@ class Server:
                 # (a program's own may have no second parameter)
                 res = await (app.dispatch_request(req, error) if error
                              else app.dispatch_request(req))
-            except BaseException:
-                # the client left while the body was read
-                if req and req.jobs:
-                    app.answered(req, Response())
-                raise
-            if not await self._answer(conn, req, res, error):
-                return False
+                if not await self._answer(conn, req, res, error):
+                    return False
+            finally:
+                if req:
+                    app.body_bytes -= req.held
+                    if req.jobs:
+                        # the client left while the body was read
+                        app.answered(req, Response())
 
     def _take_request(self, conn):
         # Make a request of the next head, with the connection as its body.

@@ -374,6 +374,7 @@ class Request:
     sock: tuple[Any, Any] | None
     after_request_handlers: list[Callable[..., Any]]
     body_used: bool
+    held: int
     access: Any
     proxied: bool
     id: str | None
@@ -412,7 +413,16 @@ class Request:
         app: Microdot, client_reader: _Reader, client_writer: Any,
         client_addr: tuple[str, int] | None,
         scheme: str | None = None) -> Request | None: ...
-    async def load(self, limit: int) -> None: ...
+    async def load(self, limit: int, most: int | None = None) -> None:
+        """Take a small body into memory, before any handler asks for it. A
+        chunked one counts as large where it might become so.
+
+        :param limit: most bytes that a chunked body may have.
+        :param most: bytes that are taken, ``max_body_length`` by default.
+        :raises HTTPException: 503: see ``Microdot.max_bodies``.
+
+        Middleware that wants the body calls it before it calls what is next.
+        """
     @property
     def stream(self) -> Stream: ...
     @property
@@ -563,7 +573,7 @@ def send_file(
 def load_json(text: str) -> Any: ...
 def dump_json(value: Any) -> bytes: ...
 def to_bytes(piece: Any) -> bytes: ...
-def too_large() -> HTTPException: ...
+def too_large(req: Request | None) -> HTTPException: ...
 async def close_body(body: Any) -> None: ...
 def after_response(
     self: Request | Response, f: Callable[_P, _R], /, *args: _P.args,
@@ -636,6 +646,7 @@ class Route(NamedTuple):
     name: str | None
     host: Host | None
     place: int
+    max_body_length: int | None
 
 class Microdot:
     max_connections: int
@@ -646,6 +657,8 @@ class Microdot:
     stall_timeout: float | None
     min_rate: float | None
     rate_window: float
+    max_bodies: int | None
+    body_bytes: int
     shutdown_timeout: float | None
     drain_size: int
     drain_timeout: float
@@ -719,7 +732,7 @@ class Microdot:
         max_content_length: int | None = None,
         name: str | None = None,
         middleware: Sequence[Callable[..., Any]] | None = None,
-    ) -> Callable[[_H], _H]:
+        max_body_length: int | None = None) -> Callable[[_H], _H]:
         """Decorator: call ``f(request, **arguments)`` for matching requests.
 
         :param url_pattern: see :class:`URLPattern`.
@@ -729,6 +742,10 @@ class Microdot:
         :param name: for ``url_for``, that of the function by default.
         :param middleware: a list of what goes around this route alone, see
                            :meth:`middleware`.
+        :param max_body_length: bytes of a body that is kept in memory, in
+                                place of ``Request.max_body_length``. Without
+                                *max_content_length* no body of so many is
+                                refused.
         :raises ValueError: the pattern is malformed.
         """
     def get(

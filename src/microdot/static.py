@@ -306,7 +306,7 @@ def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
         pattern.compile()
         # after all other routes, whenever these are registered
         app.register('routes', Route(['GET'], pattern, view, '', None, (),
-                                     None, name, None, 3))
+                                     None, name, None, 3, None))
 
 
 def _is_folder(name):

@@ -101,6 +101,7 @@ class _Body(Stream):
     # The body of a request. What reads waits for the server's thread.
     done = gone = False
     limit = 0
+    request = None  # whose body it is
 
     def __init__(self, call, file, length):
         self._call = call
@@ -141,7 +142,7 @@ class _Body(Stream):
             self.limit -= len(data)
             self.done = not data
             if self.limit < 0:
-                raise too_large()
+                raise too_large(self.request)
         else:
             self.left -= len(data)
             self.done = not self.left
@@ -556,6 +557,15 @@ class Microdot(_Microdot):
 
     async def _answer(self, call, req, error):
         # The task of a call.
+        if req and req.source:
+            req.source.request = req
+        try:
+            await self._handle_call(call, req, error)
+        finally:
+            if req:
+                self.body_bytes -= req.held
+
+    async def _handle_call(self, call, req, error):
         if not self._started:
             await self._start_late()
         self.counters['requests'] += 1

@@ -394,7 +394,7 @@ def make_app(kind):
     return app
 
 
-Request.max_content_length = 16 * 1024
+Request.max_content_length = Request.max_body_length = 16 * 1024
 app = make_app(Microdot)
 asgi_app = make_app(asgi.Microdot)
 wsgi_app = make_app(wsgi.Microdot)

@@ -30,7 +30,8 @@ CLASSES = {cls.__name__: cls
                        Field)}
 #: Class attributes that are numbers, and no limits.
 NO_LIMITS = {'Request.content_length', 'Microdot.sweep_interval',
-             'Microdot.streams', 'Microdot.running', 'Microdot.shutdowns',
+             'Microdot.streams', 'Microdot.running',
+             'Microdot.body_bytes', 'Request.held', 'Microdot.shutdowns',
              'FormDataIter.buffer_size', 'Login.remember_days',
              'Session.default_max_age', 'Store.sweep_period',
              # CPython's alone, and on the page of validation
@@ -294,6 +295,28 @@ def test_a_body_not_kept_in_memory_stays_on_the_stream(monkeypatch):
             post('/json', b'"aaaaaaaaa"', kind=kind)))[0] == 413
 
     serve(test)
+
+
+def test_bodies_together_receive_503(monkeypatch):
+    async def test(app, connect):
+        first = await connect()
+        first.writer.write(post('/body', bytes(600), 601))
+        while app.body_bytes < 600:
+            await asyncio.sleep(0)
+        second = await connect()
+        status, head = await second.send(post('/body', bytes(401)))
+        assert status == 503
+        assert '\r\nRetry-After: ' in head
+        third = await connect()
+        assert (await third.send(post('/body', bytes(400))))[0] == 200
+        assert (await first.send(b'x'))[0] == 200
+        assert app.body_bytes == 0
+        fourth = await connect()
+        assert (await fourth.send(post('/body', bytes(1000))))[0] == 200
+        assert (await fourth.send(post('/body', bytes(1001))))[0] == 503
+        assert app.body_bytes == 0
+
+    serve(test, max_bodies=1000)
 
 
 def test_many_fields_receive_413():

@@ -418,12 +418,14 @@ def test_a_body_without_length_may_come_with_http_2(app):
     assert call(app, body(b''), method='POST', http_version='2').body == b''
 
 
-def test_nothing_is_received_before_it_is_wanted(app):
+def test_nothing_is_received_before_it_is_wanted(app, monkeypatch):
+    monkeypatch.setattr(Request, 'max_body_length', 16384)
+
     @app.post('/')
     async def index(request):
         return 'hello'
 
-    assert post(app, length=20000).status == 413
+    assert post(app, length=2000000).status == 413
     app.before_request(lambda request: 'no')
     server = post(app, length=16385, path='/')
     assert server.received == 0
@@ -488,7 +490,8 @@ def test_the_stream_reads_as_the_built_in_servers_does(app):
                         bytes(20000) + b'end', b'']
 
 
-def test_a_client_that_leaves_within_a_body_is_not_answered(app):
+def test_a_client_that_leaves_within_a_body_is_not_answered(app, monkeypatch):
+    monkeypatch.setattr(Request, 'max_body_length', 1000)
     ended = []
 
     @app.post('/', max_content_length=100000)
@@ -1291,5 +1294,5 @@ def test_shutdown_ends_the_built_in_server():
 
 
 def test_limits_are_those_of_the_core():
-    assert Request.max_content_length == 16 * 1024
+    assert Request.max_content_length == 1024 * 1024
     assert issubclass(HTTPException, Exception)

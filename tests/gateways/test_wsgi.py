@@ -264,7 +264,8 @@ def test_a_body_over_the_limit_is_refused(app, size, status):
     assert input_.tell() <= 1000000 + 65536
 
 
-def test_a_client_that_leaves_within_a_body_ends_the_handler(app):
+def test_a_client_that_leaves_within_a_body_ends_the_handler(app, monkeypatch):
+    monkeypatch.setattr(wsgi.Request, 'max_body_length', 20000)
     ended = []
 
     @app.post('/')
@@ -620,7 +621,9 @@ def test_what_the_end_of_a_stream_raises_never_ends_the_server(app, path):
     assert [type(exc) for exc in app.logged] == [SystemExit]
 
 
-def test_a_client_that_leaves_within_a_stream_is_a_quiet_error(app):
+def test_a_client_that_leaves_within_a_stream_is_a_quiet_error(
+        app, monkeypatch):
+    monkeypatch.setattr(wsgi.Request, 'max_body_length', 1000)
     @app.post('/', max_content_length=1000000)
     async def index(request):
         async def pieces():

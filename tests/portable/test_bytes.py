@@ -259,7 +259,7 @@ BYTES = [
      b'HTTP/1.1 414 ' + b'*\r\n' + PLAIN + b'Content-Length: %d\r\n' %
      len(HTTPException(414).reason) + DATE + CLOSE + b'\r\n' +
      HTTPException(414).reason.encode()),
-    ('too large', get(b'/echo', more=b'Content-Length: 99999\r\n',
+    ('too large', get(b'/echo', more=b'Content-Length: 99999999\r\n',
                       method=b'POST'),
      answer(b'413 Content Too Large', 49, body=b'Payload too large, see '
             b'Request.max_content_length', end=CLOSE)),

@@ -1052,7 +1052,7 @@ class TestDispatchRequest(unittest.TestCase):
     def test_large_body_is_413(self):
         app = Microdot()
         res = run(app.dispatch_request(Request(
-            app, None, 'POST', '/', '1.1', {'Content-Length': '99999'})))
+            app, None, 'POST', '/', '1.1', {'Content-Length': '99999999'})))
         self.assertEqual(res.status_code, 413)
 
     def test_error_response_tells_the_handler_or_the_reason(self):

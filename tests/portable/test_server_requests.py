@@ -4,8 +4,8 @@ import asyncio
 import socket
 import unittest
 
-from helpers import heap_kb, run
-from microdot import Microdot, Response
+from helpers import change, heap_kb, run
+from microdot import Microdot, Request, Response
 from peers import Recorder
 from serving import GET, Server, next_port
 
@@ -268,6 +268,11 @@ class TestPipelining(unittest.TestCase):
 
 
 class TestRequestBody(unittest.TestCase):
+    def setUp(self):
+        # (where it is more, less stays on the stream)
+        change(self, Request, 'max_content_length', 16384)
+        change(self, Request, 'max_body_length', 16384)
+
     def test_chunked_body_is_decoded_however_it_is_split(self):
         wire = (b'POST /echo HTTP/1.1\r\nHost: a\r\n'
                 b'Transfer-Encoding: chunked\r\n\r\n'
@@ -468,6 +473,11 @@ class TestRequestBody(unittest.TestCase):
 
 
 class TestExpect(unittest.TestCase):
+    def setUp(self):
+        # (where it is more, less stays on the stream)
+        change(self, Request, 'max_content_length', 16384)
+        change(self, Request, 'max_body_length', 16384)
+
     head = (b'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n'
             b'Expect: 100-continue\r\n\r\n')
 

@@ -519,7 +519,7 @@ CONVERSATIONS = [
      TRACE + b'Content-Length: 1\r\nExpect: 100-continue\r\n\r\n' + B,
      [(405, b'Method Not Allowed', False)]),
     ('100-continue for too much',
-     POST + b'Content-Length: 99999\r\nExpect: 100-continue\r\n\r\n' + B,
+     POST + b'Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n' + B,
      [(413, b'Payload too large, see Request.max_content_length', False)]),
 ]
 
