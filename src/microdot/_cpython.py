@@ -1466,6 +1466,19 @@ class Microdot(core.Microdot):
                     self._known[same] = describe(value.handler)
         super().register(name, value, key)
 
+    def lifespan(self, f):
+        """Decorator: run an async generator around serving, up to its one
+        ``yield`` at the start, and the rest at the end. Several begin in
+        order, and end in the reverse one.
+
+        :raises TypeError: it is no async generator.
+        """
+        from ._lifespan import Lifespan
+        lifespan = Lifespan(self, f)
+        self.on_startup(lifespan.start)
+        self.on_shutdown(lifespan.stop)
+        return f
+
     def log_exception(self, req, exc):
         """Log an exception that nobody handled, once, or print it where
         logging has not been set up.

@@ -767,6 +767,14 @@ class Microdot:
         self, status_code_or_exception_class: int | type[BaseException],
     ) -> Callable[[_F], _F]: ...
     def on_startup(self, f: _F) -> _F: ...
+    # CPython
+    def lifespan(self, f: _F) -> _F:
+        """Decorator: run an async generator around serving, up to its one
+        ``yield`` at the start, and the rest at the end. Several begin in
+        order, and end in the reverse one.
+
+        :raises TypeError: it is no async generator.
+        """
     def on_shutdown(self, f: _F) -> _F: ...
     def mount(
         self, subapp: Microdot, url_prefix: str = '',
