@@ -359,7 +359,7 @@ def test_programs_of_the_folder_are_not_taken_for_tools(folder):
 
 def test_every_program_for_boards_is_whole():
     assert {path.stem for path in line.ON_BOARD.glob('*.py')} == {
-        'check', 'connect', 'prepare', 'probe', 'sums'}
+        'check', 'connect', 'join', 'prepare', 'probe', 'sums'}
     for path in line.ON_BOARD.glob('*.py'):
         code = line.on_board(path.stem)
         compile(code, path.name, 'exec')
@@ -457,8 +457,16 @@ def test_the_network_is_connected_to_for_those_that_do_not(folder):
     (folder / 'app.py').write_text('app.run()\n')
     assert deploy.start_code(folder / 'app.py', True).startswith(
         'import json, network')
-    (folder / 'app.py').write_text('import network\napp.run()\n')
-    assert deploy.start_code(folder / 'app.py', True) == 'import app\n'
+    for imported in ('import network', 'from microdot.wifi import WiFi',
+                     'try:\n    import network\nexcept ImportError:\n'
+                     '    network = None', 'from microdot import portal'):
+        (folder / 'app.py').write_text(imported + '\napp.run()\n')
+        assert deploy.start_code(folder / 'app.py', True) == 'import app\n'
+    # for something else, such as its strength
+    (folder / 'app.py').write_text(
+        'def strength():\n    import network\n    return 1\napp.run()\n')
+    assert deploy.start_code(folder / 'app.py', True).startswith(
+        'import json, network')
 
 
 # ----------------------------------------------------------- what goes wrong
@@ -698,6 +706,59 @@ def test_settings_of_the_network_are_written(flash, folder, run, monkeypatch):
         assert 'address: 127.0.0.1\n' in output
         assert (flash / 'wifi.json').exists()
         assert 'wifi.connect' in (flash / 'main.py').read_text()
+
+
+@on_a_board
+def test_a_network_is_tried_also_from_another_one(
+        flash, folder, run, monkeypatch):
+    (folder / 'app.py').write_text('')
+    networks = {'home': 'secret', 'work': 'other'}
+    with simboard.Board(flash, pty=True, networks=networks) as board:
+        for name, password, told in (
+                ('home', 'secret', None), ('work', 'other', None),
+                ('home', 'other', 'home: the password is wrong'),
+                ('nowhere', '', 'nowhere: there is no such network in reach'),
+                ('home', 'secret', None)):
+            monkeypatch.setenv(deploy.WIFI_PASSWORD, password)
+            status, output, error = run(board, folder, '--main', '--wifi',
+                                        name)
+            if told:
+                assert (status, told in error) == (1, True)
+            else:
+                assert (status, error) == (0, '')
+                assert 'network %s the board is 127.0.0.1' % name in output
+        # power was off: another board of the same kind
+        monkeypatch.setenv(deploy.WIFI_PASSWORD, 'other')
+        board.network.unlink()
+        assert run(board, folder, '--main', '--wifi', 'work')[0] == 0
+        # it is in another network, and main.py goes to that of wifi.json
+        board.network.write_text(json.dumps(
+            {'active': True, 'ssid': 'home', 'status': 3}))
+        subprocess.run([sys.executable, '-m', 'mpremote', 'connect',
+                        board.device, 'reset'], check=True, timeout=30)
+        servers.wait_until(
+            lambda: json.loads(board.network.read_text())['ssid'] == 'work',
+            'the other network')
+
+
+@on_a_board
+@pytest.mark.parametrize('name, program, told', [
+    ('app.py', 'import network\n', 'it imports network, and so connects'),
+    ('app.py', 'from microdot.wifi import WiFi\n',
+     'it imports microdot.wifi, and so connects'),
+    ('main.py', '', 'wifi.json is not read, as main.py is run as it is'),
+    ('app.py', '', None)])
+def test_who_connects_to_the_network_is_told(
+        flash, folder, run, monkeypatch, name, program, told):
+    (folder / name).write_text(program)
+    monkeypatch.setenv(deploy.WIFI_PASSWORD, 'secret')
+    with simboard.Board(flash, pty=True) as board:
+        status, output, _ = run(board, folder, '--wifi', 'home')
+        assert status == 0
+        if told:
+            assert told in output
+        else:
+            assert 'connects' not in output and 'not read' not in output
 
 
 @on_a_board

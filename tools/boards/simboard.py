@@ -20,7 +20,8 @@ It can misbehave: be full (``flash_size``), answer late (``delay_s``), lose
 its power while something is sent (``drop_after``), say nothing at all
 (``mute``).
 
-The board's ``machine`` and ``network`` are those of ``examples/laptop``. With
+The board's ``machine`` and ``network`` are those of ``examples/laptop``, or
+with ``networks`` one that takes the right passwords alone. With
 ``rom_size`` it has a ROMFS partition, mapped into memory as on a board, and
 found before ``/lib`` as in the firmware.
 
@@ -100,7 +101,9 @@ class Process:
             'flash': str(board.flash), 'host': self.host.name,
             'mark': self.mark.decode(), 'flash_size': board.flash_size,
             'rom': str(board.rom), 'rom_size': board.rom_size,
-            'emulation': str(EMULATION), 'lwip': str(SIMULATED / 'lwip.py'),
+            'emulation': str(EMULATION), 'here': str(SIMULATED),
+            'networks': board.networks,
+            'network': str(board.network.parent),
             'platform': kind.platform if kind else None,
             'free': kind.free if kind else 0,
             'flash_ms': kind.flash_ms if kind and board.slow else (0, 0)}
@@ -185,14 +188,17 @@ class Board:
     :param interpreter: the MicroPython to run; a 32-bit one by default.
     :param kind: as strict as which board, such as ``'pico-w'``: with its
                  network, and with its heap in place of *heap*.
+    :param networks: the Wi-Fi networks in reach, a dict from name to
+                     password; ``None``: whatever the board asks for.
     :param slow: with a *kind*: whether writing takes as long as its flash.
     """
 
     def __init__(self, flash, heap=HEAP, flash_size=0, rom_size=0, delay_s=0,
                  drop_after=0, mute=False, pty=False, interpreter=None,
-                 kind=None, slow=False):
+                 kind=None, slow=False, networks=None):
         self.kind = KINDS[kind] if kind else None
         self.slow = slow
+        self.networks = networks
         self.flash = pathlib.Path(flash).resolve()
         self.heap = heap
         self.flash_size = flash_size
@@ -219,6 +225,7 @@ class Board:
         self._input = b''
         self._folder = tempfile.TemporaryDirectory()
         self.rom = pathlib.Path(self._folder.name, 'rom')
+        self.network = pathlib.Path(self._folder.name, 'network')
         if rom_size:
             with open(self.rom, 'wb') as file:
                 file.truncate(rom_size)

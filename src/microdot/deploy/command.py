@@ -30,7 +30,14 @@ from .plan import (
     make_plan,
     paths_to_ask_for,
 )
-from .starting import WIFI_FILE, check, start, start_code
+from .starting import (
+    WIFI_FILE,
+    check,
+    connects_itself,
+    join,
+    start,
+    start_code,
+)
 
 #: Holds the password, so that it need not be typed.
 WIFI_PASSWORD = 'MICRODOT_WIFI_PASSWORD'
@@ -95,7 +102,7 @@ class Deployment:
         if options.wifi:
             written[WIFI_FILE] = wifi_settings(options.wifi)
         board = self._probe()
-        code = start_code(self.found.main, options.wifi or
+        code = self._code(options.wifi or
                           board and WIFI_FILE in board['files'])
         if options.main and self.found.main.name != 'main.py':
             written['main.py'] = (
@@ -109,6 +116,23 @@ class Deployment:
         if not options.dry_run:
             self._carry_out(plan, code, 'main.py' in {
                 step.path for step in plan.steps})
+
+    def _code(self, wifi):
+        """Return the code that starts the application, and tell if the
+        network is left to it.
+
+        :param wifi: whether there is a ``wifi.json``.
+        """
+        main = self.found.main
+        by = wifi and connects_itself(main)
+        if by:
+            self.show('it imports %s, and so connects to the network itself'
+                      % by)
+        elif wifi and main.name == 'main.py':
+            self.show('warning: %s is not read, as main.py is run as it is: '
+                      'call it app.py, or connect in it by microdot.wifi'
+                      % WIFI_FILE)
+        return start_code(main, wifi)
 
     def _warn(self):
         """Tell what the application has that no board can use."""
@@ -229,6 +253,9 @@ class Deployment:
             self.show('%d of %d files were there already' % (
                 kept, len(plan.steps)))
         check(self.line, self.found.items, self.show, self.options.romfs)
+        if self.options.wifi:
+            self.show('in the network %s the board is %s' % (
+                self.options.wifi, join(self.line, self.options.wifi)))
         if last:
             lines.copy(self.line, plan, self.folder, self.show, last)
         if self.options.start:

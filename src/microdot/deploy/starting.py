@@ -6,7 +6,7 @@ import queue
 import re
 import time
 
-from .collect import Failure, in_bytes, parse_source, read_imports
+from .collect import Failure, Imports, in_bytes, parse_source
 from .line import MARK, Reading, on_board
 from .plan import ROM
 
@@ -15,6 +15,12 @@ from .plan import ROM
 WIFI_FILE = 'wifi.json'
 #: Seconds that an application has to run before it counts as started.
 STARTING_S = 5
+#: Seconds that a network gets to let the board in.
+JOINING_S = 20
+#: By what ``WLAN.status()`` returns.
+REASONS = {-3: 'the password is wrong', 202: 'the password is wrong',
+           -2: 'there is no such network in reach',
+           201: 'there is no such network in reach'}
 
 
 def start_code(main, wifi=False):
@@ -36,11 +42,47 @@ def start_code(main, wifi=False):
             guarded += '\n'.join(
                 ast.unparse(statement) for statement in node.body) + '\n'
     code = 'import %s\n' % name
-    if wifi and 'network' not in read_imports(main):
+    if wifi and not connects_itself(main):
         code = on_board('connect') + code
     if guarded:
         code += 'exec(%r, %s.__dict__)\n' % (guarded, name)
     return code
+
+
+def connects_itself(main):
+    """Return the name of the module by which an application sees to networks
+    itself, or ``None``. To import it in a function is not enough: it may be
+    there for something else.
+    """
+    statements = list(parse_source(main).body)
+    for node in statements:
+        if isinstance(node, (ast.If, ast.Try)):
+            statements += [each for each in ast.iter_child_nodes(node)
+                           if isinstance(each, ast.stmt)]
+            continue
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = Imports(node).names
+            for name in ('network', 'microdot.wifi', 'microdot.portal'):
+                if name in names:
+                    return name
+    return None
+
+
+def join(line, name):
+    """Have the board connect to the network of ``wifi.json``.
+
+    :param name: that of the network.
+    :return: the address of the board there.
+    :raises Failure: it is not let in.
+    """
+    (address, status), = line.ask(
+        on_board('join') + '_join(%r)\n' % MARK,
+        patience_s=line.patience_s + JOINING_S)
+    if address:
+        return address
+    raise Failure('the board does not get into the network %s: %s; run this '
+                  'again when that is put right' % (
+                      name, REASONS.get(status, 'status %s' % status)))
 
 
 def check(line, items, show, romfs=False):

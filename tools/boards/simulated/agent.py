@@ -175,13 +175,21 @@ def _take_place():
     # Be the board that was asked for: its network, and so much heap.
     sys.modules['simulated'] = Simulated
     if _given['platform']:
-        scope = {'__name__': 'simulated'}
-        with open(_given['lwip']) as file:
-            code = file.read()
-        exec(code, scope)
+        scope = _load('lwip.py')
         scope['counts'].update(counts)
         globals()['counts'] = Simulated.counts = scope['counts']
         scope['install'](_given['platform'])
+    if _given['networks'] is not None:
+        _load('network.py')['install'](_given['networks'], _given['network'])
+
+
+def _load(name):
+    # Returns what one of the files beside this one defines.
+    scope = {'__name__': 'simulated'}
+    with open(_given['here'] + '/' + name) as file:
+        code = file.read()
+    exec(code, scope)
+    return scope
 
 
 def _fill(free):

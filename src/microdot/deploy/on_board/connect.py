@@ -5,9 +5,11 @@ import json, network, time  # noqa: E401, I001  one line of a main.py
 
 wifi = network.WLAN(network.STA_IF)
 wifi.active(True)
-if not wifi.isconnected():
-    with open('wifi.json') as file:
-        settings = json.load(file)
+with open('wifi.json') as file:
+    settings = json.load(file)
+if not wifi.isconnected() or wifi.config('ssid') != settings['ssid']:
+    if wifi.isconnected():
+        wifi.disconnect()
     wifi.connect(settings['ssid'], settings['password'])
     for _ in range(200):
         if wifi.isconnected():
