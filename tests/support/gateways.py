@@ -1,4 +1,5 @@
-"""Every server that the application of ``everywhere.py`` runs on."""
+"""Every server that the applications of ``everywhere.py`` and ``rows.py`` run
+on."""
 
 import contextlib
 import os
@@ -71,10 +72,11 @@ class Gateway(servers.Child):
 
 
 @contextlib.contextmanager
-def serve(kind, *options, fails=False):
+def serve(kind, *options, fails=False, app='everywhere'):
     """Run a server for the time of a ``with`` statement.
 
     :param options: more words for its command line.
+    :param app: the module of the application, in ``tests/apps``.
     :param fails: whether the application cannot start: waits for its end.
     :return: a :class:`Gateway`; it is killed in the end if it still runs.
     """
@@ -88,7 +90,7 @@ def serve(kind, *options, fails=False):
             env['EVERYWHERE_FAILS'] = 'yes'
         words = COMMANDS[kind]
         command = [sys.executable] + [
-            word.replace('PORT', str(port))
+            word.replace('PORT', str(port)).replace('everywhere', app)
             for word in (*words[:2], *options, *words[2:])]
         with open(pathlib.Path(folder) / 'output', 'w+') as output:
             # a group of its own, whose leader shutdown() will end

@@ -1,0 +1,239 @@
+"""The features of the framework, a handler or a few for each: what
+``test_rows.py`` asks of every server.
+
+``python rows.py PORT`` serves it with the built-in server; servers for ASGI
+and WSGI import ``asgi_app`` and ``wsgi_app``.
+"""
+import dataclasses
+import datetime
+import decimal
+import enum
+import pathlib
+import sys
+import uuid
+
+import microdot.asgi
+import microdot.wsgi
+from microdot import (
+    Microdot,
+    Response,
+    abort,
+    html,
+    json_response,
+    redirect,
+)
+from microdot.compress import Compress, no_compress
+from microdot.flash import flash, get_flashed
+from microdot.hosts import TrustedHosts
+from microdot.proxies import TrustedProxies
+from microdot.session import Session
+from microdot.static import static
+from microdot.stores import MemoryStore
+from microdot.views import View
+from microdot.websocket import WebSocketClose, with_websocket
+
+HERE = pathlib.Path(__file__).resolve().parent
+CREATED = datetime.datetime(2026, 1, 2, 3, 4, 5)
+
+
+class Color(enum.Enum):
+    RED = 'red'
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: int
+
+
+class Own:
+    pass
+
+
+def own_form(value):
+    if isinstance(value, Own):
+        return 'own'
+    raise TypeError('no form')
+
+
+def add_answers(app):
+    app.get('/html')(lambda request: (
+        '<p>ü', {'Content-Type': 'text/html'}))
+    app.get('/html-of')(lambda request: html('<p>ü', 201, {'X-A': 'b'}))
+    app.get('/svg')(lambda request: (
+        '<svg/>', {'Content-Type': 'image/svg+xml'}))
+    app.get('/png')(lambda request: (b'x', {'Content-Type': 'image/png'}))
+    app.get('/null')(lambda request: json_response(None))
+    app.get('/string')(lambda request: json_response('ü', 202))
+    app.get('/umlaut')(lambda request: {'a': 'ü'})
+    app.get('/point')(lambda request: Point(1, 2))
+    app.get('/own')(lambda request: {'a': Own()})
+    app.get('/nan')(lambda request: {'a': float('nan'), 'b': float('inf')})
+    app.get('/set')(lambda request: {1})
+    app.get('/swapped')(lambda request: (404, 'x'))
+    app.get('/nothing')(lambda request: None)
+    app.get('/etag')(lambda request: Response('tagged').etag())
+    app.get('/abort/<int:status>')(lambda request, status: abort(status))
+
+    @app.get('/types')
+    async def types(request):
+        return {'datetime': CREATED, 'date': CREATED.date(),
+                'time': CREATED.time(), 'uuid': uuid.UUID(int=1),
+                'decimal': decimal.Decimal('1.50'), 'enum': Color.RED,
+                'set': {1}, 'dataclass': Point(1, 2)}
+
+
+def add_requests(app):
+    app.get('/key')(lambda request: request.args['q'])
+    app.post('/form-key')(lambda request: request.form['q'])
+    app.get('/cookie-key')(lambda request: request.cookies['q'])
+    app.get('/header-key')(lambda request: request.headers['X-Q'])
+    app.post('/json')(lambda request: request.get_json())
+    app.post('/maybe')(lambda request: json_response(request.json))
+    app.get('/strict')(lambda request: [
+        request.args.get('page', 1, type=int, strict=True)])
+    app.get('/lax')(lambda request: [request.args.get('page', 1, type=int)])
+    app.get('/urls')(lambda request: [
+        request.absolute_url, request.base_url, request.host, request.url])
+    app.post('/fields')(lambda request: [
+        request.form.items_list(), request.form.to_dict(flat=True)])
+    app.post('/small', max_content_length=10)(lambda request: request.body)
+
+    @app.errorhandler(413)
+    async def too_large(request):
+        return 'too large', 413
+
+
+def add_routes(app):
+    app.get('/uuid/<uuid:id>')(lambda request, id: type(id).__name__)
+    app.get('/date/<date:d>')(lambda request, d: [d.year, d.month])
+    app.get('/any/<any(a,b):x>')(lambda request, x: x)
+    app.get('/two/<a>-<b>')(lambda request, a, b: [a, b])
+    app.get('/files/<path:path>', name='files')(lambda request, path: path)
+    app.get('/built')(lambda request: [
+        request.url_for('files', path='/css/a.css'),
+        app.url_for('files', path='a b'), request.url_for('chat')])
+
+    async def shout(request, call_next):
+        response = await call_next(request)
+        response.headers['X-Shout'] = 'yes'
+        return response
+
+    app.get('/loud', middleware=[shout])(lambda request: 'loud')
+
+    @app.middleware(before_routing=True)
+    async def old_paths(request, call_next):
+        if request.path.startswith('/old/'):
+            request.path = request.path[4:]
+        return await call_next(request)
+
+    @app.before_request
+    async def before(request):
+        request.g.hooked = True
+
+    @app.after_request
+    async def after(request, response):
+        # (that of what no route matches would have no attribute)
+        response.headers['X-Hooked'] = str(request.g.hooked)
+
+    @app.route('/item/<int:id>')
+    class Item(View):
+        async def get(self, request, id):
+            return 'item %d' % id
+
+        def put(self, request, id):
+            return 'put %d' % id
+
+    api = Microdot()
+    api.get('/')(lambda request: 'api')
+    app.mount(api, host='api.example.com')
+    people = Microdot()
+    people.get('/home')(lambda request, name: 'home of ' + name)
+    app.mount(people, host='<name>.example.com')
+    app.get('/')(lambda request: 'index')
+
+
+def add_state(app):
+    Session(app, 'a key that is long enough for tests', store=MemoryStore())
+
+    @app.get('/count')
+    async def count(request):
+        request.session['count'] = request.session.get('count', 0) + 1
+        request.session.save()
+        return [request.session['count']]
+
+    @app.get('/flash')
+    async def flashing(request):
+        flash(request, 'Saved', 'success')
+        return redirect('/flashed')
+
+    app.get('/flashed')(lambda request: get_flashed(request))
+
+    @app.get('/bake')
+    async def bake(request):
+        response = Response('')
+        response.set_cookie('a', 'b c', max_age=datetime.timedelta(days=1))
+        response.set_cookie('d', 'e', max_age=90.5)
+        return response
+
+    app.get('/eat')(lambda request: request.cookies)
+
+    @app.post('/switch')
+    async def switch(request):
+        app.json_errors = not app.json_errors
+        return [app.json_errors]
+
+
+def add_files(app):
+    static(app, '/static', HERE)
+
+    @app.get('/large')
+    async def large(request):
+        return 'A long text. ' * 100
+
+    @app.get('/raw')
+    @no_compress
+    async def raw(request):
+        return 'A long text. ' * 100
+
+    @app.get('/pieces')
+    async def pieces(request):
+        async def body():
+            for piece in 'ab', 'c' * 600:
+                yield piece
+        return body(), {'Content-Type': 'text/plain'}
+
+
+def add_chat(app):
+    @app.get('/chat')
+    @with_websocket
+    async def chat(request, ws):
+        async for text in ws.iter_text():
+            if text == 'close':
+                raise WebSocketClose(4000, 'so long')
+            await ws.send_json({'text': text})
+
+
+def make_app(Application):
+    Response.json_encoder = own_form
+    app = Application()
+    TrustedHosts(app, ['*.example.com', 'example.com'], lan=True)
+    app.middleware(TrustedProxies('127.0.0.1'))
+    Compress(app)
+    for add in (add_answers, add_requests, add_routes, add_state, add_files,
+                add_chat):
+        add(app)
+
+    @app.get('/who')
+    async def who(request):
+        return [request.client_addr[0], request.scheme]
+
+    return app
+
+
+app = make_app(Microdot)
+asgi_app = make_app(microdot.asgi.Microdot)
+wsgi_app = make_app(microdot.wsgi.Microdot)
+
+if __name__ == '__main__':
+    app.run('127.0.0.1', int(sys.argv[1]))

@@ -1,0 +1,369 @@
+"""Every feature answers alike, whatever serves it.
+
+A row of the table is a request and its answer; what takes several requests is
+a function. All of them are tried with the test client and on each server,
+which starts once. What a server cannot do is named in ``EXCEPTIONS``.
+"""
+import contextlib
+import email.utils
+import gzip
+import http.client
+import json
+import re
+
+import pytest
+import websockets.sync.client
+
+import gateways
+import rows
+import servers
+from microdot.test_client import TestClient
+
+KINDS = ['test client', 'built-in', 'uvicorn', 'hypercorn', 'granian',
+         'waitress', 'gunicorn-threads']
+#: Rows that a server does not let through, with its reason.
+EXCEPTIONS = {
+    'waitress': {'websocket': 'it has no upgrades',
+                 'named proxy': 'it takes out what proxies add'},
+}
+
+TEXT = 'text/plain; charset=UTF-8'
+JSON = 'application/json; charset=UTF-8'
+PROBLEM = 'application/problem+json'
+AS_JSON = {'Content-Type': 'application/json'}
+AS_FORM = {'Content-Type': 'application/x-www-form-urlencoded'}
+PAGE = (rows.HERE / 'page.py').read_bytes()
+
+#: Name, method, path, headers, body; status, some headers, body: what JSON
+#: stands for, if it is no text.
+ROWS = [
+    # Answers
+    ('charset of HTML', 'GET', '/html', {}, None,
+     200, {'Content-Type': 'text/html; charset=UTF-8'}, '<p>ü'),
+    ('html()', 'GET', '/html-of', {}, None, 201,
+     {'Content-Type': 'text/html; charset=UTF-8', 'X-A': 'b'}, '<p>ü'),
+    ('charset of SVG', 'GET', '/svg', {}, None, 200,
+     {'Content-Type': 'image/svg+xml; charset=UTF-8'}, '<svg/>'),
+    ('no charset of images', 'GET', '/png', {}, None,
+     200, {'Content-Type': 'image/png'}, 'x'),
+    ('JSON of None', 'GET', '/null', {}, None,
+     200, {'Content-Type': JSON}, None),
+    ('JSON of text', 'GET', '/string', {}, None,
+     202, {'Content-Type': JSON}, '"ü"'),
+    ('JSON in UTF-8', 'GET', '/umlaut', {}, None, 200, {}, '{"a": "ü"}'),
+    ('JSON of what Python has', 'GET', '/types', {}, None,
+     200, {'Content-Type': JSON},
+     {'datetime': '2026-01-02T03:04:05', 'date': '2026-01-02',
+      'time': '03:04:05', 'uuid': '00000000-0000-0000-0000-000000000001',
+      'decimal': '1.50', 'enum': 'red', 'set': [1],
+      'dataclass': {'x': 1, 'y': 2}}),
+    ('a dataclass', 'GET', '/point', {}, None, 200, {}, {'x': 1, 'y': 2}),
+    ('json_encoder', 'GET', '/own', {}, None, 200, {}, {'a': 'own'}),
+    ('NaN', 'GET', '/nan', {}, None, 200, {}, {'a': None, 'b': None}),
+    ('nothing', 'GET', '/nothing', {}, None, 204, {}, ''),
+    ('403', 'GET', '/abort/403', {}, None, 403, {}, 'Forbidden'),
+    ('405', 'DELETE', '/html', {}, None,
+     405, {'Allow': 'GET, HEAD, OPTIONS'}, 'Method Not Allowed'),
+    ('404', 'GET', '/nowhere', {}, None, 404, {}, 'Not found'),
+    # Mistakes
+    ('a set', 'GET', '/set', {}, None, 500, {}, 'Internal server error'),
+    ('status first', 'GET', '/swapped', {}, None,
+     500, {}, 'Internal server error'),
+    # Requests
+    ('missing query parameter', 'GET', '/key', {}, None,
+     400, {}, "missing query parameter 'q'"),
+    ('missing field', 'POST', '/form-key', AS_FORM, b'a=b',
+     400, {}, "missing form field 'q'"),
+    ('missing cookie', 'GET', '/cookie-key', {}, None,
+     400, {}, "missing cookie 'q'"),
+    ('missing header', 'GET', '/header-key', {}, None,
+     400, {}, "missing header 'X-Q'"),
+    ('JSON asked for', 'POST', '/json', AS_JSON, b'{"a": 1}',
+     200, {}, {'a': 1}),
+    ('JSON with a byte order mark', 'POST', '/json', AS_JSON,
+     b'\xef\xbb\xbf[1]', 200, {}, [1]),
+    ('JSON of another type', 'POST', '/json', {'Content-Type': 'text/plain'},
+     b'[1]', 415, {}, None),
+    ('JSON that is none', 'POST', '/json', AS_JSON, b'{"a":\n 1,}',
+     400, {}, re.compile('line 2, column 4')),
+    ('no JSON', 'POST', '/maybe', {'Content-Type': 'text/plain'}, b'[1]',
+     200, {}, None),
+    ('strict argument', 'GET', '/strict?page=x', {}, None,
+     400, {}, re.compile('page')),
+    ('strict argument that is right', 'GET', '/strict?page=2', {}, None,
+     200, {}, [2]),
+    ('argument that is wrong', 'GET', '/lax?page=x', {}, None, 200, {}, [1]),
+    ('URLs of a request', 'GET', '/urls?a=b', {}, None, 200, {},
+     ['http://example.com/urls?a=b', 'http://example.com/urls',
+      'example.com', '/urls?a=b']),
+    ('fields', 'POST', '/fields', AS_FORM, b'a=1&b=2&a=3',
+     200, {}, [[['a', '1'], ['a', '3'], ['b', '2']], {'a': '1', 'b': '2'}]),
+    ('no fields', 'POST', '/fields', AS_FORM, b'', 200, {}, [[], {}]),
+    ('body at a limit', 'POST', '/small', {}, b'x' * 10, 200, {}, 'x' * 10),
+    ('body over a limit', 'POST', '/small', {}, b'x' * 11,
+     413, {}, 'too large'),
+    ('named proxy', 'GET', '/who', {
+        'X-Forwarded-For': '192.0.2.1', 'X-Forwarded-Proto': 'https'}, None,
+     200, {}, ['192.0.2.1', 'https']),
+    # Routes
+    ('a UUID', 'GET', '/uuid/12345678-1234-5678-1234-567812345678', {}, None,
+     200, {}, 'UUID'),
+    ('no UUID', 'GET', '/uuid/1234', {}, None, 404, {}, 'Not found'),
+    ('a date', 'GET', '/date/2026-02-28', {}, None, 200, {}, [2026, 2]),
+    ('no date', 'GET', '/date/2026-02-30', {}, None, 404, {}, 'Not found'),
+    ('one of several', 'GET', '/any/b', {}, None, 200, {}, 'b'),
+    ('none of several', 'GET', '/any/c', {}, None, 404, {}, 'Not found'),
+    ('two in a segment', 'GET', '/two/a-b-c', {}, None,
+     200, {}, ['a', 'b-c']),
+    ('a path', 'GET', '/files/a%20b/c', {}, None, 200, {}, 'a b/c'),
+    ('dot segments', 'GET', '/files/a/%2e%2e/b', {}, None,
+     404, {}, 'Not found'),
+    ('built URLs', 'GET', '/built', {}, None, 200, {},
+     ['http://example.com/files/css/a.css', '/files/a%20b',
+      'ws://example.com/chat']),
+    ('middleware of a route', 'GET', '/loud', {}, None,
+     200, {'X-Shout': 'yes', 'X-Hooked': 'True'}, 'loud'),
+    ('middleware of no other', 'GET', '/any/a', {}, None,
+     200, {'X-Shout': None, 'X-Hooked': 'True'}, 'a'),
+    ('no hooks without a route', 'GET', '/none', {}, None,
+     404, {'X-Hooked': None}, 'Not found'),
+    ('no hooks of OPTIONS', 'OPTIONS', '/any/a', {}, None,
+     200, {'X-Hooked': None, 'Allow': 'GET, HEAD, OPTIONS'}, ''),
+    ('another path before routing', 'GET', '/old/any/a', {}, None,
+     200, {}, 'a'),
+    ('view', 'GET', '/item/1', {}, None, 200, {}, 'item 1'),
+    ('another method of a view', 'PUT', '/item/2', {}, b'', 200, {}, 'put 2'),
+    ('no method of a view', 'POST', '/item/2', {}, b'',
+     405, {}, 'Method Not Allowed'),
+    ('host', 'GET', '/', {'Host': 'api.example.com'}, None, 200, {}, 'api'),
+    ('host with a parameter', 'GET', '/home', {'Host': 'ada.example.com'},
+     None, 200, {}, 'home of ada'),
+    ('host without the path', 'GET', '/any/a', {'Host': 'api.example.com'},
+     None, 200, {}, 'a'),
+    ('no host of ours', 'GET', '/', {'Host': 'evil.example'}, None,
+     400, {}, 'Unknown host'),
+    ('host of the network', 'GET', '/', {'Host': 'shed.local:5000'}, None,
+     200, {}, 'index'),
+    # Files, cookies
+    ('static file', 'GET', '/static/page.py', {}, None,
+     200, {}, PAGE.decode()),
+    ('part of a static file', 'GET', '/static/page.py',
+     {'Range': 'bytes=1-3'}, None, 206,
+     {'Content-Range': 'bytes 1-3/%d' % len(PAGE)}, PAGE[1:4].decode()),
+    ('no part of a static file', 'GET', '/static/page.py',
+     {'Range': 'bytes=9999999-'}, None, 416,
+     {'Content-Range': 'bytes */%d' % len(PAGE)}, None),
+    ('no static file', 'GET', '/static/none.py', {}, None,
+     404, {}, 'Not found'),
+    ('cookies', 'GET', '/eat', {'Cookie': 'a="b c"; d=e'}, None,
+     200, {}, {'a': 'b c', 'd': 'e'}),
+    # compress
+    ('small bodies are left', 'GET', '/', {'Accept-Encoding': 'gzip'}, None,
+     200, {'Content-Encoding': None}, 'index'),
+    ('who takes no gzip', 'GET', '/large', {'Accept-Encoding': 'gzip;q=0'},
+     None, 200, {'Content-Encoding': None, 'Vary': 'Accept-Encoding'},
+     'A long text. ' * 100),
+    ('no compression', 'GET', '/raw', {'Accept-Encoding': 'gzip'}, None,
+     200, {'Content-Encoding': None}, 'A long text. ' * 100),
+]
+
+
+class Answer:
+    """Status, headers by their names in lower case, body."""
+
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = {}
+        self.cookies = []
+        for name, value in headers:
+            if name.lower() == 'set-cookie':
+                self.cookies.append(value)
+            else:
+                self.headers[name.lower()] = value
+        self.body = body or b''
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class InMemory:
+    """The test client."""
+    kind = 'test client'
+
+    def __init__(self, client):
+        self.client = client
+
+    def ask(self, path, method='GET', headers=(), body=None):
+        self.client.cookies = {}
+        res = self.client.request(
+            method, path, {'Host': 'example.com', **dict(headers)}, body)
+        headers = [(name, value) for name, values in res.headers.items()
+                   for value in (values if isinstance(values, list)
+                                 else [values])]
+        return Answer(res.status_code, headers, res.body)
+
+    def websocket(self, path):
+        return self.client.websocket_connect(path)
+
+
+class OnServer:
+    """A server behind a socket."""
+
+    def __init__(self, server):
+        self.server = server
+        self.kind = server.kind
+
+    def ask(self, path, method='GET', headers=(), body=None):
+        connection = http.client.HTTPConnection(
+            '127.0.0.1', self.server.port, timeout=servers.PATIENCE_S)
+        with contextlib.closing(connection):
+            connection.putrequest(method, path, skip_host=True,
+                                  skip_accept_encoding=True)
+            for name, value in {'Host': 'example.com',
+                                **dict(headers)}.items():
+                connection.putheader(name, value)
+            if body is not None:
+                connection.putheader('Content-Length', str(len(body)))
+            connection.endheaders(body)
+            response = connection.getresponse()
+            return Answer(response.status, response.getheaders(),
+                          response.read())
+
+    def websocket(self, path):
+        return websockets.sync.client.connect('ws://127.0.0.1:%d%s' % (
+            self.server.port, path))
+
+
+@pytest.fixture(scope='module', params=KINDS)
+def server(request):
+    """Each server in turn."""
+    if request.param == 'test client':
+        with TestClient(rows.make_app(rows.Microdot)) as client:
+            yield InMemory(client)
+        return
+    with gateways.serve(request.param, app='rows') as server:
+        yield OnServer(server)
+
+
+def differences(answer, status, headers, body):
+    """Yield how an answer is not what it should be."""
+    if answer.status != status:
+        yield 'status %s' % answer.status
+    for name, value in headers.items():
+        if answer.headers.get(name.lower()) != value:
+            yield '%s: %s' % (name, answer.headers.get(name.lower()))
+    text = answer.body.decode()
+    same = status >= 400 and body is None
+    if isinstance(body, str):
+        same = text == body
+    elif isinstance(body, re.Pattern):
+        same = body.search(text)
+    elif not same:
+        same = json.loads(text) == body
+    if not same:
+        yield 'body %r' % text
+
+
+def test_the_table(server):
+    wrong = []
+    for name, method, path, headers, body, *wanted in ROWS:
+        if name not in EXCEPTIONS.get(server.kind, ()):
+            answer = server.ask(path, method, headers, body)
+            wrong += ['%s: %s' % (name, each)
+                      for each in differences(answer, *wanted)]
+    assert not wrong, '\n'.join(wrong)
+
+
+def test_no_row_comes_twice():
+    names = [row[0] for row in ROWS]
+    assert len(set(names)) == len(names)
+
+
+def test_etag(server):
+    for path in '/etag', '/static/page.py':
+        tag = server.ask(path).headers['etag']
+        answer = server.ask(path, headers={'If-None-Match': tag})
+        assert (answer.status, answer.body) == (304, b'')
+        assert answer.headers['etag'] == tag
+        assert server.ask(path, headers={
+            'If-None-Match': '"x"'}).status == 200
+
+
+def test_last_modified(server):
+    answer = server.ask('/static/page.py')
+    date = answer.headers['last-modified']
+    assert email.utils.parsedate(date)
+    assert server.ask('/static/page.py', headers={
+        'If-Modified-Since': date}).status == 304
+
+
+def test_errors_as_json(server):
+    assert server.ask('/switch', 'POST', body=b'').json == [True]
+    try:
+        for path, status, title, detail in (
+                ('/nowhere', 404, 'Not Found', 'Not found'),
+                ('/abort/403', 403, 'Forbidden', None),
+                ('/key', 400, 'Bad Request', "missing query parameter 'q'"),
+                ('/set', 500, 'Internal Server Error', None)):
+            answer = server.ask(path)
+            assert answer.status == status
+            assert answer.headers['content-type'].startswith(PROBLEM)
+            problem = answer.json
+            assert (problem['status'], problem['title']) == (status, title)
+            if detail:
+                assert problem['detail'] == detail
+    finally:
+        assert server.ask('/switch', 'POST', body=b'').json == [False]
+
+
+def cookie_of(answer):
+    return '; '.join([line.partition(';')[0] for line in answer.cookies])
+
+
+def test_session_on_the_server(server):
+    first = server.ask('/count')
+    assert first.json == [1]
+    cookie = cookie_of(first)
+    assert [server.ask('/count', headers={'Cookie': cookie}).json
+            for _ in range(2)] == [[2], [3]]
+    assert server.ask('/count', headers={
+        'Cookie': cookie[:-3] + 'abc'}).json == [1]
+
+
+def test_flash(server):
+    answer = server.ask('/flash')
+    assert (answer.status, answer.headers['location']) == (302, '/flashed')
+    cookie = cookie_of(answer)
+    answer = server.ask('/flashed', headers={'Cookie': cookie})
+    assert answer.json == [['success', 'Saved']]
+    answer = server.ask('/flashed', headers={
+        'Cookie': cookie_of(answer) or cookie})
+    assert answer.json == []
+
+
+def test_cookies_that_are_set(server):
+    assert server.ask('/bake').cookies == [
+        'a="b c"; Max-Age=86400', 'd=e; Max-Age=90']
+
+
+def test_compressed(server):
+    answer = server.ask('/large', headers={'Accept-Encoding': 'gzip'})
+    assert answer.headers['content-encoding'] == 'gzip'
+    assert answer.headers['vary'] == 'Accept-Encoding'
+    assert gzip.decompress(answer.body).decode() == 'A long text. ' * 100
+    answer = server.ask('/pieces', headers={'Accept-Encoding': 'gzip'})
+    assert gzip.decompress(answer.body) == b'ab' + b'c' * 600
+
+
+def test_websocket(server):
+    if 'websocket' in EXCEPTIONS.get(server.kind, ()):
+        pytest.skip(EXCEPTIONS[server.kind]['websocket'])
+    with server.websocket('/chat') as ws:
+        receive = getattr(ws, 'receive', None) or ws.recv
+        ws.send('hello')
+        assert json.loads(receive()) == {'text': 'hello'}
+        ws.send('close')
+        with pytest.raises(Exception, match='so long'):
+            receive()
+        assert (ws.close_code, ws.close_reason) == (4000, 'so long')
