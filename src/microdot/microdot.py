@@ -2724,14 +2724,16 @@ class Server:
 
     def _make_room(self, late=False):
         # Close the connection that has idled longest since its last request,
-        # if any does. The first request of a new one may be on its way; if
-        # it is late, all that idle are closed.
+        # if any does. The request of another, that is new or in the middle
+        # of a head or of the handshake of TLS, may be on its way; if it is
+        # late, those that have waited longest, by the second, are closed.
         idle = [one for one in self.own()
-                if one.reader and not one.request and not one.partial
-                and (one.count or late)]
+                if not one.request and (
+                    late or one.reader and one.count and not one.partial)]
         idle.sort(key=lambda one: one.deadline)
         for one in idle if late else idle[:1]:
-            one.stop()
+            if one.deadline == idle[0].deadline:
+                one.stop()
 
     def take(self, listener):
         # Accept what has come: lwIP calls this, whatever else runs. Data that

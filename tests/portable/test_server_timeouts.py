@@ -325,6 +325,44 @@ class TestLimitOfConnections(unittest.TestCase):
 
         serve(check, max_connections=1)
 
+    def test_slow_heads_do_not_keep_others_out(self):
+        async def check(app, server, client):
+            # of new connections, and of one that has had its answer
+            for count in range(3):
+                other = await server.connect()
+                if not count:
+                    await other.send(GET)
+                    await other.answer()
+                await other.send(GET[:count + 1])
+                await until(lambda: sum([
+                    conn.partial for conn in app.connections]) == count + 1)
+            for count in range(3):
+                self.assertEqual((await server.ask()).body, b'hello')
+                await server.connect()
+            self.assertEqual(app.counters['timed_out'], 0)
+
+        serve(check, max_connections=4, head_timeout=60,
+              keep_alive_timeout=60)
+
+    def test_those_that_have_waited_longest_go_first(self):
+        async def check(app, server, client):
+            ticking = app.servers[0]
+            await client.send(GET[:1])
+            await until(lambda: [
+                conn for conn in app.connections if conn.partial])
+            tick = ticking.ticks
+            await until(lambda: ticking.ticks > tick)
+            later = await server.connect()
+            await later.send(GET[:9])
+            await until(lambda: len([
+                conn for conn in app.connections if conn.partial]) == 2)
+            self.assertEqual((await server.ask()).body, b'hello')
+            self.assertTrue(await client.closed())
+            await later.send(GET[9:])
+            self.assertEqual((await later.answer()).body, b'hello')
+
+        serve(check, max_connections=2, head_timeout=60)
+
     def test_burst_of_connections_is_served_whole(self):
         async def check(app, server, client):
             await client.close()
