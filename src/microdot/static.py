@@ -22,6 +22,30 @@ if hasattr(os, 'fspath'):
 else:
     find_folder = str  # boards
 
+#: Content types by file extension, beside those that the core knows. With
+#: this module they are in ``Response.types_map``.
+TYPES = {
+    'csv': 'text/csv',
+    'gz': 'application/gzip',
+    'htm': 'text/html',
+    'jpeg': 'image/jpeg',
+    'map': 'application/json',
+    'md': 'text/markdown',
+    'mjs': 'text/javascript',
+    'mp3': 'audio/mpeg',
+    'mp4': 'video/mp4',
+    'pdf': 'application/pdf',
+    'wasm': 'application/wasm',
+    'webmanifest': 'application/manifest+json',
+    'webp': 'image/webp',
+    'woff2': 'font/woff2',
+    'xml': 'application/xml',
+    'zip': 'application/zip',
+}
+for _extension in TYPES:
+    # (what a program has set stays)
+    Response.types_map.setdefault(_extension, TYPES[_extension])
+
 _MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
 #: Seconds for which a file that was changed has a weak ``ETag``: it may
 #: change again, at the same size, before its time of change is another. FAT
@@ -241,8 +265,50 @@ def _is_short(name):
         number != ''
 
 
+class Folder:
+    # A folder whose files are served.
+    def __init__(self, path, follow_symlinks):
+        self.path = find_folder(path).rstrip('/') or '/'
+        if not _is_folder(self.path):
+            raise ValueError('no folder ' + self.path)
+        # boards: no links, and no such function
+        self.real = None if follow_symlinks else \
+            getattr(getattr(os, 'path', None), 'realpath', None)
+        self.root = self.real and self.real(self.path)
+
+    def is_inside(self, name):
+        # of what is opened, since each part of a name may be a link
+        root = self.root
+        return not root or self.real(name) == root or self.real(
+            name).startswith(root.rstrip('/\\') + (
+                '/' if '/' in root else '\\'))  # Windows
+
+    def find(self, request, path, html):
+        # Return the name of a file, or raise what is to be answered.
+        name = self.path
+        slash = path[-1:] in ('', '/')
+        if path:
+            name += '/' + (path[:-1] if slash else path)
+        if self.is_inside(name):
+            if html and _is_folder(name):
+                page = name + '/index.html'
+                _stat(page)
+                if not slash:
+                    url, mark, query = request.url.partition('?')
+                    raise HTTPException(
+                        307, 'Temporary Redirect',
+                        {'Location': './%s/%s' % (
+                            url.rsplit('/', 1)[-1], mark + query)})
+                if self.is_inside(page):
+                    return page
+            elif not slash:
+                _stat(name)
+                return name
+        raise HTTPException(404, 'Not found')
+
+
 def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
-           follow_symlinks=False):
+           follow_symlinks=False, fallback=None, not_found=None):
     """Serve the files of a folder, at any depth, as :func:`serve_file` does.
 
     Names that begin with a dot are not served, nor is what links lead to
@@ -250,58 +316,62 @@ def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
 
     :param url_prefix: put before the names, such as ``'/static'``.
     :param folder: a path; on CPython that of a folder in the current one, or
-                   else beside the module that calls.
+                   else beside the module that calls. Or a list of them: the
+                   first that has a file counts.
     :param html: whether the file ``index.html`` of a folder answers for the
                  folder; without its slash at the end, the client is
                  redirected.
     :param follow_symlinks: whether links may lead out of the folder.
-    :raises ValueError: there is no such folder.
+    :param fallback: the file that answers for pages that are not there: the
+                     client takes HTML, and the name has no extension.
+                     Browsers ask for it again each time.
+    :param not_found: the file that is sent with 404.
+    :raises ValueError: there is no such folder or file.
     """
-    folder = find_folder(folder).rstrip('/') or '/'
+    folders = [Folder(path, follow_symlinks) for path in (
+        folder if isinstance(folder, (list, tuple)) else (folder,))]
     prefix = url_prefix.rstrip('/')
-    try:
-        found = os.stat(folder)[0] & 0xf000 == 0x4000
-    except OSError:
-        found = False
-    if not found:
-        raise ValueError('no folder ' + folder)
-    # boards: no links, and no such function
-    real = getattr(getattr(os, 'path', None), 'realpath', None)
-    root = None if follow_symlinks or not real else real(folder)
-    separator = '/' if not root or '/' in root else '\\'  # Windows
 
-    def is_inside(name):
-        # of what is opened, since each part of a name may be a link
-        return not root or real(name) == root or real(name).startswith(
-            root.rstrip(separator) + separator)
+    def find(request, path, html):
+        # (folder, name) of a file
+        for one in folders:
+            try:
+                return one, one.find(request, path, html)
+            except HTTPException as exc:
+                if exc.status_code != 404:
+                    raise
+        raise HTTPException(404, 'Not found')
 
     def view(request, path=''):
-        name = folder
-        if path:
-            slash = path[-1] == '/'
-            name += '/' + safe_path(path[:-1] if slash else path)
-        else:
-            slash = True
-        if not is_inside(name):
-            raise HTTPException(404, 'Not found')
-        if html and _is_folder(name):
-            if not slash:
-                url, mark, query = request.url.partition('?')
-                _stat(name + '/index.html')
-                raise HTTPException(
-                    307, 'Temporary Redirect',
-                    {'Location': './%s/%s' % (
-                        url.rsplit('/', 1)[-1], mark + query)})
-            name += '/index.html'
-            if not is_inside(name):
-                raise HTTPException(404, 'Not found')
-        elif slash:
-            raise HTTPException(404, 'Not found')
-        return serve_file(request, name, None, max_age,
-                          gzip and is_inside(name + '.gz'))
+        try:
+            if path:
+                safe_path(path[:-1] if path[-1] == '/' else path)
+            try:
+                one, name = find(request, path, html)
+            except HTTPException as exc:
+                if exc.status_code != 404 or not fallback or path and (
+                        '.' in path.rsplit('/', 1)[-1] or
+                        'text/html' not in request.headers.get('Accept', '')):
+                    raise
+                return serve_file(
+                    request, find(request, fallback, False)[1], max_age=0)
+            return serve_file(request, name, None, max_age,
+                              gzip and one.is_inside(name + '.gz'))
+        except HTTPException as exc:
+            if exc.status_code != 404 or not not_found:
+                raise
+            return Response.send_file(
+                find(request, not_found, False)[1], 404)
 
+    for name in (fallback, not_found):
+        try:
+            if name:
+                find(None, name, False)
+        except HTTPException:
+            raise ValueError('no file ' + name)
     name = prefix.strip('/') or 'static'
-    for text in ('/<path:path>', '/') if html else ('/<path:path>',):
+    for text in ('/<path:path>', '/') if html or fallback or not_found \
+            else ('/<path:path>',):
         pattern = URLPattern(prefix + text)
         pattern.compile()
         # after all other routes, whenever these are registered

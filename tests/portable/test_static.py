@@ -5,7 +5,7 @@ import unittest
 
 import microdot.static
 from helpers import change, run
-from microdot.microdot import HTTPException, Microdot, http_date
+from microdot.microdot import HTTPException, Microdot, http_date, send_file
 from microdot.static import (
     matches_etag,
     parse_date,
@@ -396,6 +396,125 @@ class TestFolders(WithFiles):
         for name in (FOLDER + '/missing', FOLDER + '/a.txt'):
             with self.assertRaises(ValueError):
                 static(Microdot(), '/s', name)
+
+
+class TestSeveralFolders(WithFiles):
+    def make(self, *folders, **options):
+        app = Microdot()
+        static(app, '/', [FOLDER + folder for folder in folders], **options)
+        return app
+
+    def check(self, app, *rows):
+        for path, accept, status, text in rows:
+            with self.subTest(path=path, accept=accept):
+                res = get(app, path, {'Accept': accept} if accept else None)
+                self.assertEqual((res.status_code, res.text), (status, text))
+
+    def test_the_first_that_has_a_file_counts(self):
+        app = self.make('/sub', '/none', '')
+        self.check(app, ('/b.css', '', 200, 'body {}'),
+                   ('/index.html', '', 200, '<p>sub'),
+                   ('/a.txt', '', 200, '0123456789'),
+                   ('/sub/b.css', '', 200, 'body {}'),
+                   ('/x', '', 404, 'Not found'),
+                   ('/sub', '', 404, 'Not found'), ('/', '', 404, 'Not found'))
+
+    def test_pages_of_folders_are_looked_for_in_each(self):
+        app = self.make('/none', '', html=True)
+        self.check(app, ('/', '', 200, '<p>top'), ('/sub/', '', 200, '<p>sub'))
+        self.assertEqual(get(app, '/sub').status_code, 307)
+
+    def test_ranges_that_are_not_there_are_said(self):
+        res = get(self.make('', '/sub'), '/a.txt', {'Range': 'bytes=99-'})
+        self.assertEqual(res.status_code, 416)
+
+    def test_a_folder_that_is_missing_is_an_error(self):
+        with self.assertRaises(ValueError):
+            self.make('', '/missing')
+
+    def test_pages_that_are_not_there_have_a_fallback(self):
+        app = self.make('/sub', '', fallback='page.html', max_age=60)
+        page = 'plain' * 9
+        html = 'text/html,application/xhtml+xml,*/*;q=0.8'
+        self.check(app, ('/anything', html, 200, page),
+                   ('/any/thing/', html, 200, page), ('/', '', 200, page),
+                   ('/', html, 200, page), ('/b.css', html, 200, 'body {}'),
+                   ('/missing.css', html, 404, 'Not found'),
+                   ('/anything', '*/*', 404, 'Not found'),
+                   ('/anything', 'image/png', 404, 'Not found'),
+                   ('/anything', '', 404, 'Not found'),
+                   ('/.secret', html, 404, 'Not found'),
+                   ('/.secret/x', html, 404, 'Not found'))
+        res = get(app, '/anything', {'Accept': html})
+        self.assertEqual(res.headers['Cache-Control'], 'max-age=0')
+        self.assertEqual(res.headers['Content-Type'],
+                         'text/html; charset=UTF-8')
+        known = get(app, '/anything', {
+            'Accept': html, 'If-None-Match': res.headers['ETag']})
+        self.assertEqual(known.status_code, 304)
+        self.assertEqual(get(app, '/b.css').headers['Cache-Control'],
+                         'max-age=60')
+
+    def test_pages_of_folders_come_before_the_fallback(self):
+        app = self.make('', fallback='page.html', html=True)
+        self.check(app, ('/', '', 200, '<p>top'),
+                   ('/sub/', 'text/html', 200, '<p>sub'),
+                   ('/none/', 'text/html', 200, 'plain' * 9))
+
+    def test_what_is_not_there_has_a_page(self):
+        app = self.make('/none', '', not_found='sub/index.html')
+        self.check(app, ('/missing.css', '', 404, '<p>sub'),
+                   ('/', '', 404, '<p>sub'), ('/.secret', '', 404, '<p>sub'),
+                   ('/a.txt', '', 200, '0123456789'))
+        res = get(app, '/x', {'Range': 'bytes=0-0', 'If-None-Match': '*'})
+        self.assertEqual((res.status_code, res.text), (404, '<p>sub'))
+        self.assertEqual(res.headers['Content-Type'],
+                         'text/html; charset=UTF-8')
+        self.assertEqual(get(app, '/x', method='HEAD').status_code, 404)
+
+    def test_a_fallback_and_a_page_for_the_rest(self):
+        app = self.make('', fallback='index.html', not_found='page.html')
+        self.check(app, ('/x', 'text/html', 200, '<p>top'),
+                   ('/x.js', 'text/html', 404, 'plain' * 9))
+
+    def test_files_that_are_missing_are_an_error(self):
+        for name in ('fallback', 'not_found'):
+            for file in ('missing.html', 'sub'):
+                with self.subTest(name=name, file=file):
+                    with self.assertRaises(ValueError):
+                        self.make('', **{name: file})
+
+
+class TestTypes(WithFiles):
+    def test_files_of_the_web_have_types(self):
+        for extension, content_type in (
+                ('mjs', 'text/javascript; charset=UTF-8'),
+                ('wasm', 'application/wasm'), ('woff2', 'font/woff2'),
+                ('webp', 'image/webp'), ('jpeg', 'image/jpeg'),
+                ('htm', 'text/html; charset=UTF-8'),
+                ('pdf', 'application/pdf'), ('mp4', 'video/mp4'),
+                ('mp3', 'audio/mpeg'),
+                ('xml', 'application/xml; charset=UTF-8'),
+                ('csv', 'text/csv; charset=UTF-8'),
+                ('map', 'application/json'),
+                ('webmanifest', 'application/manifest+json'),
+                ('md', 'text/markdown; charset=UTF-8'),
+                ('zip', 'application/zip'), ('gz', 'application/gzip'),
+                ('JPEG', 'image/jpeg'), ('xyzzy', 'application/octet-stream')):
+            with self.subTest(extension=extension):
+                app = Microdot()
+                name = FOLDER + '/file.' + extension
+                with open(name, 'wb') as f:
+                    f.write(b'data')
+                try:
+                    app.get('/sent')(lambda request: send_file(name))
+                    static(app, '/s', FOLDER)
+                    for path in ('/sent', '/s/file.' + extension):
+                        self.assertEqual(
+                            get(app, path).headers['Content-Type'],
+                            content_type)
+                finally:
+                    os.remove(name)
 
 
 if __name__ == '__main__':
