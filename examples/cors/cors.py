@@ -21,13 +21,20 @@ another terminal::
 import asyncio
 import sys
 
-from microdot import Microdot
+from microdot import Microdot, send_file
 from microdot.cors import CORS
 
 PAGE = """<!doctype html>
-<meta charset="UTF-8">
-<title>another origin</title>
-<p id="answer">asking...</p>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Another origin</title>
+<link rel="stylesheet" href="/style.css">
+<main>
+<h1>Another origin</h1>
+<p>The page has asked the other server, which answered:</p>
+<p class="card" id="answer" role="status">asking&hellip;</p>
+</main>
 <script>
   const api = 'http://127.0.0.1:%d/'
   const answer = document.getElementById('answer')
@@ -37,6 +44,9 @@ PAGE = """<!doctype html>
     .catch(error => answer.innerText = 'refused')
 </script>
 """
+
+# (the folder of this program, on boards too)
+HERE = __file__.replace('\\', '/').rpartition('/')[0] or '.'
 
 api = Microdot()
 cors = CORS(api, allow_credentials=True)
@@ -57,6 +67,11 @@ async def greet(request):
 @pages.get('/')
 async def index(request):
     return PAGE % pages.api_port, {'Content-Type': 'text/html; charset=UTF-8'}
+
+
+@pages.get('/style.css')
+async def style(request):
+    return send_file(HERE + '/style.css', max_age=3600)
 
 
 async def serve(host, port, page_port):

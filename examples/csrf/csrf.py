@@ -20,27 +20,46 @@ http://localhost:5000/send
 import asyncio
 import sys
 
-from microdot import Microdot
+from microdot import Microdot, send_file
 from microdot.csrf import CSRF
 
 BANK = """<!doctype html>
-<meta charset="UTF-8">
-<title>bank</title>
-<p>You have %d.</p>
-<form method="post" action="/send">
-  <input name="amount" value="10">
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Bank</title>
+<link rel="stylesheet" href="/style.css">
+<main>
+<h1>Bank</h1>
+<div class="card">
+  <p class="faint">You have</p>
+  <p class="big">%d</p>
+</div>
+<form class="row" method="post" action="/send">
+  <label>Amount <input name="amount" value="10" inputmode="numeric"></label>
   <button>Send</button>
 </form>
+</main>
 """
 OTHER = """<!doctype html>
-<meta charset="UTF-8">
-<title>another site</title>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Another site</title>
+<link rel="stylesheet" href="/style.css">
+<main>
+<h1>Another site</h1>
+<p>Its button sends a form to the bank, in the name of who clicks.</p>
 <form method="post" action="http://localhost:%d/send">
   <input type="hidden" name="amount" value="10">
   <button>See cats</button>
 </form>
+</main>
 """
 HTML = {'Content-Type': 'text/html; charset=UTF-8'}
+
+# (the folder of this program, on boards too)
+HERE = __file__.replace('\\', '/').rpartition('/')[0] or '.'
 
 bank = Microdot()
 csrf = CSRF(bank)
@@ -52,6 +71,12 @@ bank.money = 100
 @bank.get('/')
 async def account(request):
     return BANK % bank.money, HTML
+
+
+@bank.get('/style.css')
+@other.get('/style.css')
+async def style(request):
+    return send_file(HERE + '/style.css', max_age=3600)
 
 
 @bank.post('/send')

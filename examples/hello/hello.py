@@ -18,12 +18,20 @@ import sys
 from microdot import Microdot
 
 PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>microdot</title>
+<body style="max-width: 40rem; margin: 2rem auto; padding: 0 1rem;
+             font: 1.1rem/1.6 system-ui, sans-serif">
+<main>
 <h1>It works</h1>
 <ul>
   <li><a href="/hello/Ada">a greeting</a></li>
   <li><a href="/add/2/3">a sum, as JSON</a></li>
 </ul>
+</main>
 """
 
 app = Microdot()

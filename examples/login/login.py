@@ -22,34 +22,39 @@ needs TLS.
 import os
 import sys
 
-from microdot import Microdot, password, redirect
+from microdot import Microdot, password, redirect, send_file
 from microdot.csrf import CSRF
 from microdot.login import Login
 from microdot.session import Session
 
 PAGE = """<!doctype html>
-<meta charset="UTF-8">
-<meta name="viewport" content="width=device-width">
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>%s</title>
+<link rel="stylesheet" href="/style.css">
+<main>
 <h1>%s</h1>
 %s
+</main>
 """
 LOGIN = """<p role="alert">%s</p>
-<form method="post">
-  <p><label>Name <input name="name" autocomplete="username" required></label>
-  <p><label>Password <input name="password" type="password"
+<form class="card column" method="post">
+  <label>Name <input name="name" autocomplete="username" required></label>
+  <label>Password <input name="password" type="password"
     autocomplete="current-password" required></label>
-  <p><label><input name="remember" type="checkbox"> Remember me</label>
-  <p><button>Log in</button>
+  <label class="check"><input name="remember" type="checkbox"> Remember me
+  </label>
+  <div><button>Log in</button></div>
 </form>"""
 HOME = """<p>You are logged in as %s.</p>
 <p><a href="/password">Change the password</a>
 <form method="post" action="/logout"><button>Log out</button></form>"""
 PASSWORD = """<p role="alert">%s</p>
-<form method="post">
-  <p><label>New password <input name="password" type="password"
+<form class="card column" method="post">
+  <label>New password <input name="password" type="password"
     autocomplete="new-password" required></label>
-  <p><button>Change</button>
+  <div><button>Change</button></div>
 </form>"""
 BYE = '<p>You are logged out. <a href="/">Log in again</a>'
 
@@ -71,6 +76,9 @@ USERS = {
                            '4wFVuPECLBZ85dS1g+AV9aVXIl19jyq8bJk3auYId1w='),
 }
 
+# (the folder of this program, on boards too)
+HERE = __file__.replace('\\', '/').rpartition('/')[0] or '.'
+
 app = Microdot()
 CSRF(app)  # or another site could log its visitors in, and out
 sessions = Session(app)
@@ -87,6 +95,11 @@ def page(title, content, status=200):
 @login.user_loader
 async def load(user_id):
     return USERS.get(user_id)
+
+
+@app.get('/style.css')
+async def style(request):
+    return send_file(HERE + '/style.css', max_age=3600)
 
 
 @app.get('/login')

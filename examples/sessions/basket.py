@@ -19,20 +19,28 @@ browsers, or use another terminal::
 import os
 import sys
 
-from microdot import Microdot, abort, redirect
+from microdot import Microdot, abort, redirect, send_file
 from microdot.session import Session, with_session
 
 PAGE = """<!doctype html>
-<meta charset="UTF-8">
-<meta name="viewport" content="width=device-width">
-<title>shop</title>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Shop</title>
+<link rel="stylesheet" href="/style.css">
+<main>
 <h1>Shop</h1>
-<form method="post">%s</form>
+<form method="post"><table class="card">%s</table></form>
 <h2>Basket</h2>
-<form method="post">%s</form>
+<form method="post"><table class="card">%s</table></form>
+</main>
 """
-BUTTON = '<p>%s: %d <button name="%s" value="%s">%s</button>'
+ROW = """<tr><td>%s<td class="number">%d<td class="number">
+<button name="%s" value="%s" aria-label="%s">%s</button>"""
 PRICES = [('tea', 3), ('coffee', 4), ('cake', 5)]
+
+# (the folder of this program, on boards too)
+HERE = __file__.replace('\\', '/').rpartition('/')[0] or '.'
 
 app = Microdot()
 # An hour from when a basket was last looked at. What is changed is saved.
@@ -47,13 +55,18 @@ async def index(request, session):
     total = sum([basket[name] * price for name, price in PRICES
                  if name in basket])
     return PAGE % (
-        ''.join([BUTTON % (name, price, 'add', name, 'Add')
+        ''.join([ROW % (name, price, 'add', name, 'Add ' + name, 'Add')
                  for name, price in PRICES]),
-        ''.join([BUTTON % (name, basket[name], 'remove', name, 'Remove')
-                 for name in names])
-        + '<p>Total: %d' % total
-        + '<p><button name="clear">Clear</button>' * bool(names)), {
+        ''.join([ROW % (name, basket[name], 'remove', name, 'Remove ' + name,
+                        'Remove') for name in names])
+        + '<tr><th>Total<td class="number">%d<td class="number">' % total
+        + '<button class="quiet" name="clear">Clear</button>' * bool(names)), {
             'Content-Type': 'text/html; charset=UTF-8'}
+
+
+@app.get('/style.css')
+async def style(request):
+    return send_file(HERE + '/style.css', max_age=3600)
 
 
 @app.post('/')

@@ -23,15 +23,23 @@ that. Open http://127.0.0.1:5000/ in a browser, or use another terminal::
 import asyncio
 import sys
 
-from microdot import Microdot
+from microdot import Microdot, send_file
 from microdot.sse import with_sse
 
 PAGE = """<!doctype html>
+<html lang="en">
 <meta charset="utf-8">
-<title>counter</title>
-<h1 id="count">...</h1>
-<p id="state"></p>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Counter</title>
+<link rel="stylesheet" href="/style.css">
+<main>
+<h1>Counter</h1>
+<div class="card">
+  <p class="big" id="count">&hellip;</p>
+  <p class="faint" id="state" role="status">connecting&hellip;</p>
+</div>
 <button>Stop</button>
+</main>
 <script>
 const byId = id => document.getElementById(id);
 // If the connection breaks, the browser connects again, and says which number
@@ -49,11 +57,18 @@ document.querySelector('button').onclick = () => {
 
 app = Microdot()
 listeners = []
+# (the folder of this program, on boards too)
+HERE = __file__.replace('\\', '/').rpartition('/')[0] or '.'
 
 
 @app.get('/')
 async def index(request):
     return PAGE, {'Content-Type': 'text/html; charset=UTF-8'}
+
+
+@app.get('/style.css')
+async def style(request):
+    return send_file(HERE + '/style.css', max_age=3600)
 
 
 @app.get('/count')

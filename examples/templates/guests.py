@@ -17,13 +17,14 @@ The second prints the page, where Ada's name is a text and not in italics.
 """
 import sys
 
-from microdot import Microdot, redirect
+from microdot import Microdot, redirect, send_file
 from microdot.utemplate import Template
 
+HERE = __file__.replace('\\', '/').rpartition('/')[0] or '.'
 try:
     import utemplate  # noqa: F401
 except ImportError:
-    sys.path.append('libs/micropython')
+    sys.path.append(HERE + '/../../libs/micropython')
 
 HTML = {'Content-Type': 'text/html; charset=UTF-8'}
 TITLE = 'Guest book'
@@ -32,15 +33,18 @@ MAX_GUESTS = 20
 
 app = Microdot()
 guests = []
-folder = __file__.rpartition('/')[0]
-Template.initialize((folder + '/' if folder else '') + 'guests',
-                    autoescape=True)
+Template.initialize(HERE + '/guests', autoescape=True)
 
 
 @app.get('/')
 async def index(request):
     # sent in pieces, so that the page is never in memory as a whole
     return Template('page.html').generate(TITLE, guests), HTML
+
+
+@app.get('/style.css')
+async def style(request):
+    return send_file(HERE + '/style.css', max_age=3600)
 
 
 @app.post('/')

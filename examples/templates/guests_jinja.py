@@ -16,7 +16,7 @@ The second prints the page, where Ada's name is a text and not in italics.
 import pathlib
 import sys
 
-from microdot import Microdot, redirect
+from microdot import Microdot, redirect, send_file
 from microdot.jinja import Template
 
 TITLE = 'Guest book'
@@ -25,12 +25,18 @@ MAX_GUESTS = 20
 
 app = Microdot()
 guests = []
-Template.initialize(pathlib.Path(__file__).parent / 'guests_jinja')
+HERE = pathlib.Path(__file__).parent
+Template.initialize(HERE / 'guests_jinja')
 
 
 @app.get('/')
 async def index(request):
     return Template('page.html').response(request, title=TITLE, guests=guests)
+
+
+@app.get('/style.css')
+async def style(request):
+    return send_file(HERE / 'style.css', max_age=3600)
 
 
 @app.post('/')

@@ -19,26 +19,32 @@ Whoever can reach it may upload files, also over those that are there.
 import os
 import sys
 
-from microdot import Microdot
+from microdot import Microdot, send_file
 from microdot.csrf import CSRF
 from microdot.multipart import FileUpload, FormDataIter
 
 PAGE = """<!doctype html>
-<meta charset="UTF-8">
-<meta name="viewport" content="width=device-width">
-<title>uploads</title>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Uploads</title>
+<link rel="stylesheet" href="/style.css">
+<main>
 <h1>Uploads</h1>
-<form method="post" enctype="multipart/form-data">
-  <p><label>Note <input name="note"></label>
-  <p><input type="file" name="file" multiple>
-  <p><button>Upload</button>
+<form class="card column" method="post" enctype="multipart/form-data">
+  <label>Note <input name="note"></label>
+  <label>Files <input type="file" name="file" multiple></label>
+  <div><button>Upload</button></div>
 </form>
 <ul>%s</ul>
+</main>
 """
 
 app = Microdot()
 CSRF(app)  # or any page in the browser could upload
 folder = 'uploads'
+# (the folder of this program, on boards too)
+HERE = __file__.replace('\\', '/').rpartition('/')[0] or '.'
 
 
 def stored():
@@ -51,8 +57,14 @@ def stored():
 async def index(request):
     # (the names need no escaping, as none but safe ones were stored)
     return PAGE % ''.join(
-        ['<li>%s, %d bytes' % pair for pair in stored()]), {
+        ['<li>%s <span class="faint">%d bytes</span>' % pair
+         for pair in stored()] or ['<li class="none">nothing yet']), {
             'Content-Type': 'text/html; charset=UTF-8'}
+
+
+@app.get('/style.css')
+async def style(request):
+    return send_file(HERE + '/style.css', max_age=3600)
 
 
 @app.post('/', max_content_length=8 * 1024 * 1024)

@@ -72,7 +72,7 @@ def test_csrf_answers_as_shown(interpreter):
                  (200, 'thank you\n'))):
             assert ask(child.port, 'POST', path, 'amount=10', Content_Type=(
                 'application/x-www-form-urlencoded'), **headers)[:2] == answer
-        assert 'You have 90.' in child.get('/').decode()
+        assert '<p class="big">90</p>' in child.get('/').decode()
         assert 'Traceback' not in child.output
 
 
@@ -103,7 +103,7 @@ def test_cors_in_a_browser(interpreter, browser):  # noqa: F811
             for answer in answers:
                 page = browser.open('http://%s:%d/' % (host, port))
                 assert page.wait_for(
-                    'answer.innerText != "asking..." && answer.innerText'
+                    'answer.innerText != "asking\u2026" && answer.innerText'
                 ) == answer
                 page.close()
 
@@ -123,4 +123,4 @@ def test_csrf_in_a_browser(interpreter, browser):  # noqa: F811
                 '!document.querySelector("form") && document.body && '
                 'document.body.innerText.trim()') == answer
             page.close()
-        assert 'You have 80.' in child.get('/').decode()
+        assert '<p class="big">80</p>' in child.get('/').decode()

@@ -77,7 +77,7 @@ def test_what_is_signed_is_shown_and_escaped(name, command, top):
         for wrong in ('', ' ', 'x' * 41):
             status, page = ask(port, 'POST', name=wrong)
             assert status == 400
-            assert '<strong>A name has 1 to 40' in page
+            assert '<p role="alert">A name has 1 to 40' in page
         for number in range(25):
             ask(port, 'POST', name='number %d' % number)
         page = ask(port)[1]

@@ -159,4 +159,4 @@ def test_no_request_is_answered_in_a_way_that_is_not_described(tmp_path):
     assert result.returncode == 0
     # It has sent something, to each operation.
     assert re.search(r'Tested: +6$', result.stdout, re.M)
-    assert int(re.search(r'(\d+) generated', result.stdout)[1]) > 50
+    assert int(re.search(r'(\d+) generated', result.stdout)[1]) > 6

@@ -56,7 +56,8 @@ def test_what_is_uploaded_is_stored(interpreter, tmp_path):
             ('name="file"; filename=""', b''))) == (
                 200, 'note: hello\na.txt: 1 bytes\nb_c.bin: 100000 bytes\n')
         page = child.get('/').decode()
-        assert '<li>a.txt, 1 bytes<li>b_c.bin, 100000 bytes' in page
+        assert ('<li>a.txt <span class="faint">1 bytes</span>'
+                '<li>b_c.bin ') in page
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         'a.txt': b'x', 'b_c.bin': large}
     assert list(tmp_path.iterdir()) == [folder]

@@ -1,0 +1,240 @@
+"""Take the pictures of the examples: ``python3 tools/pictures.py [NAME ...]``.
+
+Starts each example, does in Chromium what makes a good picture, and writes a
+PNG into ``docs/_static/examples``. First it copies ``examples/style.css``,
+the look that all examples share, into each folder that has a copy of it: an
+example is a folder that can be put on a board as it is.
+
+``--out FOLDER`` writes elsewhere, ``--phone`` in the width of a phone,
+``--dark`` in dark colours, for looking at them one by one; ``--styles`` only
+copies the styles.
+"""
+
+import argparse
+import base64
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TOP / 'tools'), str(TOP / 'tests' / 'support')]
+
+EXAMPLES = TOP / 'examples'
+PICTURES = TOP / 'docs' / '_static' / 'examples'
+#: The look that all examples share.
+STYLE = EXAMPLES / 'style.css'
+DESKTOP = 800, 500
+PHONE = 390, 700
+PATIENCE_S = 20
+
+
+class Failure(Exception):
+    """An example does not start; the text is one line."""
+
+
+def fill(page, **values):
+    """Write into fields by name or id, in order."""
+    for name, value in values.items():
+        page.fill('[name=%s], #%s' % (name, name), value)
+
+
+def sign(page):
+    for name in ('Ada', 'Grace', 'Edsger'):
+        fill(page, name=name)
+        page.click('button')
+        page.wait_for('document.body.innerText.includes(%r)' % name)
+
+
+def shop(page):
+    for name in ('tea', 'cake', 'tea'):
+        page.click('button[name=add][value=%s]' % name)
+        page.wait_for('document.body.innerText.includes("Total")')
+
+
+def count(page):
+    page.wait_for('Number(document.getElementById("count").innerText) > 2')
+
+
+def log_in(page):
+    page.wait_for('!!document.querySelector("[name=password]")')
+    fill(page, name='ada', password='wrong')
+    page.click('button')
+    page.wait_for('!!document.querySelector("[role=alert]").innerText')
+
+
+def upload(page):
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for name, size in (('plan.pdf', 48213), ('photo.jpg', 310522)):
+            paths.append(pathlib.Path(folder, name))
+            paths[-1].write_bytes(bytes(size))
+        page.choose_files('[type=file]', *paths)
+        page.click('button')
+        page.wait_for('!document.querySelector("form")')
+    page.goto(page.url)
+    page.wait_for('document.querySelectorAll("li").length > 1')
+
+
+def chat(page):
+    for name, text in (('Ada', 'Is anybody here?'), ('Grace', 'I am.'),
+                       ('Ada', 'Good. It works on the board, too.')):
+        fill(page, name=name, text=text)
+        page.click('button')
+        page.wait_for('document.getElementById("lines").innerText'
+                      '.includes(%r)' % text)
+
+
+def describe(page):
+    page.wait_for('document.body.innerText.includes("/todos")')
+
+
+#: What a script needs after host and port.
+MORE = {'todo/todo.py': ['todo.db']}
+#: Whose page is on the port after the first.
+SECOND_PORT = {'cors/cors.py'}
+#: By name: the script, the path to open, and what to do there, or ``None``.
+PROGRAMS = {
+    'chat': ('chat/chat.py', '/', chat),
+    'cors': ('cors/cors.py', '/', None),
+    'counter': ('sse/counter.py', '/', count),
+    'csrf': ('csrf/csrf.py', '/', None),
+    'guests': ('templates/guests.py', '/', sign),
+    'hello': ('hello/hello.py', '/', None),
+    'login': ('login/login.py', '/login', log_in),
+    'shop': ('sessions/basket.py', '/', shop),
+    'site': ('static/static_site.py', '/', None),
+    'todo': ('todo/todo.py', '/docs', describe),
+    'uploads': ('uploads/uploads.py', '/', upload),
+}
+
+
+def copies():
+    """Return the copies of the shared style."""
+    return sorted(
+        path for folder in (EXAMPLES, TOP / 'docs' / 'start' / 'tutorial')
+        for path in folder.rglob('style.css') if path != STYLE)
+
+
+def copy_styles():
+    """Make all copies of the shared style the same."""
+    for path in copies():
+        shutil.copy(STYLE, path)
+    subprocess.run([sys.executable, str(EXAMPLES / 'static/compress.py')],
+                   check=True)
+
+
+def free_port():
+    """Return a TCP port that nothing listens on."""
+    from servers import free_port
+    return free_port()
+
+
+@contextlib.contextmanager
+def running(script, cwd=None):
+    """Serve an example while a block runs; gives the address.
+
+    :param cwd: the folder that it runs in, an empty one by default.
+    """
+    port = free_port()
+    second = free_port() if script in SECOND_PORT else None
+    with tempfile.TemporaryDirectory() as folder, \
+            tempfile.TemporaryFile('w+') as output:
+        process = subprocess.Popen(
+            [sys.executable, str(EXAMPLES / script), '127.0.0.1', str(port),
+             *([str(second)] if second else MORE.get(script, ()))],
+            cwd=cwd or folder, stdin=subprocess.DEVNULL, stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ, PYTHONPATH=str(TOP / 'src')))
+        try:
+            address = 'http://127.0.0.1:%d' % port
+            deadline = time.monotonic() + PATIENCE_S
+            while True:
+                try:
+                    urllib.request.urlopen(address, timeout=5).close()
+                    break
+                except urllib.error.HTTPError:
+                    break  # it answers
+                except OSError:
+                    if process.poll() is not None or \
+                            time.monotonic() > deadline:
+                        output.seek(0)
+                        raise Failure('%s does not serve: %s' % (
+                            script, output.read()[-500:])) from None
+                    time.sleep(0.05)
+            yield 'http://127.0.0.1:%d' % second if second else address
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+
+def take(browser, name, target, size, dark=False):
+    """Write a picture of an example.
+
+    :param size: width and height in pixels.
+    """
+    script, path, act = PROGRAMS[name]
+    with running(script) as address:
+        page = browser.open('about:blank')
+        try:
+            page.send('Emulation.setDeviceMetricsOverride', width=size[0],
+                      height=size[1], deviceScaleFactor=1,
+                      mobile=size[0] < 500)
+            page.send('Emulation.setEmulatedMedia', features=[{
+                'name': 'prefers-color-scheme',
+                'value': 'dark' if dark else 'light'}])
+            page.goto(address + path)
+            page.wait_for('document.readyState == "complete"')
+            if act:
+                act(page)
+            # until what moves has come to rest
+            page.evaluate('new Promise(done => setTimeout(done, 300))')
+            data = page.send('Page.captureScreenshot', format='png')['data']
+        finally:
+            page.close()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(base64.b64decode(data))
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.partition('\n')[0])
+    parser.add_argument('names', nargs='*', metavar='NAME',
+                        help=', '.join(PROGRAMS))
+    parser.add_argument('--out', type=pathlib.Path, default=PICTURES)
+    parser.add_argument('--phone', action='store_true')
+    parser.add_argument('--dark', action='store_true')
+    parser.add_argument('--styles', action='store_true')
+    options = parser.parse_args(arguments)
+    copy_styles()
+    if options.styles:
+        return 0
+    from browser import CHROMIUM, Browser
+    if not CHROMIUM:
+        print('pictures: Chromium is missing (Debian: chromium)',
+              file=sys.stderr)
+        return 1
+    for name in options.names:
+        if name not in PROGRAMS:
+            parser.error('no example %s: %s' % (name, ', '.join(PROGRAMS)))
+    try:
+        with Browser() as browser:
+            for name in options.names or PROGRAMS:
+                target = options.out / (name + '.png')
+                take(browser, name, target,
+                     PHONE if options.phone else DESKTOP, options.dark)
+                print(target)
+    except Failure as error:
+        print('pictures: %s' % error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
