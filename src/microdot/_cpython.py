@@ -43,6 +43,7 @@ from ._mistakes import (
     check_text,
     describe,
     explain,
+    inner,
 )
 from .microdot import HTTPException
 
@@ -950,20 +951,19 @@ def report(exc, request_id):
 
     :param request_id: that which the access log has, or ``None``.
     """
-    text = '%s: %s' % (type(exc).__name__, exc)
-    trace = exc
-    if isinstance(exc, WrongResult):
-        text = str(exc)
-        trace = None
+    wrong = isinstance(exc, WrongResult)
+    text = str(exc) if wrong else '%s: %s' % (type(exc).__name__, exc)
+    # (how a request gets to its handler is of no use to who wrote that)
+    trace = type(exc), exc, inner(exc.__traceback__)
     if request_id:
         text = '%s (request %s)' % (text, request_id)
     if logger.hasHandlers():
-        logger.error('%s', text, exc_info=trace,
+        logger.error('%s', text, exc_info=None if wrong else trace,
                      extra={'request_id': request_id})
         return
-    if trace:
-        traceback.print_exception(type(exc), exc, exc.__traceback__)
-    if request_id or not trace:
+    if not wrong:
+        traceback.print_exception(*trace)
+    if request_id or wrong:
         print(text, file=sys.stderr)
 
 

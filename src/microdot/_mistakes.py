@@ -39,7 +39,25 @@ def describe(handler):
 
 class WrongResult(TypeError):
     """A handler has returned what cannot be an answer. It is logged without
-    a traceback, which would show nothing of the program."""
+    a traceback, which would show nothing of the program.
+
+    Attributes: ``handler``, once :func:`explain` has found it.
+    """
+    handler = None
+
+
+HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def inner(tb):
+    """Return a traceback without the frames of this package that it begins
+    with: how a request gets to its handler. One that has no others is
+    returned as it is."""
+    found = tb
+    while found is not None and \
+            found.tb_frame.f_code.co_filename.startswith(HERE):
+        found = found.tb_next
+    return found or tb
 
 
 _ANSWERS = 'a handler may return text, bytes, a dict, a list, a generator, ' \
@@ -90,6 +108,8 @@ def check_result(result):
 def explain(request, exc):
     """Complete the message of a :class:`WrongResult` by the handler."""
     route = request and request.entry
+    if route:
+        exc.handler = route.handler
     if route and not exc.args[0].startswith('handler '):
         exc.args = ('handler %s for %s %s %s' % (
             describe(route.handler), request.method,

@@ -7,6 +7,7 @@ that it stands between. They show; nothing can be run or changed by them.
 import asyncio
 import difflib
 import html
+import inspect
 import linecache
 import logging
 import os
@@ -20,6 +21,7 @@ import threading
 import traceback
 
 from . import microdot as core
+from ._mistakes import HERE, WrongResult, describe, function_of, inner
 from .microdot import HTTPException, Response
 
 #: What the names of values have in them that are not shown.
@@ -36,8 +38,11 @@ AROUND = 5
 #: Seconds for which a handler may keep all others waiting.
 MAX_BLOCK_S = 0.1
 
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _HIDDEN = '(hidden)'
+# What the repr() of a dataclass and the like has of secrets.
+_SECRET_VALUE = re.compile(
+    r'(\w*(?:%s)\w*=)(?:\'(?:[^\'\\]|\\.)*(?:\'|$)|"(?:[^"\\]|\\.)*(?:"|$)|'
+    r'[^\s,)\]}]+)' % '|'.join(SECRET_NAMES), re.I)
 _LOOPBACK = re.compile(r'127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3}')
 _LOCAL_HOST = re.compile(
     r'(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?', re.I)
@@ -110,7 +115,7 @@ def show(name, value):
     """Return a value as text: short, and hidden if its name says so."""
     if is_secret(name):
         return _HIDDEN
-    text = _Repr().repr(value)
+    text = _SECRET_VALUE.sub(r'\1' + _HIDDEN, _Repr().repr(value))
     return text if len(text) <= MAX_VALUE else text[:MAX_VALUE - 3] + '...'
 
 
@@ -122,8 +127,28 @@ def is_program(path):
     path = os.path.abspath(path)
     places = [sysconfig.get_path(name)
               for name in ('stdlib', 'purelib', 'platlib')]
-    return not path.startswith((_HERE, *(
+    return not path.startswith((HERE, *(
         place + os.sep for place in places if place)))
+
+
+class HandlerFrame:
+    """What is shown of a handler that has returned something wrong, in place
+    of the frames that it has left: as a :class:`Frame` has it."""
+    own = True
+    values = ()
+
+    def __init__(self, handler):
+        function = function_of(handler)
+        lines, first = inspect.getsourcelines(function)
+        self.name = function.__qualname__
+        self.path = inspect.getsourcefile(function)
+        self.source = [
+            (first + number, line.rstrip()[:MAX_VALUE])
+            for number, line in enumerate(lines[:3 * AROUND])]
+        returns = [number for number, line in self.source
+                   if line.lstrip().startswith('return')]
+        # (which of several it was, nobody knows)
+        self.line = returns[0] if len(returns) == 1 else first
 
 
 class Frame:
@@ -148,19 +173,14 @@ class Frame:
             if not name.startswith('__')] if self.own else []
 
 
-def inner(tb):
-    """Return a traceback without the frames of this package that it begins
-    with: how a request gets to its handler."""
-    found = tb
-    while found is not None and \
-            found.tb_frame.f_code.co_filename.startswith(_HERE):
-        found = found.tb_next
-    return found or tb
-
-
 def frames_of(exc):
     """Return the frames of an exception, at most so many: the outermost and
     the innermost. One in place of those left out is ``None``."""
+    if isinstance(exc, WrongResult) and exc.handler:
+        try:
+            return [HandlerFrame(exc.handler)]
+        except (OSError, TypeError, AttributeError):
+            return []  # it is not known where it has been written
     places = list(traceback.walk_tb(inner(exc.__traceback__)))
     if len(places) > MAX_FRAMES:
         half = MAX_FRAMES // 2
@@ -240,8 +260,11 @@ def environment_rows():
 def as_text(request, exc):
     """Return an exception as text that can be sent to somebody."""
     lines = ['%s %s' % (request.method, hide_query(request.url)), '']
-    lines += traceback.format_exception(
-        type(exc), exc, inner(exc.__traceback__), limit=-MAX_FRAMES)
+    if isinstance(exc, WrongResult):
+        lines.append(message_of(exc))
+    else:
+        lines += traceback.format_exception(
+            type(exc), exc, inner(exc.__traceback__), limit=-MAX_FRAMES)
     lines.append('')
     lines += ['%s: %s' % row for row in environment_rows()[:3]]
     return '\n'.join(line.rstrip('\n') for line in lines) + '\n'
@@ -306,11 +329,17 @@ td { padding: 6px 14px; vertical-align: top; overflow-wrap: anywhere;
   border-top: 1px solid var(--line); }
 .card tr:first-child td { border-top: 0; }
 td:first-child { width: 200px; color: var(--dim); }
+.routes td:first-child { width: 140px; }
 td.path { color: var(--text); }
 #text { display: none; }
 @media (max-width: 600px) { main { padding: 18px 12px 40px; }
-  h1 { font-size: 20px; } td:first-child { width: 34%; }
-  td { padding: 6px 10px; } summary { padding: 10px; }
+  h1 { font-size: 20px; } summary { padding: 10px; }
+  tr { display: block; padding: 6px 10px;
+    border-top: 1px solid var(--line); }
+  .card tr:first-child { border-top: 0; }
+  td, td:first-child { display: block; width: auto; padding: 0; border: 0; }
+  .routes td, .routes td:first-child { display: inline-block; width: auto;
+    margin-right: 12px; }
   pre .row { padding: 0 10px; }
   pre .row i { min-width: 30px; padding-right: 10px; } }
 """
@@ -432,9 +461,14 @@ def error_response(request, exc):
     content.append('<h2>Request</h2>' + _table(request_rows(request)))
     content.append('<h2>Computer</h2>' + _table(environment_rows()))
     name = type(exc).__name__
-    return _page(500, '%s at %s' % (name, request.path),
-                 message_of(exc) or name, '%s at %s %s' % (
-                     name, request.method, request.path), text,
+    heading = message_of(exc) or name
+    if isinstance(exc, WrongResult):
+        # what has happened, and then what may be returned
+        name = 'Wrong result'
+        heading, _, rest = heading.partition('; ')
+        content.insert(0, '<p>%s.</p>' % _e(rest[:1].upper() + rest[1:]))
+    return _page(500, '%s at %s' % (name, request.path), heading,
+                 '%s at %s %s' % (name, request.method, request.path), text,
                  ''.join(content))
 
 
@@ -450,7 +484,6 @@ def route_rows(app):
 
 def place_of(handler):
     """Return name, file and line of a handler, below what decorates it."""
-    from ._mistakes import describe
     return describe(handler)
 
 
@@ -478,15 +511,15 @@ def not_found_response(request):
             '<code>%s</code>' % _e(pattern) for pattern in near)
     if rows:
         content += '<h2>Routes</h2>' + (
-            '<div class="card"><table>%s</table></div>' % ''.join(
+            '<div class="card routes"><table>%s</table></div>' % ''.join(
                 '<tr><td class="mono">%s</td><td class="mono path">%s</td>'
                 '<td class="mono dim">%s</td></tr>' % tuple(map(_e, row))
                 for row in rows))
     else:
         content += "<p>There are no routes. One is made by " \
             "<code>@app.get('/')</code>.</p>"
-    return _page(404, 'Not found', 'No route matches %s' % request.path,
-                 '404 at %s' % request.method, text, content)
+    return _page(404, 'Not found', 'No route matches %s %s' % (
+        request.method, request.path), '404 Not found', text, content)
 
 
 # --- Handlers that block ----------------------------------------------------
@@ -539,7 +572,7 @@ class BlockWatch:
                 place = place or '%s:%d' % (short_path(path), frame.f_lineno)
             frame = frame.f_back
             if handler and frame and \
-                    frame.f_code.co_filename.startswith(_HERE):
+                    frame.f_code.co_filename.startswith(HERE):
                 break
         if handler is None or handler in self.named or \
                 handler.co_name == '<module>':

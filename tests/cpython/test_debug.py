@@ -1,5 +1,6 @@
 """The pages for developers: what they show, and to whom."""
 import asyncio
+import dataclasses
 import html
 import json
 import logging
@@ -329,3 +330,77 @@ def test_answers_that_go_well_are_left_alone():
     body = Response('<p>', 200, {'Content-Type': 'text/html'})
     app.get('/well')(lambda request: body)
     assert get('/well', app=app).text == '<p>'
+
+
+@dataclasses.dataclass
+class Account:
+    name: str
+    api_token: str
+    pin: int
+
+
+def test_secrets_within_objects_are_hidden():
+    account = Account('ada', 'hun"t\'er2', 1234)
+    assert debug.show('account', account) == \
+        "Account(name='ada', api_token=(hidden), pin=1234)"
+    assert 'hunter2' not in debug.show('accounts', [
+        Account('ada', 'hunter2' * 100, 1)])
+    for text in ('Options(password=None, a=1)', 'f(my_key=1)', "x(key='a')"):
+        class Shown:
+            def __repr__(self):
+                return text
+        assert '(hidden)' in debug.show('value', Shown())
+    assert debug.show('value', 'a = monkey') == "'a = monkey'"
+
+
+def wrong_application():
+    app = Microdot()
+    debug.install(app)
+
+    @app.get('/one')
+    async def one(request):
+        value = 1
+        return {value}
+
+    @app.get('/two')
+    async def two(request):
+        if request.args:
+            return 'x'
+        return object()
+
+    return app
+
+
+def test_a_wrong_result_is_shown_by_its_handler(caplog):
+    app = wrong_application()
+    for path, line in (('/one', 'return {value}'),
+                       ('/two', "@app.get('/two')")):
+        page = get(path, app=app).text
+        assert re.search(r'<span class="row now"><i>\d+</i> *' + re.escape(
+            html.escape(line)), page)
+        assert '_mistakes.py' not in page
+        assert '<h1>handler wrong_application.' in page
+        assert '<p>A handler may return text,' in page
+        assert 'Wrong result at GET ' + path in page
+        text = get(path, headers={}, app=app).text
+        assert 'Traceback' not in text
+        assert 'a handler may return text' in text
+        frame, = get(path, headers={'Accept': 'application/json'},
+                     app=app).json['frames']
+        assert frame['file'] == __file__
+
+
+def test_the_log_begins_with_the_program(caplog):
+    app = Microdot()
+    debug.install(app)
+
+    @app.get('/')
+    async def fails(request):
+        raise LookupError('on purpose')
+
+    with caplog.at_level(logging.ERROR, 'microdot'):
+        asyncio.run(TestClient(app).get('/'))
+    record, = caplog.records
+    assert record.exc_info[2].tb_frame.f_code is fails.__code__
+    assert record.exc_info[1].__traceback__.tb_frame.f_code is not \
+        fails.__code__
