@@ -1,6 +1,6 @@
 import pathlib
 
-from microdot import Microdot, abort, html, redirect
+from microdot import Microdot, abort, redirect
 from microdot.jinja import Template
 from microdot.static import static
 from microdot.validation import Field, with_form
@@ -16,7 +16,7 @@ notes = {1: 'Water the plants', 2: 'Call Ada'}
 
 @app.get('/')
 async def index(request):
-    return html(Template('notes.html').render(notes=notes.items()))
+    return Template('notes.html').response(request, notes=notes.items())
 
 
 @app.post('/notes')

@@ -2,7 +2,7 @@ import pathlib
 
 import database
 
-from microdot import Microdot, abort, html, redirect
+from microdot import Microdot, abort, redirect
 from microdot.jinja import Template
 from microdot.static import static
 from microdot.validation import Field, with_form
@@ -20,7 +20,7 @@ static(app, '/static', FOLDER / 'static')
 @app.get('/')
 def index(request):
     notes = database.list_notes()
-    return html(Template('notes.html').render(notes=notes))
+    return Template('notes.html').response(request, notes=notes)
 
 
 @app.post('/notes')

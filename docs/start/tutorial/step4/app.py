@@ -4,7 +4,7 @@ import pathlib
 
 import database
 
-from microdot import Microdot, abort, html, redirect
+from microdot import Microdot, abort, redirect
 from microdot.csrf import CSRF
 from microdot.jinja import Template
 from microdot.login import Login
@@ -29,7 +29,7 @@ static(app, '/static', FOLDER / 'static')
 def page(request, name, status=200, **values):
     """Render a template; it knows the user as well."""
     user = getattr(request.g, 'current_user', None)
-    return html(Template(name).render(user=user, **values), status)
+    return Template(name).response(request, status, user=user, **values)
 
 
 # ---------------------------------------------------------------------- users
