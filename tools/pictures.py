@@ -32,6 +32,8 @@ PICTURES = TOP / 'docs' / '_static' / 'examples'
 STYLE = EXAMPLES / 'style.css'
 DESKTOP = 800, 500
 PHONE = 390, 700
+#: Of the pictures that need more than that.
+LARGER = {'dashboard': (800, 620)}
 PATIENCE_S = 20
 
 
@@ -95,6 +97,18 @@ def describe(page):
     page.wait_for('document.body.innerText.includes("/todos")')
 
 
+def switch(page):
+    page.click('#led')
+    page.wait_for('document.getElementById("log").innerText'
+                  '.includes("LED on")')
+    page.evaluate("""lamp.value = 65; lamp.dispatchEvent(new Event('change'));
+                  points.splice(0, points.length, ...Array.from(
+                      {length: 119}, (_, i) => 24 + 3 * Math.sin(i / 17)
+                      + Math.sin(i / 5) / 3)); draw()""")
+    page.wait_for('document.getElementById("log").innerText'
+                  '.includes("lamp at 65")')
+
+
 #: What a script needs after host and port.
 MORE = {'todo/todo.py': ['todo.db']}
 #: Whose page is on the port after the first.
@@ -105,6 +119,7 @@ PROGRAMS = {
     'cors': ('cors/cors.py', '/', None),
     'counter': ('sse/counter.py', '/', count),
     'csrf': ('csrf/csrf.py', '/', None),
+    'dashboard': ('dashboard/dashboard.py', '/', switch),
     'guests': ('templates/guests.py', '/', sign),
     'hello': ('hello/hello.py', '/', None),
     'login': ('login/login.py', '/login', log_in),
@@ -151,7 +166,9 @@ def running(script, cwd=None):
              *([str(second)] if second else MORE.get(script, ()))],
             cwd=cwd or folder, stdin=subprocess.DEVNULL, stdout=output,
             stderr=subprocess.STDOUT,
-            env=dict(os.environ, PYTHONPATH=str(TOP / 'src')))
+            env=dict(os.environ, PYTHONPATH=os.pathsep.join(
+                str(folder) for folder in (TOP / 'src',
+                                           EXAMPLES / 'laptop'))))
         try:
             address = 'http://127.0.0.1:%d' % port
             deadline = time.monotonic() + PATIENCE_S
@@ -228,7 +245,8 @@ def main(arguments=None):
             for name in options.names or PROGRAMS:
                 target = options.out / (name + '.png')
                 take(browser, name, target,
-                     PHONE if options.phone else DESKTOP, options.dark)
+                     PHONE if options.phone else LARGER.get(name, DESKTOP),
+                     options.dark)
                 print(target)
     except Failure as error:
         print('pictures: %s' % error, file=sys.stderr)

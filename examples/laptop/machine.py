@@ -40,6 +40,24 @@ class Pin:
         self.value(not self.value())
 
 
+class PWM:
+    """A pin that is on for a part of the time."""
+    def __init__(self, pin, freq=0, duty_u16=0):
+        self.pin = pin
+        self._freq = freq
+        self._duty = duty_u16
+
+    def freq(self, hertz=None):
+        if hertz is None:
+            return self._freq
+        self._freq = hertz
+
+    def duty_u16(self, duty=None):
+        if duty is None:
+            return self._duty
+        self._duty = duty
+
+
 class ADC:
     CORE_TEMP = 4
 

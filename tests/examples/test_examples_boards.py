@@ -252,6 +252,63 @@ def test_a_page_shows_what_pins_do(interpreter, tmp_path):
         assert b'EventSource' in ask(child, 'GET', '/')[2]
 
 
+# ----------------------------------------------------------------- dashboard
+
+@every
+def test_all_pages_of_the_dashboard_see_what_one_does(interpreter, tmp_path):
+    with served(interpreter, tmp_path, 'dashboard', before=(
+            'from machine import ADC, Pin\n'
+            'ADC.read_u16 = lambda self: 14000\n'
+            'example.INTERVAL = 0.02\n'
+            '@example.app.post("/press/<int:on>")\n'
+            'async def press(request, on):\n'
+            '    Pin.levels[example.BUTTON] = 1 - on\n'
+            '    return 204\n')) as child, contextlib.ExitStack() as stack:
+        state = {'led': 0, 'lamp': 0, 'button': 0}
+        assert json.loads(ask(child, 'GET', '/state')[2]) == state
+        pages = []
+        for _ in range(2):
+            sock = stack.enter_context(child.connect())
+            sock.sendall(b'GET /events HTTP/1.1\r\nHost: a\r\n\r\n')
+            pages.append(sock.makefile('rb'))
+
+        def event(page, wanted):
+            # the next of a kind
+            name = None
+            while True:
+                line = page.readline()
+                assert line
+                if line.startswith(b'event: '):
+                    name = line[7:].decode().strip()
+                elif line.startswith(b'data: ') and name == wanted:
+                    return line[6:].decode().strip()
+
+        for page in pages:
+            assert all(point == 27.6 for point in
+                       json.loads(event(page, 'points')))
+            assert json.loads(event(page, 'state')) == state
+            assert event(page, 'log').endswith(' started')
+        for path, changed, line in (
+                ('/set/led/1', {'led': 1}, 'LED on'),
+                ('/set/lamp/40', {'lamp': 40}, 'lamp at 40 %'),
+                ('/press/1', {'button': 1}, 'button pressed')):
+            state.update(changed)
+            assert ask(child, 'POST', path)[0] == 204
+            for page in pages:
+                assert json.loads(event(page, 'state')) == state
+                assert event(page, 'log').endswith(line)
+        assert json.loads(event(pages[0], 'point'))[0] == 27.6
+        for path in ('/set/led/2', '/set/lamp/101', '/set/lamp/-1',
+                     '/set/pump/1'):
+            assert ask(child, 'POST', path)[0] == 404
+        # not for pages of other sites
+        assert ask(child, 'POST', '/set/led/0', headers={
+            'Origin': 'http://example.org'})[0] == 403
+        assert json.loads(ask(child, 'GET', '/state')[2]) == state
+        assert b'EventSource' in ask(child, 'GET', '/')[2]
+        assert b'--accent' in ask(child, 'GET', '/style.css')[2]
+
+
 # --------------------------------------------------------------------- files
 
 @every
@@ -366,7 +423,7 @@ def test_the_compressed_site_is_current(tmp_path):
 
 # ----------------------------------------------------------------- all of them
 
-ALL = ['wifi', 'portal', 'gpio', 'files', 'static_site']
+ALL = ['wifi', 'portal', 'gpio', 'dashboard', 'files', 'static_site']
 
 
 @pytest.mark.parametrize('name', ALL)
