@@ -20,7 +20,8 @@ for _name in _names:  # which grows
     with open('src/microdot/%s.py' % _name) as _file:
         _text = _file.read()
     for _found in re.findall(
-            r'^(?: *from \.(?=[a-z])|from \.)(\w+) import', _text, re.M):
+            r'^(?: *from \.(?=[a-z])|from \.)(\w+) import', _text, re.M) + \
+            re.findall(r'^ *from \. import (\w+) as', _text, re.M):
         if _found not in _names:
             _names.append(_found)
     # what a board lacks

@@ -3,7 +3,7 @@ RFC 7617), or a token (Bearer, RFC 6750, and others like it).
 """
 from binascii import a2b_base64, b2a_base64
 
-from .helpers import add_vary, login_url, wraps
+from .helpers import add_vary, wraps
 from .microdot import abort, invoke_handler, make_response
 from .microdot import redirect as redirect_to
 
@@ -188,6 +188,7 @@ class BaseAuth:
                 if not redirect:
                     abort(status_code,
                           headers=self._missing(scopes, status_code))
+                from .login import login_url  # whose page it is
                 return redirect_to(login_url(
                     request, redirect if '/' in redirect
                     else request.app.url_for(redirect), self.max_next_length))

@@ -2,8 +2,9 @@
 responses of an application (https://fetch.spec.whatwg.org, section 3.3)."""
 import re
 
-from .helpers import add_vary, without_port
+from .helpers import add_vary
 from .microdot import Response, URLPattern, parse_list
+from .origins import without_port
 
 
 def _names(value):

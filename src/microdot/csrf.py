@@ -4,8 +4,9 @@ site makes a browser send, with the cookies of its user.
 Browsers say where a request comes from, in ``Sec-Fetch-Site`` or ``Origin``,
 and pages cannot change that. So there is no token to be kept or sent.
 """
-from .helpers import add_vary, fits_host, is_own_origin, without_port
+from .helpers import add_vary
 from .microdot import abort
+from .origins import fits_host, is_own_origin, without_port
 
 
 def _is_marked(route, marked):

@@ -5,7 +5,7 @@ from itertools import islice
 from jinja2 import Environment, FileSystemLoader
 
 from ._folders import find_folder
-from .helpers import below_root, html
+from .helpers import html
 
 # How many of Jinja's pieces, a text or a value each, are passed on at once.
 _PIECES = 64
@@ -40,7 +40,7 @@ class _Nonce:
 def _names(request):
     # What templates know in a response.
     def url_for(*names, **args):
-        return below_root(request, request.app.url_for(*names, **args))
+        return request.root_path + request.app.url_for(*names, **args)
 
     def get_flashed():
         from .flash import get_flashed

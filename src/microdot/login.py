@@ -4,11 +4,17 @@ The session has the user's id as ``_user_id``, and ``_fresh``: whether the
 user has logged in during this session, rather than been remembered.
 """
 from collections import OrderedDict
-from hmac import digest
 
-from .helpers import below_root, login_url, wraps
-from .microdot import abort, invoke_handler, make_response, redirect, urldecode
-from .session import find_session, now
+from .helpers import wraps
+from .microdot import (
+    abort,
+    invoke_handler,
+    make_response,
+    redirect,
+    urldecode,
+    urlencode,
+)
+from .session import digest, find_session, now
 
 
 def is_local(url):
@@ -24,6 +30,23 @@ def is_local(url):
     return url[:1] == '/' and '//' not in path and '\\' not in path and \
         not any(ord(char) < 32 for char in path) and \
         not any(ord(char) <= 32 or ord(char) == 127 for char in url)
+
+
+def below_root(request, url):
+    """Return a path of the application as clients know it: with the prefix
+    of a gateway. A URL with a host stays as it is."""
+    return request.root_path + url \
+        if url[:1] == '/' and url[:2] != '//' else url
+
+
+def login_url(request, url, most):
+    """Return the URL of a login page, with the one to come back to as
+    ``next``, unless that is longer than *most*."""
+    url = below_root(request, url)
+    target = urlencode(request.url)
+    if len(target) <= most:
+        url += ('&' if '?' in url else '?') + 'next=' + target
+    return url
 
 
 class Login:
@@ -228,16 +251,17 @@ class Login:
     def _remember(self, request, user_id, days):
         sessions = find_session(request)
         seconds = int(days * 86400)
-        sessions._set(request, self.cookie_name, sessions.encode(
+        token = sessions.encode(
             {'user_id': user_id, 'days': days, 'exp': now() + seconds},
-            self._keys(sessions)), seconds)
+            self._keys(sessions))
+        sessions.get(request).cookies[self.cookie_name] = token, seconds
 
     def _forget(self, request):
         sessions = find_session(request)
         cookies = sessions.get(request).cookies
         cookies.pop(self.cookie_name, None)
         if self.cookie_name in request.cookies:
-            sessions._set(request, self.cookie_name, '', 0)
+            cookies[self.cookie_name] = '', 0
 
     async def check(self, request, fresh=False):
         """Return ``None`` if the user has logged in, or else the response.

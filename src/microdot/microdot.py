@@ -1602,7 +1602,7 @@ def dump_json(value):
     if Response.json_encoder or b'nan' in data or b'inf' in data:
         # (or only a text that has these letters)
         try:
-            from .helpers import json_form
+            from .problems import json_form
         except ImportError:
             return data  # copied alone
         data = json.dumps(json_form(value)).encode()
@@ -2091,7 +2091,7 @@ class Microdot:
         if handler:
             return await invoke_handler(handler, req)
         if self.json_errors:
-            from .helpers import problem
+            from .problems import problem
             return problem(status_code, reason)
         return reason or 'N/A', status_code
 
@@ -2293,7 +2293,7 @@ class Microdot:
             self.log_exception(req, exc)
             exc = HTTPException(500, INTERNAL_ERROR)
         if self.json_errors:
-            from .helpers import problem
+            from .problems import problem
             return problem(exc.status_code, exc.reason, exc.headers)
         return Response(exc.reason, exc.status_code, headers)
 

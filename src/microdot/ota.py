@@ -126,10 +126,8 @@ class Ota:
         signature = request.headers.get('Signature', '')
         wanted = _hex(hmac.digest(
             self.key, (nonce or '').encode() + data, 'sha256'))
-        differs = len(signature) ^ len(wanted)
-        for one, other in zip(signature.encode(), wanted.encode()):
-            differs |= one ^ other
-        if differs or not nonce:
+        if not nonce or not hmac.compare_digest(
+                signature.encode(), wanted.encode()):
             abort(403, 'The signature is wrong, or of another nonce')
 
     def _new_nonce(self):

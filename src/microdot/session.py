@@ -152,23 +152,21 @@ class SessionDict(dict):
         :raises ValueError: it is larger than
                             :attr:`Session.max_cookie_size`, or not JSON.
         """
-        self._find().update(self.request, self)
+        (self._owner or find_session(self.request)).update(
+            self.request, self)
 
     def delete(self):
         """Make the client forget the session."""
-        self._find().delete(self.request)
+        (self._owner or find_session(self.request)).delete(self.request)
 
     def renew(self):
         """Begin a new one with the same items, when it is next saved: its
         time begins anew, and in a store it gets another id, so that who has
         the old one has nothing. ``Login`` does that for whoever logs in."""
         self.expires = None
-        owner = self._find()
-        if owner.store:
-            owner.store.keep(self, {}, 0)
-
-    def _find(self):
-        return self._owner or find_session(self.request)
+        store = (self._owner or find_session(self.request)).store
+        if store:
+            store.keep(self, {}, 0)
 
 
 class Session:
@@ -281,78 +279,79 @@ class Session:
         finishers = request.app.finishers
         if finish_sessions not in finishers:
             finishers.append(finish_sessions)
-        lifetime = self._lifetime()
-        # Not each time: a response may overtake another, with a session that
-        # has been changed.
-        if session and self.rolling and lifetime and (
-                not session.expires or
-                session.expires - now() <= lifetime - lifetime // 10):
-            self.update(request, session)
+        if session and self.rolling:
+            self.update(request, session, True)
         return session
 
-    def _lifetime(self):
-        return self.default_max_age if self.max_age is None else self.max_age
-
-    def update(self, request, session):
+    def update(self, request, session, if_due=False):
         """Send a session, as it is now, with the response. See
-        :meth:`SessionDict.save`."""
+        :meth:`SessionDict.save`.
+
+        :param if_due: only if a tenth of its time is over. Not with each
+                       request, as a response may overtake another, with a
+                       session that has been changed.
+        """
         current = self.get(request)
-        payload = {}
-        for key in session:
-            payload[key] = session[key]
-        name = self.cookie_name
-        lifetime = self._lifetime()
+        when = now()
         expires = None
-        token = ''
+        payload = {key: session[key] for key in session}
         if payload:
+            lifetime = self.default_max_age if self.max_age is None \
+                else self.max_age
+            end = current.expires
+            if if_due and not (lifetime and (
+                    not end or end - when <= lifetime - lifetime // 10)):
+                return
             if lifetime:
-                expires = now() + lifetime
-                if current.expires and not self.rolling:
-                    expires = min(expires, int(current.expires))
+                expires = when + lifetime
+                if end and not self.rolling:
+                    expires = min(expires, int(end))
                 payload.setdefault('exp', expires)
         if self.store:
-            payload = self.store.keep(current, payload, now())
-        if payload:
-            token = self.encode(payload)
-            size = len(name) + 1 + len(token)
-            if size > self.max_cookie_size:
-                raise ValueError(
-                    'a session cookie of %d bytes is over the limit of %d, '
-                    'see Session.max_cookie_size' % (
-                        size, self.max_cookie_size))
-        self._sent(current, expires)
-        if payload is None:
-            return  # the cookie says it already
-        if token or name in request.cookies:
-            self._set(request, name, token,
-                      self.max_age and expires and expires - now())
-        else:
-            current.cookies.pop(name, None)
-
-    def _sent(self, session, expires):
-        # Notes what the cookie says now.
-        session.expires = expires
+            payload = self.store.keep(current, payload, when)
+        token = payload and self.encode(payload)
+        if token and len(self.cookie_name) + 1 + len(token) > \
+                self.max_cookie_size:
+            raise ValueError(
+                'a session cookie of %d bytes is over Session.max_cookie_size'
+                ' (%d)' % (len(self.cookie_name) + 1 + len(token),
+                           self.max_cookie_size))
+        current.expires = expires
         if self.auto_save:
-            session._saved = _dump(session)
+            current._saved = _dump(current)
+        if payload is not None:  # otherwise the cookie says it already
+            self._set(current, token or '', expires and expires - when)
+
+    def _set(self, session, token, seconds):
+        # (what a request sets in the end counts)
+        cookies = session.cookies
+        name = self.cookie_name
+        if token or name in session.request.cookies:
+            cookies[name] = token, self.max_age and seconds
+        else:
+            cookies.pop(name, None)
 
     def delete(self, request):
         """Make the client forget its session."""
         session = self.get(request)
         if self.auto_save:
             session.clear()
+            session._saved = '{}'
         if self.store:
             self.store.keep(session, {}, 0)
-        self._sent(session, None)
-        self._set(request, self.cookie_name, '', 0)
+        session.expires = None
+        session.cookies[self.cookie_name] = '', 0
 
-    def _set(self, request, name, value, max_age):
-        # Sets a cookie with the options of the session's, or deletes it,
-        # whatever becomes of the request.
-        self.get(request).cookies[name] = value, max_age
 
-    def _finish(self, request, session, response):
-        if self.auto_save and _dump(session) != session._saved:
-            self.update(request, session)
+def finish_sessions(request, response):
+    """Put the cookies of a request's sessions on the response when all else
+    has been done with it, whoever has made it: a handler, one of errors, or a
+    middleware."""
+    session = getattr(request.g, '_session', None) if request else None
+    while session is not None:
+        owner = session._owner
+        if owner and owner.auto_save and _dump(session) != session._saved:
+            owner.update(request, session)
         if session.cookies:
             # A handler may return one object to several clients, and another
             # is not to get the session of this one.
@@ -367,7 +366,7 @@ class Session:
                 # it may have been here before
                 response.headers['Set-Cookie'] = [
                     line for line in lines if not line.startswith(name + '=')]
-            options = self.cookie_options.copy()
+            options = owner.cookie_options.copy()
             options.setdefault('secure', request.scheme == 'https')
             if not value:
                 response.delete_cookie(name, **options)
@@ -375,17 +374,6 @@ class Session:
             if max_age:
                 options['max_age'] = max_age
             response.set_cookie(name, value, **options)
-        return response
-
-
-def finish_sessions(request, response):
-    """Put the cookies of a request's sessions on the response when all else
-    has been done with it, whoever has made it: a handler, one of errors, or a
-    middleware."""
-    session = getattr(request.g, '_session', None) if request else None
-    while session is not None:
-        if session._owner:
-            response = session._owner._finish(request, session, response)
         session = session._next
     return response
 

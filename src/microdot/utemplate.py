@@ -38,9 +38,8 @@ def _named(request, name):
     if name == 'request':
         return request
     if name == 'url_for':
-        from .helpers import below_root
-        return lambda *names, **args: below_root(
-            request, request.app.url_for(*names, **args))
+        return lambda *names, **args: \
+            request.root_path + request.app.url_for(*names, **args)
     if name == 'get_flashed':
         from .flash import get_flashed
         return lambda: get_flashed(request)

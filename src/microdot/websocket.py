@@ -523,7 +523,7 @@ class WebSocket(_Messages):
             origins = (origins,)
         if '*' not in origins and origin not in origins:
             # (boards: an import for those alone who need it)
-            from .helpers import is_own_origin
+            from .origins import is_own_origin
             if 'self' not in origins or not is_own_origin(request, origin):
                 abort(403)
 

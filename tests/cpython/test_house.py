@@ -52,7 +52,6 @@ PRIVATE = {
     ('_websocket.py', '_state'): _SOCKET_HALF,
     ('wsgi.py', '_start_late'): 'both adapters share it, in _gateway.py',
     ('wsgi.py', '_stop'): 'both adapters share it, in _gateway.py',
-    ('login.py', '_set'): 'an attribute that login puts on its request',
     ('multipart.py', '_form'): 'the body of the form, which it parses',
     ('multipart.py', '_pairs'): 'of MultiDict, to fill one without copies',
     ('session.py', '_session'): 'an attribute that session puts there',

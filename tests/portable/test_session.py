@@ -1019,7 +1019,7 @@ class TestSize(unittest.TestCase):
         self.assertIsNone(cookie_of(res))
         self.assertTrue(seen[0].startswith('a session cookie of 1'))
         self.assertTrue(seen[0].endswith(
-            'over the limit of 500, see Session.max_cookie_size'))
+            'over Session.max_cookie_size (500)'))
 
     def test_the_client_is_not_told(self):
         change(self, Session, 'max_cookie_size', 500)

@@ -70,9 +70,11 @@ def test_an_extension_comes_with_what_it_imports():
     assert names == [
         'lib/hmac.py', 'lib/microdot/__init__.py',
         'lib/microdot/background.py', 'lib/microdot/helpers.py',
-        'lib/microdot/login.py', 'lib/microdot/microdot.py',
-        'lib/microdot/middleware.py', 'lib/microdot/session.py',
-        'lib/microdot/urls.py', 'lib/microdot/wrapping.py']
+        'lib/microdot/hosts.py', 'lib/microdot/login.py',
+        'lib/microdot/microdot.py', 'lib/microdot/middleware.py',
+        'lib/microdot/origins.py', 'lib/microdot/problems.py',
+        'lib/microdot/session.py', 'lib/microdot/urls.py',
+        'lib/microdot/wrapping.py']
 
 
 def test_the_build_has_every_extension_in_both_forms(site):
