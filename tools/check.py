@@ -5,7 +5,8 @@ makes a virtual environment in ``.venv``, fetches MicroPython (see
 ``tools/interpreters.py``), and runs:
 
 - ``lint``: ruff;
-- ``types``: ``mypy --strict`` and stubtest, on the stubs;
+- ``types``: ``mypy --strict`` and stubtest, on the stubs; mypy and pyright,
+  on typed programs;
 - ``bodies``: mypy inside functions, see ``tools/bodies.py``;
 - ``docs``: the documentation, where a warning is an error;
 - ``package``: builds wheel and sdist, installs the wheel into an empty
@@ -25,6 +26,7 @@ import argparse
 import collections
 import concurrent.futures
 import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -139,14 +141,47 @@ def check_lint(step):
     step.run(venv_python(VENV), '-m', 'ruff', 'check', '.')
 
 
+def blocks_of(page):
+    """Return the code of a page, block after block."""
+    found = []
+    inside = False
+    for line in page.read_text().split('\n'):
+        if line.startswith('.. code-block::'):
+            inside = line.endswith(' python')
+        elif line and not line[0].isspace():
+            inside = False
+        elif inside:
+            found.append(line[3:])
+    return '\n'.join(found) + '\n'
+
+
+def check_programs(step):
+    """Have mypy and pyright read typed programs, and those that are wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        (folder / 'page.py').write_text(
+            blocks_of(TOP / 'docs' / 'guide' / 'types.rst'))
+        for path in (TOP / 'tests' / 'support').glob('typed_*.py'):
+            shutil.copy(path, folder)
+        (folder / 'pyrightconfig.json').write_text(json.dumps({
+            'include': ['.'], 'extraPaths': [str(TOP / 'src')],
+            'pythonVersion': '3.10', 'typeCheckingMode': 'strict',
+            'reportUnnecessaryTypeIgnoreComment': True,
+            'reportUnusedImport': False}))
+        step.run(venv_python(VENV), '-m', 'mypy', '--strict',
+                 *sorted(folder.glob('*.py')))
+        step.run(venv_python(VENV), '-m', 'pyright', '-p', folder,
+                 '--pythonpath', venv_python(VENV))
+
+
 def check_types(step):
     """Check the stubs, by themselves and against the code."""
     package = TOP / 'src' / 'microdot'
     # (the command is for CPython alone, so its types are in the code)
     stubs = sorted((*package.glob('*.pyi'), *package.glob('cli/*.py')))
     step.run(venv_python(VENV), '-m', 'mypy', '--strict',
-             *[stub.relative_to(TOP) for stub in stubs],
-             'tests/support/typed_usage.py')
+             *[stub.relative_to(TOP) for stub in stubs])
+    check_programs(step)
     step.run(venv_python(VENV), '-m', 'mypy.stubtest', 'microdot',
              '--mypy-config-file', 'pyproject.toml',
              '--allowlist', 'tools/stubtest.allow', MYPYPATH='src',

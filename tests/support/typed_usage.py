@@ -1,6 +1,6 @@
-"""A program as users write it, for mypy to check against the stubs.
+"""A program as users write it, for type checkers to compare with the stubs.
 
-It is not run: ``tools/check.py types`` reads it with ``mypy --strict``.
+It is not run: ``tools/check.py types`` has mypy and pyright read it.
 """
 
 import asyncio
@@ -264,7 +264,7 @@ OpenAPI(app, title='Shop', version='1.0')
 async def add_item(
         request: Request, body: dict[str, Any], query: dict[str, Any]
 ) -> tuple[dict[str, int], int]:
-    value, faults = validation.check({'a': 1}, {'a': int})
+    _, faults = validation.check({'a': 1}, {'a': int})
     assert_type(faults, list[dict[str, Any]])
     assert_type(document_of(app), dict[str, Any])
     return {'id': len(spec_of(add_item))}, 201

@@ -3,6 +3,7 @@
 import email
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -96,6 +97,16 @@ def test_the_wheel_needs_nothing(metadata):
     required = metadata.get_all('Requires-Dist')
     assert [line for line in required if 'extra ==' not in line] == []
     assert metadata['Requires-Python'] == '>=3.10'
+
+
+def test_each_optional_library_is_an_extra_that_the_docs_name(metadata):
+    extras = set(metadata.get_all('Provides-Extra'))
+    assert {'dev', 'docs'} <= extras
+    page = (TOP / 'docs' / 'start' / 'install.rst').read_text()
+    table = page.partition('\nExtras\n')[2].partition('Each of them')[0]
+    named = {name for row in re.findall(r'   \* - (``.*)', table)
+             for name in re.findall('``(.*?)``', row)}
+    assert named == extras - {'dev', 'docs'}
 
 
 def test_the_sdist_holds_the_repository(sdist):
