@@ -76,9 +76,24 @@ _lower = Cache(bytes.lower)
 _schemes = {'ws': 'http', 'wss': 'https'}
 _title = Cache(
     lambda name: (name.title() + ':').encode()).__getitem__
-# Heads of responses, by what they were made of.
+# Heads of responses, by what they were made of: (status, pairs of bytes, it
+# must not have a body).
 _heads = {}
 _SHORT = 512  # bytes of one that is kept
+
+
+def _head_key(res):
+    # None where it has values that cannot be compared.
+    key = (res.status_code, len(res.body), res.is_head, res.reason,
+           res.default_content_type)
+    if res.headers:
+        key += (*res.headers.items(),
+                *map(type, res.headers.values()))  # 1 equals True
+        try:
+            hash(key)
+        except TypeError:
+            return None  # some value is a list
+    return key
 
 
 def parse_fields(headers):
@@ -121,9 +136,12 @@ class _Exchange(Connection):
     def __init__(self, app, receive, send):
         # not the base class: the server does not hand its connections over
         self.app = app
-        self.server = app.gateway
         self._receive = receive
         self._send = send
+
+    @property
+    def server(self):
+        return self.app.gateway
 
     def __call__(self):
         return self._receive()
@@ -217,13 +235,35 @@ class _Exchange(Connection):
             raise Disconnected
         self.deadline = 0
 
-    def deny(self, scope):
-        """Answer a request for a WebSocket by a response, if the server can
-        send one; tell whether it can."""
-        self.prefix = 'websocket.http.response'
-        return self.prefix in (scope.get('extensions') or ())
+    def is_websocket(self, scope):
+        """Take it that a WebSocket is asked for: not every server can send a
+        response to that, and where it cannot the prefix is empty."""
+        prefix = 'websocket.http.response'
+        self.prefix = prefix if prefix in (
+            scope.get('extensions') or ()) else ''
 
-    def finish(self):
+    def begin_body(self, kind, version, fields):
+        """Return the stream of the body, or ``None`` if there is no body.
+
+        :raises ValueError: its length is malformed.
+        """
+        length = 0
+        if 'content-length' in fields or 'transfer-encoding' in fields:
+            length = parse_framing(version, fields)[0]
+        elif version[0] != '1' and kind == 'http':
+            length = -1  # a body need not be announced
+        self.version = version
+        if not length:
+            return None
+        self.length = self.left = length
+        self.limit = Request.max_content_length
+        self.done = False
+        return self
+
+    async def finish(self):
+        if self.websocket and not self.websocket.closed:
+            # its handler has failed
+            await self.websocket.end(FAILED)
         if self.watcher:
             self.watcher.cancel()
         if self.task:
@@ -373,20 +413,17 @@ class Microdot(_Microdot):
         :raises ValueError: it is of a type that is not known here.
         """
         kind = scope['type']
-        if kind != 'http':
-            if kind == 'lifespan':
-                return await self.handle_lifespan(scope, receive, send)
-            if kind != 'websocket':
-                raise ValueError('unknown type of scope: %s' % kind)
-            message = await receive()
-            if message is None or message['type'] != 'websocket.connect':
-                return
+        if kind != 'http' and not await self._is_opened(scope, receive, send):
+            return
         if not self._started:
             await self._start_late()
         exchange = _Exchange(self, receive, send)
-        req = error = None
+        if kind != 'http':
+            exchange.is_websocket(scope)
+        req = None
         res = Response.already_handled
         try:
+            error = None
             try:
                 req = exchange.request = self._open(scope, exchange)
             except HTTPException as exc:
@@ -395,12 +432,8 @@ class Microdot(_Microdot):
                 error = HTTPException(400, 'Bad request')
             self.counters['requests'] += 1
             res = await self.dispatch_request(req, error)
-            if res is Response.already_handled or exchange.websocket:
-                return
-            if kind == 'websocket' and not exchange.deny(scope):
-                await send({'type': 'websocket.close', 'code': POLICY})
-                return
-            await self._respond_to(exchange, req, res, error)
+            if res is not Response.already_handled and not exchange.websocket:
+                await self._respond_to(exchange, req, res, error)
         except Disconnected:
             pass
         except asyncio.CancelledError:
@@ -409,82 +442,92 @@ class Microdot(_Microdot):
                 raise
             _uncancel()
         finally:
-            if exchange.websocket and not exchange.websocket.closed:
-                # its handler has failed
-                await exchange.websocket.end(FAILED)
-            if exchange.task or exchange.watcher:
-                exchange.finish()
+            # Each has the other: nothing would be freed until the garbage
+            # collector runs.
+            exchange.request = None
+            if exchange.task or exchange.watcher or exchange.websocket:
+                await exchange.finish()
             if req:
                 self.body_bytes -= req.held
             if res.jobs or req and req.jobs:
                 self.answered(req, res)
 
+    async def _is_opened(self, scope, receive, send):
+        # Sees to what is no HTTP request; tells whether it is a WebSocket.
+        if scope['type'] == 'lifespan':
+            await self.handle_lifespan(scope, receive, send)
+            return False
+        if scope['type'] != 'websocket':
+            raise ValueError('unknown type of scope: %s' % scope['type'])
+        message = await receive()
+        return message is not None and message['type'] == 'websocket.connect'
+
     async def _respond_to(self, exchange, req, res, error):
         # Send a response. Its head is the core's; one that is as short and
         # plain as most are need not be made again and again.
-        key = found = pieces = None
+        pieces = None
         body = res.body
+        key = head = None
         if type(body) is bytes and req and not error and not exchange.expired:
-            try:
-                key = (res.status_code, len(body), res.is_head, res.reason,
-                       res.default_content_type)
-                if res.headers:
-                    key += (*res.headers.items(),
-                            *map(type, res.headers.values()))  # 1 equals True
-                found = _heads.get(key)
-            except TypeError:
-                key = None  # some value is a list
-        if found:
-            status, pairs, bare = found
-        else:
-            body, pieces, head, left, _, chunked = await self.gateway.prepare(
-                req, res, '1.1', not (error or exchange.expired))
-            line, pairs, close = split_head(res, head)
-            status = int(line[9:12])
-            pairs = [(_lower[name], value) for name, value in pairs]
-            if close and exchange.version[0] == '1':
-                pairs.append((b'connection', b'close'))
-                key = None
-            bare = chunked is None  # it must not have a body
-            if bare:
-                if pieces:
-                    await core.close_body(pieces)
-                body, pieces = b'', None
-            if key and status == key[0] and len(head) < _SHORT:
-                if len(_heads) >= Cache.max_entries:
-                    _heads.clear()
-                _heads[key] = status, pairs, bare
+            key = _head_key(res)
+            head = _heads.get(key)
+        if not head:
+            head, body, pieces, left = await self._prepare(
+                exchange, req, res, key, not (error or exchange.expired))
+        status, pairs, bare = head
         prefix = exchange.prefix
+        if not prefix:
+            return await exchange.send(
+                {'type': 'websocket.close', 'code': POLICY})
         start = {'type': prefix + '.start', 'status': status,
                  'headers': pairs.copy()}
         try:
             if pieces:
                 await exchange.send_pieces(res, start, pieces, left)
-            elif exchange.gone:
+                return
+            if exchange.gone:
                 raise Disconnected
-            elif len(body) <= _QUICK and exchange.version < '2':
-                # (HTTP/2 lets clients refuse to take even one byte)
-                await exchange._send(start)
-                await exchange._send({'type': prefix + '.body',
-                                      'body': b'' if bare else body})
-            else:
-                await exchange.send(start)
-                await exchange.send({'type': prefix + '.body',
-                                     'body': b'' if bare else body})
-        except Disconnected:
+            # (HTTP/2 lets clients refuse to take even one byte)
+            send = exchange._send if len(body) <= _QUICK and \
+                exchange.version < '2' else exchange.send
+            await send(start)
+            await send({'type': prefix + '.body',
+                        'body': b'' if bare else body})
+        except core.LEAVING:
             raise
         except OSError as exc:
             if pieces:
                 self.log_exception(req, exc)
                 raise
-        except core.LEAVING:
-            raise
         except BaseException as exc:
             # (sys.exit() must not end the server)
             self.log_exception(req, exc)
             if not isinstance(exc, Exception):
                 raise RuntimeError('the body has ended with %r' % exc) from exc
             raise
+
+    async def _prepare(self, exchange, req, res, key, may_stream):
+        # Makes the head of a response, and keeps it under a key, if there is
+        # one. Returns head, body, pieces and the length of these.
+        body, pieces, head, left, _, chunked = await self.gateway.prepare(
+            req, res, '1.1', may_stream)
+        line, pairs, close = split_head(res, head)
+        status = int(line[9:12])
+        pairs = [(_lower[name], value) for name, value in pairs]
+        if close and exchange.version[0] == '1':
+            pairs.append((b'connection', b'close'))
+            key = None
+        bare = chunked is None  # it must not have a body
+        if bare:
+            if pieces:
+                await core.close_body(pieces)
+            body, pieces = b'', None
+        found = status, pairs, bare
+        if key and status == key[0] and len(head) < _SHORT:
+            if len(_heads) >= Cache.max_entries:
+                _heads.clear()
+            _heads[key] = found
+        return found, body, pieces, left
 
     def _open(self, scope, exchange):
         # Make a request of a scope.
@@ -493,18 +536,10 @@ class Microdot(_Microdot):
         if 'host' in fields:
             parse_host(fields['host'])
         version = get('http_version', '1.1')
-        length = 0
-        if version != '1.1':
-            exchange.version = version
-            if version[0] != '1' and scope['type'] == 'http':
-                # a body need not be announced
-                length = -1
-        if 'content-length' in fields or 'transfer-encoding' in fields:
-            length = parse_framing(version, fields)[0]
-        if length:
-            exchange.length = exchange.left = length
-            exchange.limit = Request.max_content_length
-            exchange.done = False
+        stream = None
+        if version != '1.1' or 'content-length' in fields or \
+                'transfer-encoding' in fields:
+            stream = exchange.begin_body(scope['type'], version, fields)
         path = scope['path']
         raw = get('raw_path')
         if raw != path.encode():
@@ -513,37 +548,38 @@ class Microdot(_Microdot):
         if query:
             query = decode_text(query)
         client = get('client')
-        if client:
-            client = tuple(client)
         headers = fields, map(_title, fields)
-        stream = exchange if length else None
-        sock = exchange, exchange._send
         version = 'HTTP/' + version
         root = get('root_path')
         if root:
             req = self.make_request(
-                client, get('method', 'GET'), path, root, query, version,
-                headers, stream, sock, get('scheme'))
+                client and tuple(client), get('method', 'GET'), path, root,
+                query, version, headers, stream, (exchange, exchange._send),
+                get('scheme'))
         else:
             req = Request(
-                self, client, get('method', 'GET'),
+                self, client and tuple(client), get('method', 'GET'),
                 path + '?' + query if query else path, version, headers,
-                None, stream, sock, '', None, get('scheme'), None)
+                None, stream, (exchange, exchange._send), '', None,
+                get('scheme'), None)
         req.asgi_scope = scope
         if 'upgrade' in fields or scope['type'] == 'websocket':
-            if websocket:
-                req.websocket_class = WebSocket
-            req.scheme = _schemes.get(req.scheme, req.scheme)
-            if get('subprotocols'):
-                # not every server leaves the header there
-                fields.setdefault('sec-websocket-protocol',
-                                  ', '.join(scope['subprotocols']))
-                req.header_lines = map(_title, fields)  # has one more
+            self._prepare_upgrade(req, scope)
         state = get('state')
         if state:
             for name in state:
                 setattr(req.g, name, state[name])
         return req
+
+    def _prepare_upgrade(self, req, scope):
+        if websocket:
+            req.websocket_class = WebSocket
+        req.scheme = _schemes.get(req.scheme, req.scheme)
+        if scope.get('subprotocols'):
+            # not every server leaves the header there
+            req.fields.setdefault('sec-websocket-protocol',
+                                  ', '.join(scope['subprotocols']))
+            req.header_lines = map(_title, req.fields)  # has one more
 
     async def _start_late(self):
         if not self._at_exit:

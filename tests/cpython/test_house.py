@@ -23,11 +23,7 @@ MOST = 20
 #: What the mean may be, as it is and a little; 3.9 is wanted.
 MOST_MEAN = 4.3
 #: Functions over it that are still to be taken apart.
-COMPLEX = {
-    'asgi.py Microdot._open',
-    'asgi.py Microdot._respond_to',
-    'asgi.py Microdot.asgi_app',
-}
+COMPLEX = set()
 _HALF = 'the half of the core for CPython replaces or calls it'
 _SOCKET = 'the half of a WebSocket that speaks ASGI overrides it'
 _SOCKET_HALF = 'of the class that it derives from, for CPython'

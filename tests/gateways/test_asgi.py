@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import weakref
 from unittest import mock
 
 import pytest
@@ -1296,3 +1297,31 @@ def test_shutdown_ends_the_built_in_server():
 def test_limits_are_those_of_the_core():
     assert Request.max_content_length == 1024 * 1024
     assert issubclass(HTTPException, Exception)
+
+
+@pytest.mark.parametrize('messages', [
+    [], [{'type': 'http.request', 'body': b'a' * 9, 'more_body': False}]])
+def test_a_request_leaves_nothing_to_the_garbage_collector(messages):
+    app = Microdot()
+    seen = []
+
+    @app.route('/', methods=['GET', 'POST'])
+    async def index(request):
+        seen.append(weakref.ref(request))
+        return request.body
+
+    headers = [(b'host', b'a')]
+    if messages:
+        headers.append((b'content-length', b'9'))
+
+    async def main():
+        server = await Server(app, *messages, headers=headers).run()
+        assert server.body == b'a' * 9 * len(messages)
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(main())
+        assert seen[0]() is None
+    finally:
+        gc.enable()
