@@ -1,8 +1,6 @@
 from .wifi import WiFi as WiFi
 from .wifi import network as network
 
-def escape(text: str) -> str: ...
-def encode_answer(query: bytes, address: bytes) -> bytes | None: ...
 async def open(
     name: str,
     password: str | None = None,

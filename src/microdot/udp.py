@@ -104,6 +104,18 @@ async def network_time(server, timeout=3):
     return seconds - 2208988800 + (0 if seconds >> 31 else 1 << 32)
 
 
+async def adjust_clock(name, server):
+    """Set the board's clock by an NTP server; print why if that fails.
+
+    :param name: that of the NTP server.
+    :param server: the address of a DNS server.
+    """
+    try:
+        set_clock(await network_time(await look_up(name, server)))
+    except (OSError, ImportError) as exc:
+        print('the clock is not set:', exc)
+
+
 def set_clock(seconds):
     """Set the board's clock.
 

@@ -43,7 +43,9 @@ class WiFi:
         self.networks = list(networks)
         self.hostname = hostname
         self.wlan = network and network.WLAN(0)  # STA_IF, on all ports
-        self._task = self._event = None
+        #: The board's address as text, or ``None`` while there is none.
+        self.address = None if network else '127.0.0.1'
+        self._task = None
 
     @classmethod
     def load(cls, path='wifi.json'):
@@ -54,37 +56,31 @@ class WiFi:
 
         :raises ValueError: the file is broken.
         """
+        wifi = cls()
         try:
             with open(path) as file:
                 found = json.load(file)
-            pairs = []
+            wifi.hostname = found.get('hostname')
             for each in [found] + found.get('more', []):
                 if 'ssid' in each:
-                    pairs.append((each['ssid'] + '',
-                                  each.get('password', '') + ''))
-            return cls(pairs, found.get('hostname'))
+                    wifi.networks.append((each['ssid'] + '',
+                                          each.get('password', '') + ''))
         except OSError:
-            return cls()
+            pass
         except (ValueError, TypeError, AttributeError):
-            raise ValueError('%s is not {"ssid": "...", "password": "..."}'
-                             % path)
+            raise ValueError(path + ' has no "ssid"')
+        return wifi
 
     def save(self, path='wifi.json'):
         """Write the networks to a file, for :meth:`load`."""
-        found = [{'ssid': ssid, 'password': password}
-                 for ssid, password in self.networks] or [{}]
-        found[0]['more'] = found[1:]
-        if self.hostname:
-            found[0]['hostname'] = self.hostname
+        more = []
+        for ssid, password in self.networks:
+            more.append({'ssid': ssid, 'password': password})
+        found = more.pop(0) if more else {}
+        found['more'] = more
+        found['hostname'] = self.hostname
         with open(path, 'w') as file:
-            json.dump(found[0], file)
-
-    @property
-    def address(self):
-        """The board's address as text, or ``None`` while there is none."""
-        if self.wlan is None:
-            return '127.0.0.1'
-        return self.wlan.ifconfig()[0] if self.wlan.isconnected() else None
+            json.dump(found, file)
 
     async def connect(self, timeout=None):
         """Connect, and stay connected from then on, in the background.
@@ -93,6 +89,7 @@ class WiFi:
                         any time. Attempts go on after it.
         :return: the board's address.
         :raises ValueError: no network is known.
+        :raises ImportError: ``udp.py`` is missing, for :attr:`time_server`.
         :raises OSError: there is no connection after *timeout* seconds; the
                          text is :attr:`status`.
         """
@@ -100,11 +97,14 @@ class WiFi:
             self.status = 'connected'
             return self.address
         if not self.networks:
-            raise ValueError('no network is known: WiFi.load() reads '
-                             'wifi.json, which microdot.deploy --wifi writes')
+            raise ValueError('no Wi-Fi known')
         if not self._task:
+            adjust = None
+            if self.time_server:
+                # here, as not every program wants the time
+                from .udp import adjust_clock as adjust
             self._event = asyncio.Event()
-            self._task = asyncio.create_task(self._keep())
+            self._task = asyncio.create_task(self._keep(adjust))
         try:
             await asyncio.wait_for(self._event.wait(), timeout)
         except asyncio.TimeoutError:
@@ -119,9 +119,11 @@ class WiFi:
         if self.wlan:
             self.wlan.disconnect()
             self.wlan.active(False)
+            self.address = None
         self.status = 'idle'
 
-    async def _keep(self):
+    async def _keep(self, adjust):
+        wlan = self.wlan
         wait = self.interval
         while True:
             for pair in self.networks:
@@ -130,10 +132,12 @@ class WiFi:
                     wait = self.interval
                     self.connections += 1
                     self._event.set()
-                    await self._tell_time()
-                    while self.wlan.isconnected():
+                    if adjust:
+                        await adjust(self.time_server, wlan.ifconfig()[3])
+                    while wlan.isconnected():
                         await asyncio.sleep(self.interval)
                     self._event.clear()
+                    self.address = None
                     self.status = 'connecting'
                     break
             await asyncio.sleep(wait)
@@ -154,30 +158,22 @@ class WiFi:
             wlan.active(True)
             wlan.connect(ssid, password)
             for _ in range(int(self.patience * 5)):
-                if wlan.isconnected():
-                    self.status = 'connected'
-                    return True
                 reason = wlan.status()
+                if wlan.isconnected():
+                    self.address = wlan.ifconfig()[0]
+                    status = 'connected'
                 # rp2: -3 and -2; esp32: 202 and 201
-                if reason in (-3, 202):
-                    self.status = 'wrong password'
-                    return False
-                if reason in (-2, 201):
-                    self.status = 'no such network'
-                    return False
-                await asyncio.sleep(0.2)
+                elif reason == -3 or reason == 202:
+                    status = 'wrong password'
+                elif reason == -2 or reason == 201:
+                    status = 'no such network'
+                else:
+                    await asyncio.sleep(0.2)
+                    continue
+                self.status = status
+                return status == 'connected'
         except Exception as exc:
             # (ports raise different classes, and attempts must go on)
-            print('Wi-Fi: %s: %s' % (ssid, exc))
+            print('Wi-Fi:', ssid, exc)
         self.status = 'failed'
         return False
-
-    async def _tell_time(self):
-        if self.time_server:
-            try:
-                # here, as not every program wants the time
-                from .udp import look_up, network_time, set_clock
-                set_clock(await network_time(await look_up(
-                    self.time_server, self.wlan.ifconfig()[3])))
-            except (OSError, ImportError) as exc:
-                print('the clock is not set:', exc)

@@ -1,12 +1,13 @@
 import asyncio
 import json
 import os
+import sys
 import unittest
 
 import fake_network
 from helpers import free_port, run
 from microdot import portal, wifi
-from microdot.portal import encode_answer, escape
+from microdot.captive import encode_answer, escape, fits
 from microdot.wifi import WiFi
 from serving import Client, soon, until
 
@@ -195,6 +196,18 @@ class TestPortal(unittest.TestCase):
             with self.assertRaises(ValueError):
                 run(portal.open(name, password))
 
+    @unittest.skipIf(sys.implementation.name != 'micropython',
+                     'modules stay')
+    def test_what_it_shows_takes_no_heap_afterwards(self):
+        async def test(phone):
+            token = await phone.token()
+            self.assertIn('microdot.captive', sys.modules)
+            await phone.save(b'home', b'secret88', token)
+        with_portal(test)
+        self.assertFalse('microdot.captive' in sys.modules)
+        self.assertFalse(hasattr(sys.modules['microdot'], 'captive'))
+        with_portal(test)
+
     def test_without_a_board_it_is_connected_at_once(self):
         portal.network = wifi.network = None
 
@@ -204,6 +217,15 @@ class TestPortal(unittest.TestCase):
 
 
 class TestNames(unittest.TestCase):
+    def test_lengths_are_those_of_wifi(self):
+        for name, password, expected in (
+                ('a', None, True), ('a' * 32, '', True), ('', None, False),
+                ('a' * 33, None, False), ('\xe4' * 16, None, True),
+                ('\xe4' * 17, None, False), ('a', '1234567', False),
+                ('a', '12345678', True), ('a', '1' * 63, True),
+                ('a', '1' * 64, False)):
+            self.assertEqual(fits(name, password), expected)
+
     QUERY = b'\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\2bc\0\0\1\0\1'
 
     def test_every_name_is_the_board(self):

@@ -4,7 +4,8 @@
 bytes of heap that stay in use after an import from ``.mpy``, from ``.py`` and
 from a ROMFS that is mapped into memory, as the flash of a board is. Extensions
 are imported after the core, the core after asyncio. Measured on the 32-bit
-MicroPython that ``tools/interpreters.py`` has fetched.
+MicroPython that ``tools/interpreters.py`` has fetched, which is given the
+names that only boards have.
 
 ``--serving`` looks for the smallest heaps in which a small application
 answers 200 requests, and in which the core can be imported. ``--write``
@@ -33,6 +34,13 @@ RIVAL = {
     'helpers': 113, 'login': 1364, 'multipart': 2164, 'session': 1235,
     'sse': 1097, 'test_client': 3604, 'utemplate': 626, 'websocket': 2402,
 }
+#: Names that the firmware of boards has and MicroPython's Unix port has not:
+#: of the modules network, machine and socket, which boards need no heap for.
+FIRMWARE = """\
+WLAN AP_IF STA_IF active authmode channel config connect disconnect hostname
+ifconfig isconnected key password scan security ssid status
+RTC datetime reset IPPROTO_TCP TCP_NODELAY lwip network machine
+"""
 #: Mounts an image without any cost to the heap. By the Unix port's ffi.
 MOUNT = """\
 import ffi, sys, uctypes, vfs
@@ -101,7 +109,8 @@ def measure(machine, folder):
         for form in FORMS:
             path = folder / form if form != 'romfs' else '/rom'
             # (the package itself is counted with the core)
-            setup = before[form] + '\nimport asyncio'
+            setup = '%s\n%s = None\nimport asyncio' % (
+                before[form], ' = '.join(FIRMWARE.split()))
             if name != 'microdot':
                 setup += '\nimport microdot.microdot'
             each[form] = size.imported(machine, path, 'microdot.' + name,
