@@ -1436,6 +1436,7 @@ class Response(core.Response):
     complete = _streams.complete_response
     write = _streams.write_response
     tagged = False     # etag() has been called
+    file = None        # the body, if send_file() has opened it
     forgotten = False  # made of a handler's None
 
     def etag(self):
@@ -1452,6 +1453,21 @@ class Response(core.Response):
             self.body, digest_size=16).hexdigest()
         self.tagged = True
         return self
+
+    @classmethod
+    def send_file(cls, filename, status_code=200, content_type=None,
+                  stream=None, max_age=None, compressed=False,
+                  file_extension='', download_name=None, disposition=None):
+        if not content_type:
+            content_type = guess_type(
+                cls, str(download_name or filename), compressed)
+        res = super().send_file(
+            filename, status_code, content_type, stream, max_age, compressed,
+            file_extension, download_name, disposition)
+        if not stream:
+            # with what tells it from others of the name; see complete()
+            res.file = res.body, file_extension
+        return res
 
     def __repr__(self):
         kind = '%d bytes' % len(self.body) if isinstance(self.body, bytes) \
@@ -1492,6 +1508,12 @@ class Microdot(core.Microdot):
 
     def complete(self, req, res):
         """Do what no handler has to think of. May be called again."""
+        if res.file and req and res.status_code == 200 and \
+                res.body is res.file[0]:
+            try:
+                res = answer_file(req, res, res.file[1])
+            except HTTPException as exc:
+                res = self.plain_error(req, exc)
         res = super().complete(req, res)
         if res.tagged and req is not None and res.status_code == 200 and \
                 req.method in ('GET', 'HEAD') and \
@@ -1698,6 +1720,34 @@ def of_requests_alone(cls, function):
             return await super(cls, self).dispatch_request(req, error)
         return await function(self, req)
     return dispatch_request
+
+
+def answer_file(req, res, extension):
+    """Return what a request asks of a file, see
+    :func:`microdot.static.answer_file`. Its validators are added."""
+    from . import static
+    stat = os.fstat(res.body.fileno())
+    for name, value in static.validators(
+            stat.st_size, int(stat.st_mtime), stat.st_mtime_ns,
+            extension).items():
+        res.headers.setdefault(name, value)
+    return static.answer_file(req, res)
+
+
+def guess_type(cls, name, compressed):
+    """Return the content type of a file, or ``None`` for the core to find it:
+    that of ``static``, or of the system, where :class:`Response` has none."""
+    if compressed:
+        name = name.removesuffix('.gz')
+    extension = os.path.splitext(name)[1][1:].lower()
+    if not extension or extension in cls.types_map:
+        return None
+    from .static import TYPES
+    if extension in TYPES:
+        return TYPES[extension]
+    import mimetypes
+    found, coding = mimetypes.guess_type('x.' + extension)
+    return None if coding else found
 
 
 def is_known(res, known):

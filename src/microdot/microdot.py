@@ -1531,11 +1531,16 @@ class Response:
     @classmethod
     def send_file(cls, filename, status_code=200, content_type=None,
                   stream=None, max_age=None, compressed=False,
-                  file_extension=''):
+                  file_extension='', download_name=None, disposition=None):
         """Send a file. The name is trusted: never take it from a request
         unchecked."""
-        name = filename = str(filename)
+        filename = str(filename)
+        name = download_name or filename
         headers = {}
+        if download_name or disposition:
+            from .downloads import content_disposition
+            headers['Content-Disposition'] = content_disposition(
+                name, disposition)
         if compressed:
             headers['Content-Encoding'] = \
                 compressed if isinstance(compressed, str) else 'gzip'

@@ -525,6 +525,7 @@ class Response:
         """
     def delete_cookie(self, cookie: str, **kwargs: Any) -> None: ...
     tagged: bool
+    file: tuple[Any, str] | None
     forgotten: bool
     def etag(self) -> Self: ...
     def complete(self) -> None: ...
@@ -546,16 +547,26 @@ class Response:
         cls, filename: str | PathLike[str], status_code: int = 200,
         content_type: str | None = None, stream: Any = None,
         max_age: int | None = None, compressed: bool | str = False,
-        file_extension: str = '') -> Self:
+        file_extension: str = '', download_name: str | None = None,
+        disposition: str | None = None) -> Self:
         """Send a file. The name is trusted: never take it from a request
         unchecked.
 
-        :param content_type: found by the extension of *filename* if omitted.
+        On CPython a file of a name has ``ETag`` and ``Last-Modified``, and is
+        answered as :func:`microdot.static.serve_file` does: by 304, or by one
+        range of it.
+
+        :param content_type: found by the extension of *download_name* or
+                             *filename* if omitted.
         :param stream: a file-like object to send instead.
         :param max_age: seconds that it may be cached.
         :param compressed: the file is: ``True`` for gzip, or the name of the
                            coding. Nothing is compressed here.
         :param file_extension: added to the name when opening the file.
+        :param download_name: the name under which a browser saves it
+                              (RFC 6266), of any characters.
+        :param disposition: ``'inline'`` for a browser to show it under that
+                            name, or ``'attachment'``.
         :raises HTTPException: 404: there is no such file. 403: it may not be
                                read.
         """
@@ -569,7 +580,8 @@ def send_file(
     filename: str | PathLike[str], status_code: int = 200,
     content_type: str | None = None, stream: Any = None,
     max_age: int | None = None, compressed: bool | str = False,
-    file_extension: str = '') -> Response: ...
+    file_extension: str = '', download_name: str | None = None,
+    disposition: str | None = None) -> Response: ...
 def load_json(text: str) -> Any: ...
 def dump_json(value: Any) -> bytes: ...
 def to_bytes(piece: Any) -> bytes: ...

@@ -185,40 +185,69 @@ def serve_file(request, filename, content_type=None, max_age=None,
                 pass
     if size is None:
         size, when, stamp = _stat(filename)
-    etag = modified = ''
-    found = {}
-    if when:
-        etag = '"%x-%x%s"' % (stamp, size, extension)
-        if time.time() - when < settle_time:
-            # The next one differs, so that no client keeps what may have
-            # changed in between (RFC 9110, sections 8.8.1 and 8.8.2.2).
-            etag = 'W/"new-' + etag[1:]
-        found['ETag'] = etag
-        found['Last-Modified'] = modified = http_date(when)
-    if when and _is_known(headers, etag, modified):
-        res = Response(b'', 304, found)
-        if max_age is None:
-            max_age = Response.default_send_file_max_age
-        if max_age is not None:
-            res.headers['Cache-Control'] = 'max-age=%d' % max_age
-        return res
-    part = None
-    if 'Range' in headers and ('If-Range' not in headers or (
-            when and etag[0] == '"' and
-            headers['If-Range'] in (etag, modified))):
-        part = parse_range(headers['Range'], size)
     res = Response.send_file(
         filename, content_type=content_type, max_age=max_age,
         compressed=bool(extension), file_extension=extension)
-    res.headers.update(found)
+    res.headers.update(validators(size, when, stamp, extension))
+    return answer_file(request, res)
+
+
+def validators(size, when, stamp, extension=''):
+    """Return ``ETag`` and ``Last-Modified`` of a file as a dict, which is
+    empty where the file system keeps no times.
+
+    :param when: the time of the last change.
+    :param stamp: the same, as finely as it is known.
+    :param extension: what tells it from others of that name.
+    """
+    if not when:
+        return {}
+    etag = '"%x-%x%s"' % (stamp, size, extension)
+    if time.time() - when < settle_time:
+        # The next one differs, so that no client keeps what may have
+        # changed in between (RFC 9110, sections 8.8.1 and 8.8.2.2).
+        etag = 'W/"new-' + etag[1:]
+    return {'ETag': etag, 'Last-Modified': http_date(when)}
+
+
+def answer_file(request, res):
+    """Return what a request asks of a response that is a whole file: the same
+    one, or for one range of it, or another one with 304.
+
+    :raises HTTPException: 416: it has none of the bytes of the range.
+    """
+    headers = request.headers
+    etag = res.headers.get('ETag', '')
+    modified = res.headers.get('Last-Modified')
+    if request.method not in ('GET', 'HEAD'):
+        return res
+    if modified and _is_known(headers, etag, modified):
+        res.body.close()
+        known = Response(b'', 304)
+        for name in res.headers:
+            if name[:8].lower() != 'content-':
+                known.headers[name] = res.headers[name]
+        known.jobs = res.jobs
+        return known
     res.headers['Accept-Ranges'] = 'bytes'
-    if part:
-        first, last = part
-        res.body.seek(first)
-        res.body = Part(res.body, last + 1 - first)
-        res.status_code = 206
-        res.headers['Content-Range'] = 'bytes %d-%d/%d' % (first, last, size)
-        res.size = last + 1 - first
+    # (of HEAD it means nothing, RFC 9110, section 14.2)
+    if request.method == 'GET' and 'Range' in headers and (
+            'If-Range' not in headers or (
+                etag[:1] == '"' and
+                headers['If-Range'] in (etag, modified))):
+        try:
+            part = parse_range(headers['Range'], res.size)
+        except HTTPException:
+            res.body.close()
+            raise
+        if part:
+            first, last = part
+            res.body.seek(first)
+            res.body = Part(res.body, last + 1 - first)
+            res.status_code = 206
+            res.headers['Content-Range'] = 'bytes %d-%d/%d' % (
+                first, last, res.size)
+            res.size = last + 1 - first
     return res
 
 

@@ -22,6 +22,11 @@ class Part:
 def serve_file(
     request: Request, filename: str, content_type: str | None = None,
     max_age: int | None = None, gzip: bool = False) -> Response: ...
+def validators(
+    size: int, when: int, stamp: int, extension: str = ''
+) -> dict[str, str]: ...
+def answer_file(request: Request, res: Response) -> Response: ...
+
 class Folder:
     path: str
     root: str | None

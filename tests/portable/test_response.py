@@ -23,6 +23,10 @@ from peers import Recorder, Stream, converse
 
 NEEDS_EVENT_LOOP = False
 
+#: Boards know it by microdot.static only.
+GZIP = 'application/gzip' if sys.implementation.name == 'cpython' \
+    else 'application/octet-stream'
+
 
 def write(res):
     """Return what Response.write() writes: the lines of the head but for the
@@ -791,7 +795,7 @@ class TestSendFile(SettingsTestCase):
 
     def test_compressed(self):
         for name, compressed, kind, coding in (
-                ('a.txt.gz', False, 'application/octet-stream', None),
+                ('a.txt.gz', False, GZIP, None),
                 ('a.txt.gz', True, 'text/plain', 'gzip'),
                 ('a.txt', True, 'text/plain', 'gzip'),
                 ('a.txt', 'foo', 'text/plain', 'foo'),
@@ -800,6 +804,42 @@ class TestSendFile(SettingsTestCase):
                 res = send_file(name, stream=Body([]), compressed=compressed)
                 self.assertEqual(res.headers['Content-Type'], kind)
                 self.assertEqual(res.headers.get('Content-Encoding'), coding)
+
+    def test_names_for_downloads(self):
+        for name, told in (
+                ('a b.pdf', 'attachment; filename="a b.pdf"'),
+                ('M\xe4rz.pdf', 'attachment; filename="M_rz.pdf"; '
+                 "filename*=UTF-8''M%C3%A4rz.pdf"),
+                ('\u20ac\U0001f600', 'attachment; filename="__"; '
+                 "filename*=UTF-8''%E2%82%AC%F0%9F%98%80"),
+                ('../a\\b/c.txt', 'attachment; filename="c.txt"'),
+                ('c:\\a"b.txt', 'attachment; filename="a_b.txt"; '
+                 "filename*=UTF-8''a%22b.txt"),
+                ('50%.txt', 'attachment; filename="50_.txt"; '
+                 "filename*=UTF-8''50%25.txt"),
+                ("it's;(1).txt", 'attachment; filename="it\'s;(1).txt"'),
+                ('a\r\nX: y\0\x7f', 'attachment; filename="a__X: y__"; '
+                 "filename*=UTF-8''a__X%3A%20y__")):
+            with self.subTest(name=name):
+                res = send_file('x', stream=Body([]), download_name=name)
+                self.assertEqual(res.headers['Content-Disposition'], told)
+
+    def test_disposition(self):
+        for options, told in (
+                ({'disposition': 'inline'}, 'inline; filename="a.txt"'),
+                ({'disposition': 'attachment'},
+                 'attachment; filename="a.txt"'),
+                ({'disposition': 'inline', 'download_name': 'b.txt'},
+                 'inline; filename="b.txt"'), ({}, None)):
+            with self.subTest(options=options):
+                res = send_file('x/a.txt', stream=Body([]), **options)
+                self.assertEqual(res.headers.get('Content-Disposition'), told)
+        with self.assertRaises(ValueError):
+            send_file('x', stream=Body([]), disposition='form-data')
+
+    def test_type_is_that_of_the_name_for_the_download(self):
+        res = send_file('x/1234', stream=Body([]), download_name='b.css')
+        self.assertEqual(res.headers['Content-Type'], 'text/css')
 
     def test_file_extension_is_added_to_the_name_only(self):
         name = self.file('.txt.gz')
