@@ -3,12 +3,16 @@ from typing import Any
 
 from .microdot import Microdot, Request
 
+def exists(path: str) -> bool: ...
+def remove(path: str) -> None: ...
+
 class Ota:
     max_files: int
     max_path: int
     max_size: int
     key: bytes
     reset: Callable[[], Any] | None
+    nonce: str | None
     def __init__(
         self,
         app: Microdot,
@@ -18,6 +22,7 @@ class Ota:
     ) -> None: ...
     @staticmethod
     def installed() -> dict[str, Any]: ...
+    def new_nonce(self) -> str: ...
     async def tell(self, request: Request) -> dict[str, Any]: ...
     async def begin(self, request: Request) -> dict[str, Any]: ...
     async def take(

@@ -4,14 +4,6 @@ import os
 import sys
 
 
-def _exists(path):
-    try:
-        os.stat(path)
-    except OSError:
-        return False
-    return True
-
-
 def _replace(source, target):
     if hasattr(os, 'replace'):
         os.replace(source, target)
@@ -67,12 +59,16 @@ class Settings:
         for name in self._defaults:
             setattr(self, name, self._defaults[name])
         path = self._path
-        if not _exists(path):
-            path += '.new'  # a power cut while an old file gave way to it
-            if not _exists(path):
-                return
         try:
-            with open(path, 'rb') as file:
+            try:
+                file = open(path, 'rb')
+            except OSError:
+                path += '.new'  # a power cut while an old file gave way to it
+                file = open(path, 'rb')
+        except OSError:
+            return
+        try:
+            with file:
                 data = file.read(self.max_size + 1)
             if len(data) > self.max_size:
                 raise ValueError('over %d bytes' % self.max_size)
@@ -131,8 +127,11 @@ class Settings:
                     os.fsync(file.fileno())
             _replace(path, self._path)
         except OSError:
-            if _exists(path) and _exists(self._path):
+            try:
+                os.stat(self._path)  # without it the new file is all there is
                 os.remove(path)
+            except OSError:
+                pass  # it was not begun, or has to stay
             raise
         if hasattr(os, 'sync'):
             os.sync()

@@ -15,7 +15,7 @@ sys.path.append(__file__.rsplit('/', 1)[0] + '/../../libs/micropython'
 import ota_boot
 
 from helpers import run
-from microdot import Microdot, ota
+from microdot import Microdot, ota, ota_update
 from microdot.ota import Ota
 from microdot.test_client import TestClient
 
@@ -226,8 +226,9 @@ class TestOta(unittest.TestCase):
         self.resets.append(1)
 
     def tearDown(self):
-        ota.os = ota_boot.os = os
-        ota.open = ota_boot.open = open
+        for module in (ota, ota_update, ota_boot):
+            module.os = os
+            module.open = open
         os.chdir(self.home)
         remove(FOLDER)
         sys.modules['machine'] = fake_network
@@ -250,8 +251,9 @@ class TestOta(unittest.TestCase):
         return app
 
     def switched(self, power):
-        ota.os = ota_boot.os = power
-        ota.open = ota_boot.open = power.open
+        for module in (ota, ota_update, ota_boot):
+            module.os = power
+            module.open = power.open
 
     def version(self):
         """Return which version the files are: 1 or 2; nothing else is left

@@ -1,0 +1,13 @@
+from typing import Any
+
+from .microdot import Request
+from .ota import Ota
+
+class Update:
+    ota: Ota
+    def __init__(self, ota: Ota) -> None: ...
+    async def begin(self, request: Request) -> dict[str, Any]: ...
+    async def take(
+        self, request: Request, name: str
+    ) -> tuple[str, int]: ...
+    async def restart(self, request: Request) -> tuple[str, int]: ...
