@@ -23,6 +23,7 @@ autodoc_member_order = 'bysource'
 autodoc_typehints = 'none'
 
 html_theme = 'furo'
+pygments_dark_style = 'github-dark'
 html_show_copyright = False
 html_title = 'microdot'
 html_static_path = ['_static']
