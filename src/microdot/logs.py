@@ -68,11 +68,14 @@ def escape(text):
 
 
 def as_text(entry):
-    """Return an entry as a line of text."""
+    """Return an entry as a line of text. In place of the bytes a WebSocket
+    that ends has the code that it was closed with."""
+    size = entry['bytes']
+    if 'code' in entry:
+        size = 'closed=%s' % entry['code']
     return '%s %s %s %s %s %s %.1f ms' % (
         entry['time'], entry['client'], entry['method'], entry['path'],
-        entry['status'], '-' if entry['bytes'] is None else entry['bytes'],
-        entry['ms'])
+        entry['status'], '-' if size is None else size, entry['ms'])
 
 
 class _Counted:

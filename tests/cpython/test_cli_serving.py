@@ -188,7 +188,7 @@ def test_only_the_named_proxy_is_believed(folder, proxy, seen):
 def test_proxy_that_is_no_address_is_refused(folder):
     status, output = run('run', '--port', 0, '--proxy', 'nginx', cwd=folder)
     assert status == 2
-    assert '--proxy nginx: an address or a network expected' in output
+    assert '--proxy nginx: an address such as 127.0.0.1 or a network' in output
 
 
 @pytest.mark.parametrize('words', [(), ('--workers', 2)])

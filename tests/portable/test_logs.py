@@ -144,6 +144,15 @@ class TestAccessLog(unittest.TestCase):
         self.assertEqual([(entry['status'], entry.get('code'))
                           for entry in self.lines], [(101, None), (101, 4001)])
 
+    def test_a_line_tells_how_a_websocket_was_closed(self):
+        def client():
+            yield
+
+        app, _ = make_app()
+        run(TestClient(app).websocket('/ws', client))
+        self.assertEqual([line.split(' ')[5:7] for line in self.lines],
+                         [['101', '-'], ['101', 'closed=4001']])
+
     def test_lines_are_text_json_or_what_a_function_makes(self):
         self.ask('/', format='text')
         parts = self.lines[-1].split(' ')

@@ -16,8 +16,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'run': ('.run', 'serve an application'),
     'routes': ('.routes', 'list what an application answers'),
     'new': ('.new', 'begin a project'),
+    'client': ('.client', 'send a request without a server'),
+    'shell': ('.shell', 'Python, with an application that has been started'),
     'openapi': ('.openapi', 'write the document of an application'),
     'deploy': ('.deploy', 'put an application on a board'),
+    'completion': ('.completion', 'complete command lines in a shell'),
 }
 
 #: What ``status`` a wrong command line, or a wrong APP, ends with.

@@ -58,17 +58,54 @@ def addresses(sockets: Iterable[Any], secure: bool,
     return list(dict.fromkeys(found))
 
 
+def open_browser(url: str) -> None:
+    """Open a page in the user's browser. The server is about to answer: its
+    socket listens."""
+    import threading
+    import webbrowser
+    # (a browser in a terminal would keep the server waiting)
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True,
+                     name='microdot browser').start()
+
+
+def show_code(urls: Sequence[str], terminal: Terminal) -> None:
+    """Show a QR code for the link that a phone can reach."""
+    from . import qr
+    reached = [url for url in urls if not url.startswith('unix:') and
+               '//127.' not in url and '//localhost' not in url and
+               '//[::1]' not in url]
+    if not reached:
+        terminal.print('  no QR code: others cannot reach this address; add '
+                       '--host 0.0.0.0')
+        return
+    try:
+        code = qr.draw(reached[0], terminal.colours)
+        code.encode(terminal.stream.encoding or 'ascii')
+    except ValueError as exc:
+        terminal.print('  no QR code: %s' % exc)
+        return
+    terminal.print(code)
+
+
 def show(sockets: Iterable[Any], secure: bool = False, root_path: str = '',
-         notes: Sequence[str] = (), stream: TextIO | None = None) -> None:
+         notes: Sequence[str] = (), stream: TextIO | None = None,
+         code: bool = False, browser: bool = False) -> None:
     """Write name and version, the links, and how to stop, to stderr.
 
     :param notes: more lines, of what is unusual about this server.
+    :param code: whether to show a QR code of the link for a phone.
+    :param browser: whether to open the first link in a browser.
     """
     from .. import __version__
     terminal = Terminal(stream or sys.stderr)
     terminal.print(terminal.bold('microdot') + ' ' + __version__)
-    for text in addresses(sockets, secure, root_path):
+    found = addresses(sockets, secure, root_path)
+    for text in found:
         terminal.print('  ' + terminal.cyan(text))
+    if code:
+        show_code(found, terminal)
     for note in notes:
         terminal.print('  ' + note)
     terminal.print(terminal.dim('  Ctrl-C stops it'))
+    if browser and found and not found[0].startswith('unix:'):
+        open_browser(found[0])

@@ -175,9 +175,12 @@ def named(module: ModuleType, name: str, app: str) -> Any:
             found = getattr(found, part)
         except AttributeError:
             from .options import nearest
+            there = applications(module)
+            hint = nearest(part, there or dir(found))
+            if not hint and there:
+                hint = '; there is ' + ', '.join(there)
             raise WrongApp('%s has no %s%s' % (
-                file_of(module), name,
-                nearest(part, applications(module) or dir(found)))) from None
+                file_of(module), name, hint)) from None
     return found
 
 

@@ -179,6 +179,9 @@ OPTIONS = (
            True),
     Option('env', 'FILE', read_text, None,
            'set the variables of this file before the application starts'),
+    Option('open', '', read_flag, False, 'open the link in a browser'),
+    Option('qr', '', read_flag, False,
+           'show the link for a phone as a QR code'),
 )
 BY_KEY = {option.key: option for option in OPTIONS}
 
@@ -205,6 +208,8 @@ class Settings:
     proxy: tuple[str, ...]
     limit: tuple[tuple[str, int | float | None], ...]
     env: str | None
+    open: bool
+    qr: bool
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         #: The keys of what was set, rather than left at its default.

@@ -4,6 +4,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 from ..microdot import Microdot
 from . import CommandError, banner
@@ -33,6 +35,13 @@ def notes(settings: Settings) -> list[str]:
         found.append('debug: shows lines of the program with errors, on this '
                      'computer only')
     return found
+
+
+def announce(sockets: Iterable[Any], secure: bool,
+             settings: Settings) -> None:
+    """Say where the server listens."""
+    banner.show(sockets, secure, settings.root_path, notes(settings),
+                code=settings.qr, browser=settings.open)
 
 
 class Signals:
@@ -101,8 +110,7 @@ def serve_here(settings: Settings, signals: Signals) -> int:
         app = import_app(settings.app)
         serving.prepare(app, settings)
         signals.hold(app)
-        banner.show(listening.sockets, bool(tls), settings.root_path,
-                    notes(settings))
+        announce(listening.sockets, bool(tls), settings)
         engine.serve(app, listening.sockets, tls, settings.debug)
         Terminal(sys.stderr).end()
     except KeyboardInterrupt:

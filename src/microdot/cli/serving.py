@@ -127,9 +127,10 @@ def trust(app: Microdot, proxies: tuple[str, ...]) -> None:
     from ..proxies import TrustedProxies
     try:
         trusted = TrustedProxies(*proxies)
-    except ValueError as exc:
-        raise CommandError('--proxy %s: an address or a network expected '
-                           '(%s)' % (', '.join(proxies), exc)) from None
+    except ValueError:
+        raise CommandError('--proxy %s: an address such as 127.0.0.1 or a '
+                           'network such as 10.0.0.0/8 expected' %
+                           ', '.join(proxies)) from None
     app.middleware(trusted)
 
 

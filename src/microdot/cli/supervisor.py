@@ -19,11 +19,11 @@ import sys
 import time
 from typing import Any
 
-from . import CommandError, banner
+from . import CommandError
 from .bus import Bus, Member
 from .find import module_name, split
 from .options import Settings
-from .run import CHILD, name_of, notes
+from .run import CHILD, announce, name_of
 from .serving import tls_files
 from .sharing import AVAILABLE, Board
 from .sockets import Listening, open_sockets
@@ -215,8 +215,7 @@ class Supervisor:
                 self.say_waiting('its being free, or the next save')
             self.retry_at = time.monotonic() + PORT_S
             return False
-        banner.show(self.listening.sockets, bool(self.tls),
-                    self.settings.root_path, notes(self.settings))
+        announce(self.listening.sockets, bool(self.tls), self.settings)
         if not POSIX:
             # The next process opens it anew; port 0 has become a number.
             name = self.listening.sockets[0].getsockname()
