@@ -62,6 +62,9 @@ _WRITE = 256 * 1024
 _FILE = 64 * 1024
 # Seconds that a new connection has to send its request when the server ends.
 _LATE_S = 0.2
+# Seconds in which something has to be sent, and to arrive, for a client to
+# have closed no more than its own side.
+_HALF_S = 0.3
 
 
 # --- Errors -----------------------------------------------------------------
@@ -348,9 +351,9 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
     __slots__ = (
         *_STATE, 'server', 'app', 'addr', 'sock', 'transport', '_loop',
         '_opening', '_sent', '_context', '_reading', '_writing', '_watching',
-        '_ended', '_lost', '_full', '_paused', '_closing', '_begun', '_burst',
-        '_answered', '_served', '_again', '_block', '_limits', '_fields',
-        '_lines', '_sliced')
+        '_judging', '_ended', '_lost', '_full', '_paused', '_closing',
+        '_begun', '_burst', '_answered', '_served', '_again', '_block',
+        '_limits', '_fields', '_lines', '_sliced')
 
     def __init__(self, server, addr, sock=None):
         for name, value in _STATE.items():
@@ -360,6 +363,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         self._reading = None    # future that fill() waits for
         self._writing = None    # future that send() waits for
         self._watching = False
+        self._judging = None    # timer, after the peer has ended its side
         self._ended = False     # the peer sends no more
         self._lost = False      # the socket is closed
         self._sliced = False    # something long is under way
@@ -447,7 +451,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         if self._reading:
             _wake(self._reading, False)
         elif self._watching:
-            self._leave()
+            self._leave_unless_half()
         # keep the transport, to answer what is under way
         return (self.task is not None or self._again) and not self.server.ssl
 
@@ -479,6 +483,28 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         self.gone = True
         if self.task:
             self.task.cancel()
+
+    def _leave_unless_half(self):
+        # It may have ended its own side alone (RFC 9112, section 9.6): then
+        # what is sent arrives. (TLS has no such half)
+        if self.server.ssl:
+            self._leave()
+        else:
+            self._burst = 0
+            self.app.streams -= 1  # another may stream
+            self._judging = self._loop.call_later(_HALF_S, self._judge)
+
+    def _judge(self):
+        self._judging = None
+        self.app.streams += 1
+        if self._watching and not (self._burst or self._full) or \
+                self._watching and self._is_reset():
+            self._leave()
+
+    def _is_reset(self):
+        # Nobody reads any more, so that nobody else would notice this.
+        sock = self.transport.get_extra_info('socket')
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
     # called by the core
 
@@ -631,6 +657,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
                 len(data) > _WRITE or self.transport.is_closing():
             return False
         self.transport.write(data)
+        self._burst += 1
         return True
 
     async def _send(self, data):
@@ -709,11 +736,17 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
 
     async def watch(self, on):
         self._watching = on
+        if self._judging:
+            self._judging.cancel()
+            self._judging = None
+            self.app.streams += 1
         if on:
             # not known yet where the task's first step is still under way
             self.task = asyncio.current_task()
-            if self._ended:
+            if self._lost:
                 self._leave()
+            elif self._ended:
+                self._leave_unless_half()
 
     async def has_left(self):
         """Tell whether the peer has closed the connection."""

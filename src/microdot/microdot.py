@@ -967,6 +967,16 @@ class Connection(Stream):
             while await self.fill():
                 if len(self.data) > 2048:
                     return  # pipelined requests: they can wait
+            # It may have ended its own side alone (RFC 9112, section 9.6):
+            # then what is sent arrives. Meanwhile another may stream.
+            owed = self.owed
+            self.app.streams -= 1
+            try:
+                await asyncio.sleep(0.2)
+            finally:
+                self.app.streams += 1
+            if owed != self.owed:
+                return
         except (Disconnected, MemoryError):
             pass
         if self.watcher:
@@ -2545,7 +2555,8 @@ class Server:
         finally:
             if res.jobs or req and req.jobs:
                 app.answered(req, res)
-        if not conn.done:
+        if not conn.done or not keep and conn.pos < len(conn.data):
+            # (a connection that is closed with bytes unread is reset)
             if not keep:
                 conn.end()
             keep = await self._drain(conn) and keep
@@ -2670,7 +2681,7 @@ class Server:
         # little of it, so that the connection can be used again, or at least
         # so that the peer gets the answer and not a reset.
         left = conn.limit = self.app.drain_size
-        whole = conn.length >= -1 and not conn.expect
+        whole = not conn.done and conn.length >= -1 and not conn.expect
         if not whole:
             conn.length = 0
         conn.wait(self.app.drain_timeout)

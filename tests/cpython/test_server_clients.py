@@ -1,6 +1,7 @@
 """Clients that others wrote, each against the server on every interpreter."""
 
 import json
+import socket
 import subprocess
 import zlib
 
@@ -97,7 +98,7 @@ def test_httpx(server):
         assert client.head('/').headers['Content-Length'] == '5'
         assert client.options('/').headers['Allow'] == 'GET, HEAD, OPTIONS'
         assert client.get('/missing').status_code == 404
-        assert client.post('/small', content=BODY).status_code == 413
+        assert client.post('/small', content=BODY * 4).status_code == 413
         # one that leaves in the middle
         with client.stream('GET', '/download/9999') as response:
             next(response.iter_bytes())
@@ -116,6 +117,47 @@ def test_requests(server):
         response = client.get(url + '/download/100', stream=True, timeout=20)
         assert b''.join(response.iter_content(1000)) == DOWNLOAD
         assert client.head(url, timeout=20).headers['Content-Length'] == '5'
-        response = client.post(url + '/small', data=BODY, timeout=20)
+        response = client.post(url + '/small', data=BODY * 4, timeout=20)
         assert response.status_code == 413
         assert client.get(url, timeout=20).text == 'hello'
+
+
+def connect(server):
+    return socket.create_connection(('127.0.0.1', server.port), 20)
+
+
+def read_all(sock):
+    pieces = []
+    while True:
+        piece = sock.recv(65536)  # raises an exception when reset
+        if not piece:
+            return b''.join(pieces)
+        pieces.append(piece)
+
+
+@pytest.mark.parametrize('version', ['1.0', '1.1'])
+def test_a_client_that_has_ended_its_own_side_gets_all_of_a_stream(
+        server, version):
+    """RFC 9112, section 9.6"""
+    with connect(server) as sock:
+        sock.sendall(b'GET /download/10000 HTTP/%s\r\nHost: a\r\n\r\n' %
+                     version.encode())
+        sock.shutdown(socket.SHUT_WR)
+        answer = read_all(sock)
+    assert answer.count(b'.' * 1016) == 10000
+    assert answer.endswith(b'\r\n0\r\n\r\n' if version == '1.1' else b'.')
+
+
+@pytest.mark.parametrize('more', [1, 100, 2000])
+def test_what_follows_the_last_request_does_not_reset_the_answer(
+        server, more):
+    with connect(server) as sock:
+        sock.sendall(b'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+                     + b'GET / HTTP/1.1\r\n\r\n' * more)
+        assert read_all(sock).endswith(b'\r\n\r\nhello')
+
+
+def test_a_malformed_request_is_answered_though_more_follows(server):
+    with connect(server) as sock:
+        sock.sendall(b'GET / HTTP/1.1\r\n\r\n' * 2000)
+        assert read_all(sock).startswith(b'HTTP/1.1 400 ')

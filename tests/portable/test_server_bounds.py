@@ -343,6 +343,54 @@ class TestHalfClosed(unittest.TestCase):
 
         serve(check)
 
+    def test_stream_to_a_peer_that_sends_no_more_goes_on(self):
+        """RFC 9112, section 9.6"""
+        class Slow:
+            # for longer than the server takes to look at the peer
+            count = 0
+
+            def __aiter__(self):
+                return self
+
+            async def __anext__(self):
+                self.count += 1
+                if self.count > 7:
+                    raise StopAsyncIteration
+                await asyncio.sleep(0.1)
+                return b'%d' % self.count
+
+        async def check(app, server, client):
+            app.get('/slow')(lambda request: Slow())
+            for version in b'1.1', b'1.0':
+                other = await server.connect()
+                self.half_close(other, b'GET /slow HTTP/%s\r\nHost: a\r\n\r\n'
+                                % version)
+                self.assertEqual((await other.answer()).body, b'1234567')
+                self.assertTrue(await other.closed())
+
+        serve(check)
+
+    def test_stream_that_says_nothing_to_a_peer_that_sends_no_more_ends(self):
+        ended = []
+
+        class Silent:
+            def __aiter__(self):
+                return self
+
+            async def __anext__(self):
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    ended.append(True)
+
+        async def check(app, server, client):
+            app.get('/silent')(lambda request: Silent())
+            self.half_close(client, b'GET /silent HTTP/1.1\r\nHost: a\r\n\r\n')
+            await client.rest()
+            self.assertEqual(ended, [True])
+
+        serve(check)
+
     def test_half_a_request_of_a_peer_that_sends_no_more_is_closed(self):
         async def check(app, server, client):
             for data in (GET[:-2], b'POST / HTTP/1.1\r\nHost: a\r\n'

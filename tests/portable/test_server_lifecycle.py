@@ -490,7 +490,8 @@ class TestLeaks(unittest.TestCase):
                     # a leak of 16 bytes each would show
                     self.assertTrue(gc.mem_alloc() < memory + 4800)
 
-        run(main())
+        # (each stream that was left takes a moment on its own)
+        run(main(), 60)
 
     @staticmethod
     def tasks():
