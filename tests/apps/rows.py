@@ -21,6 +21,7 @@ from microdot import (
     html,
     json_response,
     redirect,
+    send_file,
 )
 from microdot.compress import Compress, no_compress
 from microdot.flash import flash, get_flashed
@@ -186,6 +187,21 @@ def add_state(app):
 
 def add_files(app):
     static(app, '/static', HERE)
+    static(app, '/both', [HERE.parent / 'files', HERE], not_found='page.py')
+    static(app, '/page', HERE, fallback='page.py')
+
+    @app.get('/download')
+    async def download(request):
+        return send_file(HERE / 'page.py', download_name='März.pdf')
+
+    @app.get('/inline')
+    async def inline(request):
+        return send_file(HERE / 'page.py', download_name='a.py',
+                         disposition='inline')
+
+    @app.get('/file')
+    async def file(request):
+        return send_file(HERE / 'page.py')
 
     @app.get('/large')
     async def large(request):

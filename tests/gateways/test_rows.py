@@ -65,6 +65,15 @@ ROWS = [
     ('405', 'DELETE', '/html', {}, None,
      405, {'Allow': 'GET, HEAD, OPTIONS'}, 'Method Not Allowed'),
     ('404', 'GET', '/nowhere', {}, None, 404, {}, 'Not found'),
+    ('download', 'HEAD', '/download', {}, None, 200, {
+        'Content-Disposition': "attachment; filename=\"M_rz.pdf\"; "
+        "filename*=UTF-8''M%C3%A4rz.pdf"}, ''),
+    ('download in place', 'HEAD', '/inline', {}, None, 200,
+     {'Content-Disposition': 'inline; filename="a.py"'}, ''),
+    ('part of a file', 'GET', '/file', {'Range': 'bytes=1-3'}, None, 206,
+     {'Content-Range': 'bytes 1-3/%d' % len(PAGE)}, PAGE[1:4].decode()),
+    ('no part of a file', 'GET', '/file', {'Range': 'bytes=9999999-'}, None,
+     416, {'Content-Range': 'bytes */%d' % len(PAGE)}, None),
     # Mistakes
     ('a set', 'GET', '/set', {}, None, 500, {}, 'Internal server error'),
     ('status first', 'GET', '/swapped', {}, None,
@@ -155,6 +164,18 @@ ROWS = [
      {'Content-Range': 'bytes */%d' % len(PAGE)}, None),
     ('no static file', 'GET', '/static/none.py', {}, None,
      404, {}, 'Not found'),
+    ('first of several folders', 'GET', '/both/cert.pem', {}, None,
+     200, {}, re.compile('BEGIN CERTIFICATE')),
+    ('second of several folders', 'GET', '/both/page.py', {}, None,
+     200, {}, PAGE.decode()),
+    ('page for what is not there', 'GET', '/both/none', {}, None,
+     404, {}, PAGE.decode()),
+    ('fallback for pages', 'GET', '/page/a/b', {'Accept': 'text/html'}, None,
+     200, {}, PAGE.decode()),
+    ('no fallback for files', 'GET', '/page/a.css', {'Accept': 'text/html'},
+     None, 404, {}, 'Not found'),
+    ('no fallback for programs', 'GET', '/page/a',
+     {'Accept': 'application/json'}, None, 404, {}, 'Not found'),
     ('cookies', 'GET', '/eat', {'Cookie': 'a="b c"; d=e'}, None,
      200, {}, {'a': 'b c', 'd': 'e'}),
     # compress
@@ -281,7 +302,7 @@ def test_no_row_comes_twice():
 
 
 def test_etag(server):
-    for path in '/etag', '/static/page.py':
+    for path in '/etag', '/file', '/static/page.py':
         tag = server.ask(path).headers['etag']
         answer = server.ask(path, headers={'If-None-Match': tag})
         assert (answer.status, answer.body) == (304, b'')
