@@ -570,6 +570,20 @@ def test_an_application_is_deployed_and_serves(flash, folder, run):
 
 
 @on_a_board
+def test_a_pico_w_serves_what_is_deployed(flash, folder, run):
+    port = servers.free_port()
+    (folder / 'served.py').write_text(SERVED % port)
+    with simboard.Board(flash, kind='pico-w', pty=True) as board:
+        status, output, _ = run(board, folder / 'served.py', '--main')
+        assert status == 0
+        subprocess.run([sys.executable, '-m', 'mpremote', 'connect',
+                        board.device, 'reset'], check=True, timeout=30)
+        assert fetch(port) == 'from the board'
+        # no warning of an option, and nothing else
+        assert board.output == b''
+
+
+@on_a_board
 def test_modules_are_deployed_into_a_romfs(flash, folder, run):
     port = servers.free_port()
     (folder / 'served.py').write_text(SERVED % port)

@@ -272,6 +272,37 @@ print('another')
         printed(board, 'another')
 
 
+def test_a_connection_that_was_reset_is_none(tmp_path):
+    program = """\
+listener.setblocking(False)
+got = []
+while len(got) < 4:
+    try:
+        got.append(listener.accept())
+    except OSError:
+        pass
+wait_for('reset')
+listener.setblocking(True)
+got.append(listener.accept())
+got.append(listener.accept())
+print()
+print(simulated.counts)
+print('refused', simulated.counts['refused'])
+"""
+    with listening(tmp_path, program) as (board, connect, go):
+        socks = [connect() for _ in range(5)]
+        servers.wait_until(lambda: b'reset' in board.output, 'four')
+        # one that was accepted, and one that was not yet
+        for sock in (socks[0], socks[4]):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                            b'\1\0\0\0\0\0\0\0')
+            sock.close()
+        connect()
+        connect()
+        go('reset')
+        printed(board, 'refused 0')
+
+
 @pytest.mark.parametrize('kind, stalls', [('pico-w', 1), ('esp32', 0)])
 def test_data_that_comes_before_accept_waits_for_a_timer(
         tmp_path, kind, stalls):

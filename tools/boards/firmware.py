@@ -15,6 +15,7 @@ import concurrent.futures
 import contextlib
 import json
 import pathlib
+import random
 import socket
 import sys
 import tempfile
@@ -141,6 +142,13 @@ class Page:
                 pass
         self.__exit__()
 
+    def reset(self):
+        """Leave as a browser does in the middle of a page."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                             b'\1\0\0\0\0\0\0\0')
+        self.file.close()
+        self.sock.close()
+
     def __enter__(self):
         return self
 
@@ -246,6 +254,36 @@ def six_files(requests):
     return '10 pages, 60 files, %(accepted)d connections, 0 stalls' % counts
 
 
+def reloads(requests):
+    """A page with six files that is reloaded 20 times, mostly before it is
+    there, and then once more."""
+    chance = random.Random(1)
+    with serve('pico-w', APP) as served:
+        before = served.counts()
+        for _ in range(20):
+            pages = []
+            try:
+                for number in range(4):
+                    page = Page(served)
+                    pages.append(page)
+                    page.send('/asset/%d' % number)
+                    if chance.random() < 0.3:
+                        need(page.head()[0] == 200, 'a file')
+            finally:
+                for page in pages:
+                    page.reset()
+        with Page(served) as page:
+            for path in ('/', *('/asset/%d' % i for i in range(6))):
+                need(page.get(path)[0] == 200, path)
+        after = served.counts()
+        output = served.board.output.decode()
+    need(not output, output)
+    need(after['stalls'] == before['stalls'], '%d stalls' % (
+        after['stalls'] - before['stalls']))
+    return '20 reloads, %d connections, %d refused, 0 stalls' % (
+        after['accepted'] - before['accepted'], after['refused'])
+
+
 def mixed(requests):
     """Requests of many kinds in 100 KB, and then 10,000 bytes in one piece."""
     source = creep.APP.partition('\napp.run')[0]
@@ -262,7 +300,7 @@ def mixed(requests):
 
 
 TRIALS = {'in_a_row': in_a_row, 'streams': streams, 'six_files': six_files,
-          'mixed': mixed}
+          'reloads': reloads, 'mixed': mixed}
 
 
 def main(argv=None):

@@ -11,7 +11,7 @@ sockets of the computer, and what a board's network lacks is taken away:
   runs at once.
 - An option that the port does not have is a line of warning.
 - A connection that was closed is one until the peer has closed it too, for
-  10 seconds at most.
+  10 seconds at most; one that the peer has reset is none.
 
 ``counts`` has ``stalls`` (connections whose first data waited for the timer),
 ``refused``, ``accepted``, ``most`` (connections at once), ``warnings``.
@@ -85,12 +85,30 @@ def look():
         return
     _looking = True
     try:
+        i = 0
+        while i < len(_open):
+            if _ready(_open[i].real, 0) & 8:
+                _forget(_open[i])
+            else:
+                i += 1
         if _closing:
             _look_after_closing()
         for listener in _listeners:
             listener.look()
     finally:
         _looking = False
+
+
+def _forget(sock):
+    # The peer has reset it: it is no connection any more, whether or not the
+    # program has noticed.
+    _open.remove(sock)
+    for listener in _listeners:
+        for one in listener.waiting:
+            if one[0] is sock:
+                listener.waiting.remove(one)
+                sock.close()
+                return
 
 
 def _look_after_closing():
@@ -173,6 +191,9 @@ class Socket(io.IOBase):
     def look(self):
         while _ready(self.real, 1):
             real, addr = self.real.accept()
+            if _ready(real, 0) & 8:
+                real.close()  # it has come and gone
+                continue
             sock = Socket(real=real)
             try:
                 if len(self.waiting) >= self.backlog:
