@@ -9,6 +9,7 @@ import inspect
 import os
 import pathlib
 import subprocess
+import threading
 
 import pytest
 
@@ -16,10 +17,14 @@ import check
 import interpreters
 from microdot import Microdot, Request, URLPattern
 from microdot.login import Login
+from microdot.metrics import Health, Metrics
 from microdot.multipart import FileUpload, FormDataIter
+from microdot.pubsub import Hub
+from microdot.ratelimit import Limiter
 from microdot.session import Session
 from microdot.sse import SSE
 from microdot.stores import Store
+from microdot.test_client import TestClient
 from microdot.validation import Field
 from microdot.websocket import WebSocket
 
@@ -27,15 +32,16 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 CLASSES = {cls.__name__: cls
            for cls in (Request, URLPattern, Microdot, FormDataIter,
                        FileUpload, WebSocket, SSE, Session, Store, Login,
-                       Field)}
+                       Field, Hub, Limiter, Metrics, Health)}
 #: Class attributes that are numbers, and no limits.
 NO_LIMITS = {'Request.content_length', 'Microdot.sweep_interval',
              'Microdot.streams', 'Microdot.running',
              'Microdot.body_bytes', 'Request.held', 'Microdot.shutdowns',
              'FormDataIter.buffer_size', 'Login.remember_days',
              'Session.default_max_age', 'Store.sweep_period',
-             # CPython's alone, and on the page of validation
+             # CPython's alone, and on the pages of validation and of hubs
              'Field.max_tries',
+             'Hub.max_topic', 'Hub.max_pending', 'Hub.max_unsent',
              # CPython's alone, and below the tables
              'Microdot.max_threads'} | {
                  'WebSocket.' + opcode for opcode in (
@@ -88,8 +94,10 @@ def test_the_default_is_that_of_the_table(name):
     'board', [each for each in interpreters.find() if each.is_micropython],
     ids=lambda board: board.name)
 def test_the_defaults_of_boards_are_those_of_the_table(board):
-    code = ''.join('from %s import %s\n' % (cls.__module__, name)
-                   for name, cls in CLASSES.items())
+    # (CPython's own classes are in modules that begin with an underscore)
+    code = ''.join('from %s import %s\n' % (
+        cls.__module__.replace('._', '.'), name)
+        for name, cls in CLASSES.items())
     code += '\n'.join(
         'print("%s", %s)' % (name, name) for name in LIMITS)
     result = subprocess.run(
@@ -534,3 +542,124 @@ def test_a_timeout_of_none_is_no_timeout():
 
     serve(test, head_timeout=None, keep_alive_timeout=None,
           stall_timeout=None)
+
+
+# ------------------------------------------------------ many listeners, many
+
+def in_a_thread(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize('over', [0, 1, 10 ** 7])
+def test_a_message_has_so_many_bytes(over):
+    hub = Hub(history=10)
+    size = Hub.max_message + over
+    for message in (b'x' * size, 'x' * size, '\xfc' * (size // 2) + 'x' * (
+            size % 2), ['x' * (size - 4)]):
+        if over:
+            with pytest.raises(ValueError, match='max_message is 524288'):
+                hub.publish('a', message)
+        else:
+            hub.publish('a', message)
+    assert hub.counters['published'] == (0 if over else 4)
+    assert hub.kept_bytes < 3 * 2 ** 20
+
+
+@pytest.mark.parametrize('over', [0, 1, 10 ** 6])
+def test_a_topic_has_so_many_characters(over):
+    hub = Hub(history=10)
+    topic = '\u20ac' * (Hub.max_topic + over)
+    for use in (lambda: hub.publish(topic, 'x'),
+                lambda: hub.subscribe(topic)):
+        if over:
+            with pytest.raises(ValueError, match='max_topic'):
+                use()
+        else:
+            use()
+    assert len(hub.kept) == (0 if over else 1)
+
+
+@pytest.mark.parametrize('over', [0, 1, 1000])
+def test_so_many_messages_of_threads_wait(over):
+    hub = Hub()
+    in_a_thread(lambda: [hub.publish('a', number) for number in range(
+        Hub.max_pending + over)])
+    assert len(hub.pending) == Hub.max_pending
+    assert hub.counters['dropped'] == over
+    assert hub.pending[0][1] == over  # the oldest are lost
+
+
+@pytest.mark.parametrize('over', [0, 1, 1000])
+def test_so_many_bytes_of_history_are_kept(over, monkeypatch):
+    monkeypatch.setattr(Hub, 'max_history', 50 * 201)
+    hub = Hub(history=1000)
+    for number in range(50 + over):
+        hub.publish('%03d' % (number % 7) if over == 1000 else 'abc',
+                    'x' * 98)
+    assert hub.kept_bytes == 50 * 201
+    kept = [entry[0] for entries in hub.kept.values() for entry in entries]
+    assert sorted(kept) == list(range(over + 1, over + 51)) \
+        or over == 1000 and len(kept) == 50
+
+
+@pytest.mark.parametrize('over', [0, 1, 1000])
+def test_so_many_messages_of_a_topic_are_kept(over):
+    hub = Hub(history=50)
+    for number in range(50 + over):
+        hub.publish('a', number)
+        hub.publish('b', number)
+    for topic in 'ab':
+        assert [entry[2] for entry in hub.kept[topic]] == list(
+            range(over, over + 50))
+
+
+@pytest.mark.parametrize('over', [0, 1, 1000])
+def test_so_many_messages_wait_for_a_listener(over):
+    async def main():
+        hub = Hub(queue=50)
+        async with hub.subscribe('a') as messages:
+            for number in range(50 + over):
+                hub.publish('a', number)
+            assert [entry[2] for entry in messages.queue] == list(
+                range(over, over + 50))
+            assert hub.counters['dropped'] == over
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize('over', [0, 1, 1000])
+def test_so_many_clients_are_counted(over, monkeypatch):
+    monkeypatch.setattr(Limiter, 'max_keys', 50)
+    limiter = Limiter('1/day')
+
+    async def main():
+        for number in range(50 + over):
+            assert (await limiter.hit(str(number)))[0] == 0
+        assert len(limiter.hits) == 50
+        # the last ones are remembered, and the first if there is room
+        assert (await limiter.hit(str(49 + over)))[0] == -1
+        assert (await limiter.hit('0'))[0] == (0 if over else -1)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize('over', [0, 1, 100])
+def test_so_many_combinations_are_counted(over, monkeypatch):
+    monkeypatch.setattr(Metrics, 'max_series', 20)
+    app = Microdot()
+    metrics = Metrics(app)
+    for number in range(20 + over):
+        app.get('/%d' % number)(lambda request: 'x')
+
+    async def main():
+        client = TestClient(app)
+        for number in range(20 + over):
+            await client.get('/%d' % number)
+
+    asyncio.run(main())
+    assert len(metrics.series) == 20 + bool(over)
+    others = [counts[0] for labels, counts in metrics.series.items()
+              if 'route="other"' in labels]
+    assert others == ([over] if over else [])
