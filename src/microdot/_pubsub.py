@@ -56,6 +56,7 @@ class Hub(pubsub.Hub):
         self.kept = OrderedDict()  # that silent for longest is the first
         self.kept_bytes = 0
         self.listeners = {}        # sets, by what they have subscribed to
+        self.late = {}             # who has had which before they arrive
         self.pending = deque()
         self.thread = get_ident()
         self.loop = None
@@ -211,6 +212,9 @@ class Hub(pubsub.Hub):
         if self.history:
             self.keep(entry)
         for listeners in self.find(topic):
+            if self.late:
+                listeners = [each for each in listeners
+                             if number not in self.late.get(each, ())]
             counters['delivered'] += len(listeners)
             for listener in listeners:
                 listener.take(entry)

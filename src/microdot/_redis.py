@@ -167,6 +167,7 @@ class RedisHub(_pubsub.Hub):
         self.unsent = deque()  # (number, topic, kind, data)
         self.unsent_bytes = 0
         self.others = {}       # reports of other processes: (time, counts)
+        self.seen = 0, 0       # the newest that has arrived here
         self.tasks = None
 
     # Instead of handing on in this process alone.
@@ -283,6 +284,13 @@ class RedisHub(_pubsub.Hub):
         self.arrive(self.position(number.decode()), fields[b't'].decode(),
                     self.decode(kind, data), data)
 
+    def arrive(self, number, topic, message, data):
+        self.seen = number
+        super().arrive(number, topic, message, data)
+        for listener in [each for each, numbers in self.late.items()
+                         if max(numbers) <= number]:
+            del self.late[listener]
+
     async def _send(self):
         async with self._client() as client:
             script = client.register_script(_PUBLISH)
@@ -343,6 +351,7 @@ class RedisHub(_pubsub.Hub):
 
     def remove(self, listener):
         super().remove(listener)
+        self.late.pop(listener, None)
         self.changed.set()
 
     async def enter(self, listener):
@@ -362,6 +371,11 @@ class RedisHub(_pubsub.Hub):
         later = [entry for entry in listener.queue if entry[0] not in known]
         listener.queue.clear()
         listener.replay(missed + later)
+        # The streams of topics were read after that of all, which will bring
+        # these once more.
+        again = {number for number in known if number > self.seen}
+        if again:
+            self.late[listener] = again
 
     async def _load(self, client, topic, after):
         begin = self.position(after)

@@ -232,3 +232,31 @@ def test_an_application_can_connect_when_it_starts(redis_server):  # noqa: F811
                 await asyncio.sleep(0.01)
 
     run(main())
+
+
+def test_what_history_has_before_it_arrives_comes_once(
+        redis_server, monkeypatch):  # noqa: F811
+    """A process may load a message with the history before its reader has
+    come to it."""
+    async def main():
+        async with hubs(redis_server) as (ada, bob):
+            async with bob.subscribe('a') as first:
+                held = []
+                take_one = bob._take
+                monkeypatch.setattr(
+                    bob, '_take', lambda *entry: held.append(entry))
+                async with ada.subscribe('a') as own:
+                    ada.publish('a', 'one')
+                    ada.publish('a', 'two')
+                    await take(own, 2)
+                async with bob.subscribe('a', '') as messages:
+                    await until(lambda: len(held) >= 2)
+                    monkeypatch.setattr(bob, '_take', take_one)
+                    for entry in held:
+                        take_one(*entry)
+                    ada.publish('a', 'three')
+                    assert await take(messages, 3) == ['one', 'two', 'three']
+                    assert await take(first, 3) == ['one', 'two', 'three']
+                    assert not bob.late
+
+    run(main())

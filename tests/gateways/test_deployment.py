@@ -238,10 +238,13 @@ def test_caddy_passes_all_on(redis_server):  # noqa: F811
         assert status == 200
         assert json.loads(text)['client'] == '127.0.0.1'
         assert not json.loads(text)['secure']
-        with Listener(deployment) as ada, websockets.connect(
+        with websockets.connect(
                 'ws://chat.example.com/socket',
                 sock=deployment.connect_plainly(deployment.port)) as ws:
             ws.recv(servers.PATIENCE_S)
+            assert deployment.ask('POST', '/say', b'hi')[0] == 200
+            assert ws.recv(servers.PATIENCE_S) == 'hi'
+        with Listener(deployment) as ada:
             with Load(deployment, str) as load:
                 load.until_more(20)
                 deployment.instances[0].reload()
@@ -276,7 +279,8 @@ def test_container_serves_and_is_healthy(tmp_path):
         port = found.wait_for(r'http://127.0.0.1:(\d+)')[1]
         found.wait_for('Ctrl-C')
         check = [sys.executable if word == 'python3' else
-                 word.replace(':5000', ':' + port) for word in health]
+                 word.replace(':5000', ':' + port).replace(
+                     'timeout=3', 'timeout=30') for word in health]
         assert subprocess.run(check, timeout=60).returncode == 0
         assert found.stop() == 0
     assert subprocess.run(check, timeout=60,

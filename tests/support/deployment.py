@@ -13,8 +13,6 @@ import subprocess
 import sys
 import tempfile
 
-import pytest
-
 import programs
 import servers
 from servers import TOP
@@ -124,6 +122,7 @@ class Nginx(Process):
     """The nginx of the page, before instances in a folder."""
 
     tls = True
+    program = 'nginx'
 
     def __init__(self, folder):
         self.port = servers.free_port()
@@ -135,12 +134,12 @@ class Nginx(Process):
             line for line in (FILES / 'nginx.conf').read_text().split('\n')
             if 'listen [::]' not in line)
         live = '/etc/letsencrypt/live/chat.example.com/'
-        (folder / 'site.conf').write_text(replace(
+        (folder / 'site.conf').write_text(self.site(replace(
             site, ('/run/', str(folder) + '/'),
             ('listen 80;', 'listen 127.0.0.1:%d;' % plain),
             ('listen 443 ssl;', 'listen 127.0.0.1:%d ssl;' % self.port),
             (live + 'fullchain.pem', str(CERTIFICATES / 'cert.pem')),
-            (live + 'privkey.pem', str(CERTIFICATES / 'key.pem'))))
+            (live + 'privkey.pem', str(CERTIFICATES / 'key.pem')))))
         # (root's sockets are root's alone)
         (folder / 'nginx.conf').write_text(AROUND.format(
             folder=folder, user='' if os.getuid() else 'user root;'))
@@ -149,6 +148,10 @@ class Nginx(Process):
                           str(folder / 'nginx.log'), '-c',
                           str(folder / 'nginx.conf')], folder, 'nginx',
                          environ)
+
+    def site(self, text):
+        """Return what is written in place of the site of the page."""
+        return text
 
     def errors(self):
         return (self.log.parent / 'nginx.log').read_text()
@@ -159,6 +162,7 @@ class Caddy(Process):
     Let's Encrypt."""
 
     tls = False
+    program = 'caddy'
 
     def __init__(self, folder):
         self.port = servers.free_port()
@@ -232,11 +236,11 @@ def deploy(app, proxy=Nginx, **variables):
 
     :param variables: the environment of the application.
     """
-    name = proxy.__name__.lower()
     try:
-        programs.fetch(name)
+        programs.fetch(proxy.program)
     except programs.FetchError as error:
-        pytest.skip('%s: %s' % (name, error))
+        import pytest
+        pytest.skip('%s: %s' % (proxy.program, error))
     # (a short name: paths of sockets have a limit)
     folder = pathlib.Path(tempfile.mkdtemp(prefix='dep'))
     deployment = None
