@@ -1,78 +1,174 @@
-"""Compare what one message to many WebSockets costs.
+"""Measure what one message to many listeners costs, and how long it takes.
 
-``python3 tools/bench/fanout.py`` prints processor time of the server for each
-message that is delivered, by a hub of :mod:`microdot.pubsub` and by
-``websockets.broadcast``, without compression, in turns. The clients are a
-process of their own, which reads and throws away.
+``python3 tools/bench/fanout.py`` prints three tables:
+
+- Processor time of the server for each message that a WebSocket gets, by a
+  hub of :mod:`microdot.pubsub`, by ``websockets.broadcast`` and by a loop over
+  all in Starlette on uvicorn, without compression, in turns.
+- Of 1,000 listeners to one topic that gets one message a second, one of which
+  does not read, with more waiting for it than is kept: how long until the
+  others have it, and what memory grows by.
+- Memory of the server for each of 10,000 SSE clients that are silent.
+
+The listeners are a process of their own, pinned to the last core; the server
+has the first.
 """
 
 import argparse
 import asyncio
 import contextlib
+import gc
+import json
 import os
-import pathlib
+import statistics
 import subprocess
 import sys
 import time
 
-import common  # noqa: F401
-
-TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / 'src'), str(TOP / 'tools')]
-
-import check  # noqa: E402
+import common
+from common import TOP
 
 UPGRADE = (b'GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n'
            b'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
            b'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+EVENTS = b'GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
 MESSAGE = 'x' * 100
+#: Messages of a round, and seconds between two.
 ROUNDS = 200
 PAUSE_S = 0.002
+#: Connections that are opened at a time: less than the backlog.
+AT_ONCE = 50
+#: Over what the others take, at most.
+TARGETS = {'websockets.broadcast': 1.2, 'starlette': 1.0}
+#: Milliseconds in which 99 of 100 messages are to be there.
+MOST_DELAY_MS = 100
+#: Messages after which memory is looked at for the first time.
+WARM = 10
+LABELS = {'hub': 'microdot', 'hub-uvloop': 'microdot, uvloop',
+          'websockets.broadcast': 'websockets.broadcast',
+          'starlette': 'Starlette, uvicorn (uvloop, httptools)'}
 
 
-async def listen(port, count):
-    """Open connections, and read from them until they end."""
-    readers = []
-    writers = []
-    for _ in range(count):
+def rss():
+    """Return the bytes of memory that this process has."""
+    gc.collect()
+    with open('/proc/self/statm') as file:
+        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+
+
+def say(value):
+    print(json.dumps(value), flush=True)
+
+
+# ---------------------------------------------------------------- listeners
+
+class Client(asyncio.Protocol):
+    """Asks, and notes when it gets what."""
+
+    def __init__(self, request, delays):
+        self.request = request
+        self.delays = delays
+        self.answered = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport):
+        self.transport = transport
+        transport.write(self.request)
+
+    def data_received(self, data):
+        if not self.answered.done():
+            self.answered.set_result(None)
+        elif self.delays is not None:
+            # A frame of 2 + 18 bytes: the time at which it was published.
+            now = time.monotonic_ns()
+            for at in range(2, len(data), 20):
+                self.delays.append(now - int(data[at:at + 18]))
+
+
+async def listen(options):
+    """Open connections, and read from them until this process is ended."""
+    loop = asyncio.get_running_loop()
+    delays = [] if options.stalled else None
+    request = EVENTS if options.events else UPGRADE
+    clients = []
+
+    async def join(request=request):
         while True:
-            with contextlib.suppress(ConnectionRefusedError):
-                reader, writer = await asyncio.open_connection(
-                    '127.0.0.1', port)
+            with contextlib.suppress(OSError):
+                _, client = await loop.create_connection(
+                    lambda: Client(request, delays), '127.0.0.1',
+                    options.port)
                 break
             await asyncio.sleep(0.05)
-        writer.write(UPGRADE)
-        await reader.readuntil(b'\r\n\r\n')
-        readers.append(reader)
-        writers.append(writer)
+        await client.answered
+        clients.append(client)
 
-    async def drain(reader):
-        with contextlib.suppress(OSError):
-            while await reader.read(65536):
-                pass
+    if options.stalled:
+        await join(UPGRADE.replace(b'/ws', b'/all'))
+        clients[0].transport.pause_reading()
+    for begin in range(len(clients), options.listeners, AT_ONCE):
+        await asyncio.gather(*[join() for _ in range(
+            min(AT_ONCE, options.listeners - begin))])
+    if not options.stalled:
+        await asyncio.Event().wait()
+    while len(delays) < (options.listeners - 1) * options.messages:
+        await asyncio.sleep(0.1)
+    say(sorted(delays))
+    os._exit(0)
 
-    await asyncio.gather(*map(drain, readers))
 
+# ------------------------------------------------------------------ servers
 
-async def measure(publish, listeners, count):
+async def cost(publish, listeners, count):
+    """Print the microseconds that a delivery takes."""
     while listeners() < count:
         await asyncio.sleep(0.05)
     await asyncio.sleep(0.3)
     start = time.process_time()
     for _ in range(ROUNDS):
-        publish(MESSAGE)
+        await publish(MESSAGE)
         await asyncio.sleep(PAUSE_S)
     taken = time.process_time() - start
-    print('%.2f' % (taken / ROUNDS / count * 1e6), flush=True)
+    say(taken / ROUNDS / count * 1e6)
     os._exit(0)  # whatever the servers would still wait for
 
 
-async def serve_hub(port, count):
+async def delay(publish, listeners, hub, options):
+    """Publish now and then, after the one that stalls has been given more
+    than it may have; print the bytes that memory grows by. Each message is
+    the time of its publishing."""
+    while listeners() < options.listeners:
+        await asyncio.sleep(0.05)
+    while not hub.counters['dropped']:
+        hub.publish('filler', b'x' * 65536)
+        await asyncio.sleep(0.01)
+    for number in range(options.messages):
+        if number == WARM:
+            begin = rss()
+        await publish('%018d' % time.monotonic_ns())
+        await asyncio.sleep(options.pause)
+    say(rss() - begin)
+    await asyncio.Event().wait()
+
+
+async def memory(listeners, count):
+    """Print the bytes of memory that a client takes."""
+    begin = rss()
+    while listeners() < count:
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)
+    say((rss() - begin) / count)
+    os._exit(0)
+
+
+async def serve_hub(options):
     from microdot import Microdot
     from microdot.pubsub import Hub
-    from microdot.websocket import with_websocket
+    from microdot.sse import with_sse
+    from microdot.websocket import WebSocket, with_websocket
     app = Microdot()
-    app.max_connections = count + 10
+    WebSocket.ping_interval = None  # the listeners do not answer
+    app.max_connections = options.listeners + 10
+    app.stall_timeout = None  # the one that stalls is to stay
     hub = Hub()
 
     @app.get('/ws')
@@ -80,14 +176,33 @@ async def serve_hub(port, count):
     async def ws(request, ws):
         await hub.forward(ws, 'a')
 
-    measuring = asyncio.create_task(measure(
-        lambda message: hub.publish('a', message), lambda: hub.count('a'),
-        count))
-    await app.start_server('127.0.0.1', port)
+    @app.get('/all')
+    @with_websocket
+    async def listen_to_all(request, ws):
+        await ws.send('welcome')
+        await hub.forward(ws, '*')
+
+    @app.get('/events')
+    @with_sse
+    async def events(request, sse):
+        await sse.send('welcome')
+        await hub.forward(sse, 'a')
+
+    async def publish(message):
+        hub.publish('a', message)
+
+    def listeners():
+        return hub.count('a')
+
+    measuring = asyncio.create_task(
+        memory(listeners, options.listeners) if options.events else
+        delay(publish, listeners, hub, options) if options.stalled else
+        cost(publish, listeners, options.listeners))
+    await app.start_server('127.0.0.1', options.port)
     await measuring
 
 
-async def serve_websockets(port, count):
+async def serve_websockets(options):
     from websockets.asyncio.server import broadcast, serve
     connections = set()
 
@@ -95,49 +210,156 @@ async def serve_websockets(port, count):
         connections.add(ws)
         await ws.wait_closed()
 
-    async with serve(handler, '127.0.0.1', port, compression=None):
-        await measure(lambda message: broadcast(connections, message),
-                      lambda: len(connections), count)
+    async def publish(message):
+        broadcast(connections, message)
+
+    async with serve(handler, '127.0.0.1', options.port, compression=None):
+        await cost(publish, lambda: len(connections), options.listeners)
 
 
-SERVERS = {'hub': serve_hub, 'websockets.broadcast': serve_websockets}
+async def serve_starlette(options):
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.routing import WebSocketRoute
+    connections = set()
+
+    async def handler(ws):
+        await ws.accept()
+        connections.add(ws)
+        await ws.receive_text()
+
+    async def publish(message):
+        for ws in connections:
+            await ws.send_text(message)
+
+    app = Starlette(routes=[WebSocketRoute('/ws', handler)])
+    server = uvicorn.Server(uvicorn.Config(
+        app, port=options.port, log_level='error', access_log=False,
+        http='httptools', ws='auto', ws_per_message_deflate=False))
+    measuring = asyncio.create_task(cost(
+        publish, lambda: len(connections), options.listeners))
+    await server.serve()
+    await measuring
 
 
-def run(name, count):
-    """Return the microseconds for each message delivered."""
-    port = str(check.free_port())
-    command = [sys.executable, __file__, '--listeners', str(count), '--port',
-               port, '--role']
-    server = subprocess.Popen([*command, name], stdout=subprocess.PIPE,
-                              text=True)
-    client = subprocess.Popen([*command, 'client'])
+SERVERS = {'hub': serve_hub, 'hub-uvloop': serve_hub,
+           'websockets.broadcast': serve_websockets,
+           'starlette': serve_starlette}
+
+
+def be(options):
+    """Be one of the processes."""
+    role = SERVERS.get(options.role, listen)
+    first, last = common.cores()
+    os.sched_setaffinity(0, {last if role is listen else first})
+    with contextlib.suppress(PermissionError):
+        os.nice(-20)  # root's: whatever else runs is not to be measured
+    if options.role in ('hub-uvloop', 'starlette'):
+        import uvloop
+        uvloop.run(role(options))
+    else:
+        asyncio.run(role(options))
+
+
+# ------------------------------------------------------------------- rounds
+
+def run(server, listeners, *words):
+    """Run a server and listeners; return what each says, ``None`` for
+    listeners that are ended with the server."""
+    command = [sys.executable, __file__, '--port', str(common.free_port()),
+               '--listeners', str(listeners), *words, '--role']
+    environ = {**os.environ, 'PYTHONPATH': str(TOP / 'src')}
+    children = []
     try:
-        return float(server.communicate(timeout=120)[0])
+        for role in server, 'client':
+            children.append(subprocess.Popen(
+                [*command, role], stdout=subprocess.PIPE, text=True,
+                env=environ))
+        found = json.loads(children[0].stdout.readline())
+        if '--stalled' in words:
+            return found, json.loads(children[1].stdout.readline())
+        return found, None
     finally:
-        for child in (server, client):
+        for child in children:
             child.kill()
-            child.wait()
+            child.communicate()
 
 
-def main():
+def measure_cost(listeners, rounds):
+    """Return the cost by server: microseconds, and the ratios of the hub to
+    the others, of each round."""
+    taken = {name: [] for name in SERVERS}
+    for number in range(rounds):
+        names = list(SERVERS)
+        for name in names if number % 2 else names[::-1]:
+            taken[name].append(run(name, listeners)[0])
+    return [{
+        'server': name, 'us': statistics.median(values),
+        'best_us': min(values),
+        'ratio': statistics.median(
+            ours / theirs for ours, theirs in zip(
+                taken['hub-uvloop' if name == 'starlette' else 'hub'],
+                values)),
+        'target': TARGETS.get(name)} for name, values in taken.items()]
+
+
+def measure_delay(listeners, messages, pause):
+    """Return how long deliveries take, and what memory grows by."""
+    growth, delays = run(
+        'hub', listeners, '--stalled', '--messages', str(messages),
+        '--pause', str(pause))
+    return {'listeners': listeners, 'messages': messages,
+            'median_ms': statistics.median(delays) / 1e6,
+            'p99_ms': delays[int(len(delays) * 0.99)] / 1e6,
+            'most_ms': delays[-1] / 1e6, 'target_ms': MOST_DELAY_MS,
+            'growth': growth}
+
+
+def measure_idle(listeners):
+    """Return the bytes that a silent SSE client takes."""
+    return {'listeners': listeners,
+            'bytes': run('hub', listeners, '--events')[0]}
+
+
+def main(argv=None):
+    """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--listeners', type=int, default=200)
-    parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--role', help=argparse.SUPPRESS)
-    parser.add_argument('--port', type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    parser.add_argument('--listeners', type=int, default=200,
+                        help='of the first table; default: 200')
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--many', type=int, default=1000,
+                        help='listeners of the second table')
+    parser.add_argument('--messages', type=int, default=40)
+    parser.add_argument('--pause', type=float, default=1.0)
+    parser.add_argument('--idle', type=int, default=10000,
+                        help='clients of the third table')
+    parser.add_argument('--json', action='store_true')
+    for name in ('--role', '--port'):
+        parser.add_argument(name, help=argparse.SUPPRESS)
+    for name in ('--stalled', '--events'):
+        parser.add_argument(name, action='store_true',
+                            help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
     if options.role:
-        role = SERVERS.get(options.role, listen)
-        asyncio.run(role(options.port, options.listeners))
+        be(options)
         return 0
-    best = {}
-    for _ in range(options.rounds):
-        for name in SERVERS:
-            taken = run(name, options.listeners)
-            best[name] = min(taken, best.get(name, taken))
-    for name, taken in best.items():
-        print('%-22s %6.2f us' % (name, taken))
-    print('ratio %.2f' % (best['hub'] / best['websockets.broadcast']))
+    common.enter()
+    common.stay_awake()
+    data = {'cost': measure_cost(options.listeners, options.rounds),
+            'delay': measure_delay(options.many, options.messages,
+                                   options.pause),
+            'idle': measure_idle(options.idle)}
+    if options.json:
+        print(json.dumps(data, indent=1))
+        return 0
+    for each in data['cost']:
+        print('%-52s %6.2f us, the hub takes %.2f of it' % (
+            LABELS[each['server']], each['us'], each['ratio']))
+    print('{listeners} listeners: median {median_ms:.1f} ms, 99 of 100 '
+          '{p99_ms:.1f} ms, most {most_ms:.1f} ms; memory {growth:+} bytes'
+          .format(**data['delay']))
+    print('{listeners} silent clients: {bytes:.0f} bytes each'.format(
+        **data['idle']))
     return 0
 
 

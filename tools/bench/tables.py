@@ -12,6 +12,7 @@ import sys
 
 import board_speed
 import common
+import fanout
 import growth
 import memory
 import speed
@@ -19,7 +20,7 @@ from common import HERE, TOP
 
 FOLDER = TOP / 'docs' / 'project' / 'benchmarks'
 TOOLS = ('speed', 'instructions', 'board_speed', 'memory', 'growth',
-         'imports')
+         'imports', 'fanout', 'deployments')
 #: The cases shown of all servers, in this order.
 SHOWN = ('text', 'headers', 'changing', 'json', 'param', 'post', 'file',
          'stream', 'close')
@@ -171,6 +172,35 @@ def imports_tables(data):
     """Yield the same of what imports.py prints."""
     yield 'imports', [('milliseconds', 'median', 'best', 'target', '')] + [
         tuple(each.values()) for each in data]
+
+
+def fanout_tables(data):
+    """Yield the same of what fanout.py prints."""
+    yield 'fanout', [('microseconds', 'median', 'best',
+                      'microdot takes of it', 'target')] + [
+        (fanout.LABELS[each['server']], each['us'], each['best_us'],
+         each['ratio'] if each['target'] else None, each['target'])
+        for each in data['cost']]
+    delay = data['delay']
+    yield 'fanout-delay', [
+        ('milliseconds', '', 'target'),
+        ('half of the messages are there after', delay['median_ms'], None),
+        ('99 of 100', delay['p99_ms'], delay['target_ms']),
+        ('all', delay['most_ms'], None)]
+    yield 'fanout-memory', [
+        ('bytes', ''),
+        ('memory grows meanwhile by', delay['growth']),
+        ('each of %s silent SSE clients takes' % common.format_cell(
+            data['idle']['listeners']), data['idle']['bytes'])]
+
+
+def deployments_tables(data):
+    """Yield the same of what deployments.py prints."""
+    yield 'deployments', [
+        ('', 'µs a request', 'µs a message delivered',
+         'messages delivered a second')] + [
+        (each['label'], each['request_us'], each['delivery_us'],
+         round(each['deliveries'])) for each in data]
 
 
 def main(argv=None):
