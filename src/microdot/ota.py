@@ -97,7 +97,9 @@ class Ota:
     async def tell(self, request):
         return {'nonce': self.new_nonce(),
                 'version': self.installed()['version'],
-                'trial': exists('ota.trial')}
+                'trial': exists('ota.trial'),
+                # it has yet to start again
+                'pending': exists('ota.new')}
 
     def _loaded(self):
         if not self._update:

@@ -22,10 +22,10 @@ def _is_path(path, longest):
     if not isinstance(path, str) or not 0 < len(path) <= longest:
         return False
     for part in path.split('/'):
-        if part in ('', '.', '..') or part[:4] == 'ota.':
+        if part in ('', '.', '..', 'boot.py', 'ota_boot.py',
+                    'ota_boot.mpy'):
             return False
-    return not (path[-4:] in ('.new', '.old')
-                or path in ('boot.py', 'ota_boot.py')
+    return not (path[-4:] in ('.new', '.old') or path[:4] == 'ota.'
                 or '\\' in path or ':' in path or min(path) < ' ')
 
 

@@ -310,6 +310,7 @@ def folder(tmp_path):
         (tmp_path / name).write_bytes(
             (TOP / 'tests' / 'files' / name).read_bytes())
     (tmp_path / 'large.bin').write_bytes(bytes(100000))
+    (tmp_path / 'ota.key').write_bytes(bytes(32))
     (tmp_path / 'network.py').write_text(NETWORK)
     (tmp_path / 'hello.py').write_text('def main():\n    pass\n')
     static = tmp_path / 'static'

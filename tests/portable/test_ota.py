@@ -350,7 +350,8 @@ class TestOta(unittest.TestCase):
                {'files': {'a': 'x'}, 'version': 2.5},
                {'files': {'a': 'x'}, 'version': True}]
         for path in ('', '/a', 'a//b', '../a', 'a/..', './a', 'a/', 'boot.py',
-                     'ota_boot.py', 'ota.new', 'lib/ota.x', 'a.new', 'a.old',
+                     'ota_boot.py', 'ota.new', 'lib/ota_boot.mpy',
+                     'lib/boot.py', 'a.new', 'a.old',
                      'a\\b', 'a\nb', 'c:a', 'x' * (Ota.max_path + 1)):
             bad.append({'version': 2, 'files': {path: digest(b'')}})
         bad.append({'version': 2, 'files': {

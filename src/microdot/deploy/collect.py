@@ -42,6 +42,10 @@ LOADED_WHEN_USED = {
 }
 
 
+#: Modules that a file of the framework needs without importing them.
+NEEDED_BY = {'lib/microdot/ota.py': ('ota_boot',)}
+
+
 class Failure(Exception):
     """Something that the user has to know; the text is one line."""
 
@@ -328,6 +332,8 @@ class Collection:
             if found.path not in self._found:
                 self._found[found.path] = found
                 queued.append(found)
+                for other in NEEDED_BY.get(found.path, ()):
+                    self._find(other, 'framework', queued, programs)
                 # (the core has all the names that others are loaded for)
                 if found.kind == 'framework' and \
                         found.source.stem not in ('microdot', '__init__'):

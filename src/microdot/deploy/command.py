@@ -5,16 +5,20 @@ import getpass
 import json
 import os
 import pathlib
+import re
+import shutil
 import sys
 import tempfile
 
 from . import line as lines
+from . import sending, watching
 from .collect import (
     Collection,
     Failure,
     for_boards,
     in_bytes,
     read_imports,
+    read_item,
 )
 from .compiling import (
     HEAP_OF_COMPILING,
@@ -39,6 +43,11 @@ from .starting import (
     start_code,
 )
 
+#: What takes updates in their places when the board starts, and where.
+BOOT = 'boot.py'
+BOOT_LINE = 'import ota_boot\n'
+#: The name of the secret on the board.
+KEY_FILE = 'ota.key'
 #: Holds the password, so that it need not be typed.
 WIFI_PASSWORD = 'MICRODOT_WIFI_PASSWORD'
 
@@ -66,12 +75,53 @@ def print_plan(plan, show):
         len(plan.copies), len(plan.steps)))
 
 
-def wifi_settings(name):
-    """Return the file with the name and password of a network."""
+def wifi_settings(name, hostname=None):
+    """Return the file with the name and password of a network.
+
+    :raises Failure: *hostname* is none (RFC 952, RFC 1123).
+    """
+    settings = {'ssid': name}
+    if hostname is not None:
+        if not re.fullmatch('[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?',
+                            hostname):
+            raise Failure('--hostname has up to 32 letters, digits and '
+                          'hyphens, not %r; .local is added by itself'
+                          % hostname)
+        settings['hostname'] = hostname
     password = os.environ.get(WIFI_PASSWORD)
     if password is None:
         password = getpass.getpass('Password of the network %s: ' % name)
-    return json.dumps({'ssid': name, 'password': password}).encode()
+    settings['password'] = password
+    return json.dumps(settings).encode()
+
+
+class Bar:
+    """A bar for bytes, on a terminal: it stays on its line.
+
+    :param stream: where it goes; ``None``: standard output.
+    """
+    WIDTH = 24
+
+    def __init__(self, stream=None):
+        self.stream = stream or sys.stdout
+
+    def __call__(self, done, total, path=''):
+        part = done / total if total else 1
+        columns = shutil.get_terminal_size().columns
+        full = round(part * self.WIDTH)
+        text = '%s%s %3d %%  %s of %s  %s' % (
+            '#' * full, '.' * (self.WIDTH - full), int(part * 100),
+            in_bytes(done), in_bytes(total), path)
+        # (what the line held before is overwritten)
+        self.stream.write('\r%-*s' % (columns - 1, text[:columns - 1]))
+        if done >= total:
+            self.stream.write('\n')
+        self.stream.flush()
+
+
+def terminal_bar():
+    """Return a bar if there is a terminal, or ``None``."""
+    return Bar() if sys.stdout.isatty() else None
 
 
 class Deployment:
@@ -89,19 +139,29 @@ class Deployment:
         self.found = Collection(
             pathlib.Path(options.application),
             [pathlib.Path(each) for each in options.add], options.exclude)
-        self.line = lines.Line(options.port, options.timeout)
+        self.line = None if options.to else lines.Line(
+            options.port, options.timeout)
+        self.wifi = None
+        if options.wifi:
+            self.wifi = wifi_settings(options.wifi, options.hostname)
 
-    def run(self):
+    def run(self, ended=None):
         """Do what the options say.
 
+        :param ended: asked while the application runs whether to stop looking
+                      on.
         :raises Failure: that is not possible.
         """
         self._warn()
         options = self.options
+        if options.to:
+            self._send()
+            return
         written = {}
         if options.wifi:
-            written[WIFI_FILE] = wifi_settings(options.wifi)
+            written[WIFI_FILE] = self.wifi
         board = self._probe()
+        written.update(self._for_updates(board))
         code = self._code(options.wifi or
                           board and WIFI_FILE in board['files'])
         if options.main and self.found.main.name != 'main.py':
@@ -115,7 +175,39 @@ class Deployment:
             self._refuse_small_heap(board)
         if not options.dry_run:
             self._carry_out(plan, code, 'main.py' in {
-                step.path for step in plan.steps})
+                step.path for step in plan.steps}, ended)
+
+    def _send(self):
+        """Update the board over the network."""
+        options = self.options
+        receiver = sending.Receiver(options.to,
+                                    sending.read_key(options.key_file))
+        files, _ = build(options, self.found.items, None, self.folder)
+        sending.update(receiver, files, self.show, options.version,
+                       options.lower, terminal_bar())
+
+    def _for_updates(self, board):
+        """Return the files that ``microdot.ota`` needs beside the modules."""
+        files = {}
+        if self.options.key_file:
+            files[KEY_FILE] = sending.read_key(self.options.key_file)
+        items = {item.path: item for item in self.found.items}
+        if 'lib/microdot/ota.py' not in items:
+            return files
+        own = items.get(BOOT)
+        if own:
+            if BOOT_LINE.strip() not in read_item(own).decode():
+                self.show('warning: updates need the line "%s" in %s'
+                          % (BOOT_LINE.strip(), BOOT))
+            return files
+        text = None
+        if board:
+            text, = self.line.ask(lines.on_board('boot')
+                                  + '_boot(%r)\n' % lines.MARK)
+        if BOOT_LINE.strip() not in (text or ''):
+            # what the firmware or the user has put there goes on
+            files[BOOT] = (BOOT_LINE + (text or '')).encode()
+        return files
 
     def _code(self, wifi):
         """Return the code that starts the application, and tell if the
@@ -154,7 +246,8 @@ class Deployment:
         try:
             board = lines.probe(
                 self.line, paths_to_ask_for(
-                    self.found.items, ('main.py', WIFI_FILE)),
+                    self.found.items,
+                    ('main.py', WIFI_FILE, BOOT, KEY_FILE)),
                 self.found.outside)
         except Failure as failure:
             if not self.options.dry_run:
@@ -234,7 +327,7 @@ class Deployment:
                 'leave out --py' % (in_bytes(board['heap']), path,
                                     in_bytes(needed)))
 
-    def _carry_out(self, plan, code, has_main):
+    def _carry_out(self, plan, code, has_main, ended=None):
         if plan.image is not None and not plan.image_is_there:
             self.show('writing a ROMFS image, %s' % in_bytes(
                 len(plan.image)))
@@ -247,20 +340,24 @@ class Deployment:
         first = [step for step in plan.copies if step.path != 'main.py']
         last = [step for step in plan.copies if step.path == 'main.py']
         lines.copy(self.line, plan, self.folder, self.show, first,
-                   plan.removals)
+                   plan.removals, terminal_bar())
         kept = len(plan.steps) - len(plan.copies)
         if kept:
             self.show('%d of %d files were there already' % (
                 kept, len(plan.steps)))
         check(self.line, self.found.items, self.show, self.options.romfs)
         if self.options.wifi:
-            self.show('in the network %s the board is %s' % (
-                self.options.wifi, join(self.line, self.options.wifi)))
+            self.show('in the network %s the board is %s%s' % (
+                self.options.wifi, join(self.line, self.options.wifi),
+                self.options.hostname and
+                ', and %s.local' % self.options.hostname or ''))
         if last:
             lines.copy(self.line, plan, self.folder, self.show, last)
         if self.options.start:
             start(self.line, code, self.options.follow, self.show,
-                  self.folder)
+                  self.folder, ended)
+        elif self.options.monitor:
+            self.line.run('reset')
         elif has_main:
             self.show('mpremote reset starts it, as power does')
         else:
@@ -268,9 +365,76 @@ class Deployment:
 
 
 def deploy(options, show=show_line):
-    """Do what the command line says."""
-    with tempfile.TemporaryDirectory() as folder:
-        Deployment(options, show, pathlib.Path(folder)).run()
+    """Do what the command line says.
+
+    :raises Failure: that is not possible.
+    """
+    if options.watch:
+        watch(options, show)
+        return
+    if options.application:
+        with tempfile.TemporaryDirectory() as folder:
+            Deployment(options, show, pathlib.Path(folder)).run()
+    if options.monitor:
+        watching.monitor(lines.Line(options.port, options.timeout), show)
+
+
+def watch(options, show):
+    """Copy and start the application again at each save, until Ctrl-C.
+
+    What fails is shown, and the next save tries again.
+    """
+    changes = watching.Changes(options)
+    options.start = True
+    deployment = None
+    try:
+        while True:
+            saved = []
+
+            def ended():
+                saved.append(changes.seen())
+                return saved[-1]
+
+            try:
+                with tempfile.TemporaryDirectory() as folder:
+                    password = deployment and deployment.wifi
+                    # (asked for once)
+                    options.wifi = None if password else options.wifi
+                    deployment = Deployment(options, show,
+                                            pathlib.Path(folder))
+                    deployment.wifi = password or deployment.wifi
+                    deployment.run(ended)
+            except Failure as failure:
+                show('error: %s' % failure)
+            if not any(saved):
+                show('waiting for the next save')
+                changes.wait()
+            show('saved: once more')
+    except KeyboardInterrupt:
+        show('')
+
+
+def refuse(parser, options):
+    """End the command with an error if options do not go together."""
+    for wrong, text in (
+            (not options.application and not (
+                options.monitor and not options.watch),
+             'an application is needed, its main file or folder'),
+            (options.hostname and not options.wifi,
+             '--hostname goes with --wifi'),
+            (options.to and not options.key_file,
+             '--to needs --key-file'),
+            (options.to and (options.wifi or options.romfs or options.start
+                             or options.main or options.watch
+                             or options.monitor or options.dry_run),
+             '--to goes with --key-file, --version, --lower, --py, -O, --add '
+             'and --exclude alone'),
+            ((options.version is not None or options.lower)
+             and not options.to, '--version and --lower go with --to'),
+            (options.watch and options.dry_run,
+             '--watch and --dry-run do not go together')):
+        if wrong:
+            parser.error(text)
 
 
 def main(argv=None):
@@ -283,7 +447,9 @@ def main(argv=None):
         prog='python -m microdot.deploy',
         description='Put an application on a board with MicroPython.')
     parser.add_argument(
-        'application', help='its main file, or a folder with all of it')
+        'application', nargs='?',
+        help='its main file, or a folder with all of it; none is needed with '
+             '--monitor')
     parser.add_argument(
         '--port', default='auto', metavar='PORT',
         help='the port of the board, as mpremote connect takes it (default: '
@@ -321,12 +487,37 @@ def main(argv=None):
         '--no-follow', dest='follow', action='store_false',
         help='with --start: show nothing')
     parser.add_argument(
+        '--watch', action='store_true',
+        help='copy and start it again whenever a file is saved')
+    parser.add_argument(
+        '--monitor', action='store_true',
+        help='show what the board prints, also after it starts again')
+    parser.add_argument(
+        '--hostname', metavar='NAME',
+        help='with --wifi: the name of the board, for NAME.local')
+    parser.add_argument(
+        '--to', metavar='URL',
+        help='update a board over the network that has microdot.ota, such '
+             'as http://NAME.local')
+    parser.add_argument(
+        '--key-file', metavar='FILE',
+        help='the secret of updates: for --to, or to copy it as %s'
+             % KEY_FILE)
+    parser.add_argument(
+        '--version', type=int, metavar='N',
+        help='with --to: the number of the version (default: one more than '
+             'that of the board)')
+    parser.add_argument(
+        '--lower', action='store_true',
+        help='with --to: also a version that is not higher')
+    parser.add_argument(
         '--dry-run', action='store_true',
         help='show what would be done, with the sizes')
     parser.add_argument(
         '--timeout', type=float, default=lines.PATIENCE_S, metavar='SECONDS',
         help='time for the board to answer (default: %(default)s)')
     options = parser.parse_args(argv)
+    refuse(parser, options)
     try:
         deploy(options)
     except Failure as failure:

@@ -264,13 +264,15 @@ def _refuse_firmware(board):
                 '.'.join(map(str, board['version'])), *OLDEST))
 
 
-def copy(line, plan, folder, show, copies, removals=()):
+def copy(line, plan, folder, show, copies, removals=(), bar=None):
     """Carry a part of a plan out.
 
     :param folder: for temporary files.
     :param show: called with each line to show.
     :param copies: those of its steps that are to be done now.
     :param removals: paths to remove before.
+    :param bar: called in place of *show* with the bytes that have been
+                copied, those in all, and the path of a file.
     """
     if copies or removals:
         _prepare(line, copies, removals)
@@ -291,8 +293,12 @@ def copy(line, plan, folder, show, copies, removals=()):
                 raise Failure('%s did not arrive whole: run this once more'
                               % step.path)
             done += 1
-            show('%d/%d %s, %s' % (done, len(copies), step.path,
-                                   in_bytes(len(step.data))))
+            if bar:
+                bar(sum(len(each.data) for each in copies[:done]),
+                    sum(len(each.data) for each in copies), step.path)
+            else:
+                show('%d/%d %s, %s' % (done, len(copies), step.path,
+                                       in_bytes(len(step.data))))
 
     for start in range(0, len(copies), BATCH):
         try:

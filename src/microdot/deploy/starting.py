@@ -15,6 +15,8 @@ from .plan import ROM
 WIFI_FILE = 'wifi.json'
 #: Seconds that an application has to run before it counts as started.
 STARTING_S = 5
+#: Seconds between two questions whether to stop looking on.
+LOOK_S = 0.3
 #: Seconds that a network gets to let the board in.
 JOINING_S = 20
 #: By what ``WLAN.status()`` returns.
@@ -111,13 +113,14 @@ def check(line, items, show, romfs=False):
         show('warning: the board uses %s instead of what was copied' % origin)
 
 
-def start(line, code, follow, show, folder):
+def start(line, code, follow, show, folder, ended=None):
     """Start the application, after a soft reset.
 
     :param follow: whether to show what it prints, until it ends or Ctrl-C;
                    otherwise this returns as soon as it runs.
     :param show: called with each line to show.
     :param folder: for a temporary file.
+    :param ended: asked now and then whether to stop looking on.
     :raises Failure: it has ended with an error.
     """
     file = folder / 'start.py'
@@ -129,18 +132,28 @@ def start(line, code, follow, show, folder):
     with Reading(line.open(['run', str(file)])) as reading:
         try:
             while True:
-                text = reading.get(
-                    deadline and max(0, deadline - time.monotonic()))
+                try:
+                    timeout = LOOK_S if ended else None
+                    if deadline:
+                        timeout = max(0, deadline - time.monotonic())
+                    text = reading.get(timeout)
+                except queue.Empty:
+                    if not ended:
+                        # Nobody listens any more, which the application does
+                        # not notice.
+                        show('started')
+                        return
+                    if ended():
+                        return
+                    continue
                 if text is None:
                     break
                 output.append(text)
                 if follow:
                     show(text)
-        except queue.Empty:
-            # Nobody listens any more, which the application does not notice.
-            show('started')
-            return
         except KeyboardInterrupt:
+            if ended:
+                raise  # who asked decides what comes next
             show('')
             return
         status = reading.process.wait()

@@ -3,10 +3,12 @@ itself: connects to the network that ``wifi.json`` names."""
 
 import json, network, time  # noqa: E401, I001  one line of a main.py
 
-wifi = network.WLAN(network.STA_IF)
-wifi.active(True)
 with open('wifi.json') as file:
     settings = json.load(file)
+if 'hostname' in settings:
+    network.hostname(settings['hostname'])
+wifi = network.WLAN(network.STA_IF)
+wifi.active(True)
 if not wifi.isconnected() or wifi.config('ssid') != settings['ssid']:
     if wifi.isconnected():
         wifi.disconnect()
