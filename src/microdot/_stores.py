@@ -70,11 +70,6 @@ class FolderStore(Store, stores.FolderStore):
             raise
 
 
-Store.__module__ = stores.__name__
-MemoryStore.__module__ = stores.__name__
-FolderStore.__module__ = stores.__name__
-
-
 def _private(path, flags):
     return os.open(path, flags | getattr(os, 'O_NOFOLLOW', 0), 0o600)
 
@@ -84,3 +79,14 @@ def __getattr__(name):
         from ._redis import RedisStore
         return RedisStore
     raise AttributeError(name)
+
+
+# (here, as any of the two modules may be imported first)
+def _install(*classes):
+    for cls in classes:
+        cls.__module__ = stores.__name__
+        setattr(stores, cls.__name__, cls)
+
+
+_install(Store, MemoryStore, FolderStore)
+stores.__getattr__ = __getattr__

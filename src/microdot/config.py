@@ -3,25 +3,9 @@
 Nothing in the file is executed or expanded.
 """
 import json
-import os
+import sys
 
-_BOOLS = '1 true yes on 0 false no off'
-
-
-class Secret:
-    """A text that does not show in tracebacks and logs: ``repr()`` hides it,
-    ``str()`` gives it."""
-    def __init__(self, value):
-        self._value = value
-
-    def __str__(self):
-        return self._value
-
-    def __repr__(self):
-        return "Secret('***')"
-
-    def __bool__(self):
-        return bool(self._value)
+_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 
 
 def CommaSeparated(value):
@@ -29,29 +13,7 @@ def CommaSeparated(value):
     blanks and quotes around them. Of another sequence, its items."""
     if isinstance(value, str):
         value = [item.strip(' \t"\'') for item in value.split(',')]
-    return [item for item in value if item]
-
-
-def _parse_bool(value):
-    # ValueError where it is none of them
-    return _BOOLS.split().index(str(value).lower()) < 4
-
-
-def _parse_env(text):
-    values = {}
-    for line in text.split('\n'):
-        name, equals, value = line.partition('=')
-        name = name.split()[-1:]  # the word before may be "export"
-        if equals and name and line.lstrip()[0] != '#':
-            value = value.strip()
-            quote = value[:1]
-            end = value.find(quote, 1) if quote in '"\'' else -1
-            if end > 0:
-                value = value[1:end]
-            else:
-                value = (' ' + value).split(' #')[0].strip()
-            values[name[0]] = value
-    return values
+    return list(filter(None, value))
 
 
 class Config:
@@ -74,30 +36,42 @@ class Config:
     def __init__(self, path=None, prefix=''):
         self.path = path
         self.prefix = prefix
-        self._values = {}
-        if path:
-            try:
-                with open(path, 'rb') as file:
-                    data = file.read(self.max_size + 1)
-            except OSError as exc:
-                if exc.errno not in (2, 44):  # ENOENT; of WebAssembly
-                    raise
-                return
-            if len(data) > self.max_size:
-                raise ValueError('%s is over Config.max_size' % path)
-            if data[:3] == b'\xef\xbb\xbf':
-                data = data[3:]  # a byte order mark
-            is_json = str(path).endswith('.json')
-            self._values = (
-                json.loads if is_json else _parse_env)(data.decode())
-            # boards: the parser takes an object without its end
-            if not isinstance(self._values, dict) or \
-                    is_json and data.rstrip()[-1:] != b'}':
-                raise ValueError('%s holds no object' % path)
+        self.values = {}
+        if not path:
+            return
+        try:
+            with open(path, 'rb') as file:
+                data = file.read(self.max_size + 1)
+        except OSError as exc:
+            if exc.errno not in (2, 44):  # ENOENT; of WebAssembly
+                raise
+            return
+        if len(data) > self.max_size:
+            raise ValueError('%s is over Config.max_size' % path)
+        text = data.decode().strip('\ufeff \r\n')  # a byte order mark
+        if str(path)[-5:] != '.json':
+            self.parse(text)
+            return
+        self.values = json.loads(text)
+        # boards: the parser takes an object without its end
+        if text[:1] + text[-1:] != '{}':
+            raise ValueError('%s is no JSON object' % path)
+
+    def parse(self, text):
+        # The lines of an .env file.
+        for line in text.split('\n'):
+            name, equals, value = line.partition('=')
+            name = name.split()[-1:]  # the word before may be "export"
+            if equals and name and line.lstrip()[0] != '#':
+                value = value.strip()
+                quote = value[:1]
+                end = value.find(quote, 1) if quote in '"\'' else -1
+                self.values[name[0]] = value[1:end] if end > 0 else \
+                    (' ' + value).split(' #')[0].strip()
 
     def __call__(self, name, cast=None, default=KeyError):
-        """Return a setting: from the environment, or else from the file, or
-        else *default*.
+        """Return a setting: on CPython from the environment, or else from the
+        file, or else *default*.
 
         :param cast: what converts it, and the default unless that is
                      ``None``: ``bool`` (1, 0, true, false, yes, no, on, off),
@@ -107,17 +81,23 @@ class Config:
         :raises ValueError: it is not what *cast* takes.
         """
         name = self.prefix + name
-        # boards have no environment
-        value = getattr(os, 'getenv', {}.get)(name)
-        if value is None:
-            value = self._values.get(name, default)
-            if value is KeyError:
-                raise KeyError('%s is neither in the environment nor in %s'
-                               % (name, self.path))
-        if cast and value is not None:
-            try:
-                value = (_parse_bool if cast is bool else cast)(value)
-            except (TypeError, ValueError):
-                raise ValueError('%s: %r is no %s' % (
-                    name, value, getattr(cast, '__name__', cast)))
-        return value
+        value = self.values.get(name, default)
+        if value is KeyError:
+            raise KeyError('no %s in %s' % (name, self.path))
+        if not cast or value is None:
+            return value
+        try:
+            if cast is bool:
+                # ValueError where it is none of them
+                return '1 true yes on 0 false no off'.split().index(
+                    str(value).lower()) < 4
+            return cast(value)
+        except (TypeError, ValueError):
+            raise ValueError('%s: %r is not of %s' % (name, value, cast))
+
+
+Secret = str  # boards: their tracebacks show no values
+
+if not _BOARD:
+    # puts others in place of Secret and Config
+    from . import _config  # noqa: F401

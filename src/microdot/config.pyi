@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from os import PathLike
 from typing import Any, TypeVar, overload
 
@@ -15,6 +15,8 @@ class Config:
     max_size: int
     path: str | PathLike[str] | None
     prefix: str
+    values: MutableMapping[str, Any]
+    def parse(self, text: str) -> None: ...
     def __init__(
         self, path: str | PathLike[str] | None = None,
         prefix: str = '') -> None: ...

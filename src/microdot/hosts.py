@@ -21,25 +21,12 @@ def is_local(host):
             host[1:3] in ('fc', 'fd') and ':' in host
     if host == 'localhost' or host[-6:] == '.local':
         return True
-    parts = host.split('.')
-    if len(parts) != 4 or not all([
-            len(part) < 4 and part.encode().isdigit() and int(part) < 256
-            for part in parts]):
+    if not host.replace('.', '').encode().isdigit():
         return False
-    first, second = int(parts[0]), int(parts[1])
-    return first in (10, 127) or (first, second) in (
-        (192, 168), (169, 254)) or first == 172 and 16 <= second < 32
-
-
-def _own_name():
-    try:
-        from network import hostname  # a board
-    except ImportError:
-        try:
-            from socket import gethostname as hostname
-        except ImportError:
-            return ''
-    return hostname().lower()
+    parts = [int(part or 256) for part in host.split('.')]
+    return len(parts) == 4 and max(parts) < 256 and (
+        parts[0] in (10, 127) or parts[:2] in ([192, 168], [169, 254]) or
+        parts[0] == 172 and 16 <= parts[1] < 32)
 
 
 class Host:
@@ -91,7 +78,7 @@ class TrustedHosts:
     :raises ValueError: a name has a port, a path, or another ``*``.
     """
     def __init__(self, app, hosts=(), redirect_www=False, lan=False):
-        self.hosts = [host.lower() for host in hosts]
+        self.hosts = list(map(str.lower, hosts))
         self.redirect_www = redirect_www
         self.lan = lan
         for host in self.hosts:
@@ -100,20 +87,25 @@ class TrustedHosts:
                     ':' in name and name[-1] != ']':
                 raise ValueError('not the name of a host: %r' % host)
         if lan:
-            self.hosts.append(_own_name())
+            try:
+                from network import hostname  # a board
+            except ImportError:
+                try:
+                    from socket import gethostname as hostname
+                except ImportError:
+                    hostname = str
+            self.hosts.append(hostname().lower())
         app.wrap_dispatch(self)
 
     def is_trusted(self, host):
         """Tell whether a host, in lower case and without port, is one."""
         if not host:
             return False
-        if host in self.hosts or self.lan and is_local(host):
-            return True
         for one in self.hosts:
-            if one[:2] == '*.' and host.endswith(one[1:]) and \
-                    len(host) >= len(one):
+            if host == one or one[:2] == '*.' and \
+                    host.endswith(one[1:]) and len(host) >= len(one):
                 return True
-        return False
+        return self.lan and is_local(host)
 
     async def __call__(self, request, call_next):
         host = host_name(request)

@@ -172,8 +172,7 @@ class Login:
                              a path of this site.
         :return: a redirect.
         """
-        self._renew(request, user.id, True)
-        self._set_user(request, user)
+        self._renew(request, user, True)
         if remember:
             if remember is True or not isinstance(remember, (int, float)):
                 remember = self.remember_days
@@ -186,8 +185,7 @@ class Login:
 
     async def logout_user(self, request):
         """Log the user out."""
-        self._renew(request)
-        self._set_user(request, None)
+        self._renew(request, None)
         self._forget(request)
 
     async def get_current_user(self, request):
@@ -197,12 +195,9 @@ class Login:
         # A user whom auth.py has let in has not logged in.
         if not hasattr(g, 'current_user') or \
                 getattr(g, '_auth', self) is not self:
-            self._set_user(request, await self._load(request))
+            g.current_user = await self._load(request)
+            g._auth = self
         return g.current_user
-
-    def _set_user(self, request, user):
-        request.g.current_user = user
-        request.g._auth = self
 
     async def _load(self, request):
         if not self.user_callback:
@@ -222,11 +217,11 @@ class Login:
         if not user:
             self._forget(request)
             return None
-        self._renew(request, user_id, False)
+        self._renew(request, user)
         self._remember(request, user_id, claims['days'])
         return user
 
-    def _renew(self, request, user_id=None, fresh=False):
+    def _renew(self, request, user, fresh=False):
         # Whoever had the session before, such as an attacker who has planted
         # it here, is to know nothing of the new one.
         session = find_session(request).get(request)
@@ -236,10 +231,12 @@ class Login:
         session.renew()
         for name, value in kept:
             session[name] = value
-        if user_id is not None:
-            session['_user_id'] = user_id
+        if user is not None:
+            session['_user_id'] = user.id
             session['_fresh'] = fresh
         session.save()
+        request.g.current_user = user
+        request.g._auth = self
 
     def _keys(self, sessions):
         # Keys of its own: so a session is never taken for such a token, and
@@ -289,32 +286,30 @@ class Login:
         """
         if isinstance(except_, str):
             raise TypeError("except_ is a list, such as ['/static/*']")
-        free = list(except_) + [self.login_url.partition('?')[0]]
+        free = list(except_)
 
         async def check(request):
             # (here an encoded slash is none, as for routes)
             path = request.route_path
             route = request.entry
-            name = route.name or getattr(route.handler, '__name__', path)
             for one in free:
-                if one in (path, name) or \
+                if one in (path, route.name or getattr(
+                        route.handler, '__name__', path)) or \
                         one[-1:] == '*' and path.startswith(one[:-1]):
                     return None
-            return await self.check(request)
+            if path != self.login_url.partition('?')[0]:
+                return await self.check(request)
 
         if app:
             app.before_request(check)
         return check
 
-    def _protect(self, f, fresh):
+    def __call__(self, f, fresh=False):
         @wraps(f)
         async def wrapper(request, *args, **kwargs):
             return await self.check(request, fresh) or await invoke_handler(
                 f, request, *args, **kwargs)
         return wrapper
-
-    def __call__(self, f):
-        return self._protect(f, False)
 
     def fresh(self, f):
         """Decorator for a handler that users may call only if they have
@@ -325,4 +320,4 @@ class Login:
             async def change_password(request):
                 ...
         """
-        return self._protect(f, True)
+        return self(f, True)

@@ -48,22 +48,15 @@ class SecurityHeaders:
                                'max-age=%d' % self.hsts)
 
     def policy(self, nonce):
-        """Return the policy, that also allows a nonce, if there is one."""
+        """Return the policy, that also allows a nonce, if there is one: for
+        scripts and styles, and where these have no sources of their own by
+        ``default-src``."""
         if not nonce:
             return self.csp
-        found = {}
-        names = []
+        parts = []
         for part in self.csp.split(';'):
-            name, _, sources = part.strip().partition(' ')
-            if name:
-                names.append(name)
-                found[name] = sources
-        for name in ('script-src', 'style-src'):
-            sources = found.get(name, found.get('default-src'))
-            if sources is not None:
-                if name not in found:
-                    names.append(name)
-                found[name] = (sources if sources != "'none'" else '') + \
-                    " 'nonce-%s'" % nonce
-        return '; '.join([(name + ' ' + found[name].strip()).strip()
-                          for name in names])
+            if part.split()[:1] in (
+                    ['default-src'], ['script-src'], ['style-src']):
+                part = part.replace(" 'none'", '') + " 'nonce-%s'" % nonce
+            parts.append(part)
+        return ';'.join(parts)

@@ -209,13 +209,6 @@ class FolderStore(Store):
 
 
 if not _BOARD:
-    try:
-        # for threads and processes, and a RedisStore loaded when it is used
-        from ._stores import (  # noqa: F401
-            FolderStore,
-            MemoryStore,
-            Store,
-            __getattr__,
-        )
-    except ImportError:
-        pass  # left out
+    # Puts stores for threads and processes in place of these, and has a
+    # RedisStore that is loaded when it is used.
+    from . import _stores  # noqa: F401

@@ -1,8 +1,7 @@
 """Routes whose methods are those of a class."""
 from .microdot import invoke_handler
 
-_METHODS = ('get', 'post', 'put', 'patch', 'delete', 'query', 'head',
-            'options')
+_METHODS = 'get post put patch delete query head options'.split()
 
 
 class View:
@@ -27,11 +26,10 @@ class View:
         :raises TypeError: the class has no method for requests, or the
                            decorator names some.
         """
-        if methods:
-            raise TypeError('a View has its methods: use route()')
+        given = methods
         methods = [method for method in _METHODS if hasattr(cls, method)]
-        if not methods:
-            raise TypeError('a View needs a method such as get')
+        if given or not methods:
+            raise TypeError('a View has methods such as get, route() none')
 
         async def view(request, **kwargs):
             name = request.method.lower()

@@ -78,7 +78,7 @@ class TestConfig(unittest.TestCase):
         self.assertEqual(self.config('MD_X=1\nMD_X=2')('MD_X'), '2')
 
     def test_the_environment_comes_first(self):
-        if not hasattr(os, 'getenv') or not os.getenv(KNOWN):
+        if not hasattr(os, 'environ') or not os.getenv(KNOWN):
             self.skipTest('no environment')
         config = self.config(KNOWN + '=file')
         self.assertEqual(config(KNOWN), os.getenv(KNOWN))
@@ -173,6 +173,8 @@ class TestConfig(unittest.TestCase):
 
 class TestCasts(unittest.TestCase):
     def test_a_secret_does_not_show(self):
+        if Secret is str:
+            self.skipTest('tracebacks of boards show no values')
         secret = Secret('hunter2')
         self.assertNotIn('hunter2', repr(secret))
         self.assertNotIn('hunter2', '%r' % [secret])
