@@ -227,7 +227,8 @@ def first_sentence(text):
 
 class OtherNames(SphinxDirective):
     """``.. other-names:: microdot.auth``: a table of the public names of a
-    module that the page does not describe."""
+    module that the page does not describe. Each page of the reference ends
+    with it."""
 
     required_arguments = 1
 
@@ -268,8 +269,17 @@ def described_on(page, module):
         if prefix in ('', module + '.')}
 
 
+def add_other_names(app, name, source):
+    """End each page of the reference with the other names of its module."""
+    folder, _, module = name.rpartition('/')
+    directive = '.. other-names:: microdot.%s\n' % module
+    if folder == 'reference' and stub(module) and directive not in source[0]:
+        source[0] += '\n' + directive
+
+
 def setup(app):
     """Set up the extension."""
+    app.connect('source-read', add_other_names)
     app.connect('object-description-transform', transform)
     app.add_directive('other-names', OtherNames)
     return {'parallel_read_safe': True}
