@@ -13,6 +13,11 @@ from .microdot import (
     urlencode,
 )
 
+try:
+    from ._urls import URL  # noqa: F401, for programs
+except ImportError:
+    pass  # boards
+
 
 def _routes(app, name):
     # (pattern, host, route) of all routes with that name, in order.
