@@ -180,11 +180,12 @@ def check_route(route):
              if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
     for name in names:
         if name not in taken:
+            wrapped = hasattr(route.handler, '__wrapped__')
             raise TypeError(
-                'handler %s does not take the parameter %s of %s; it takes: '
-                '%s' % (describe(route.handler), name,
-                        where,
-                        ', '.join(taken) or 'the request alone'))
+                '%s %s does not take the parameter %s of %s; it takes: %s' % (
+                    'what decorates handler' if wrapped else 'handler',
+                    describe(route.handler), name, where,
+                    ', '.join(taken) or 'the request alone'))
 
 
 def check_mount(subapp, application):

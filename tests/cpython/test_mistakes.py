@@ -127,6 +127,15 @@ def test_handlers_that_certainly_do_not(handler):
         Microdot().get('/<id>')(handler)
 
 
+def test_a_decorator_that_does_not_take_it_is_told_apart():
+    for handler, said in ((lambda request: '', 'handler '),
+                          (functools.wraps(view)(lambda request: ''),
+                           'what decorates handler view ')):
+        with pytest.raises(TypeError) as caught:
+            Microdot().get('/<id>')(handler)
+        assert str(caught.value).startswith(said)
+
+
 def test_parameters_of_a_segment_and_of_a_host_are_looked_for():
     app = Microdot()
     with pytest.raises(TypeError, match='the parameter b of /<a>-<b>'):
