@@ -69,13 +69,15 @@ def escape(text):
 
 def as_text(entry):
     """Return an entry as a line of text. In place of the bytes a WebSocket
-    that ends has the code that it was closed with."""
+    that ends has the code that it was closed with; an error of the server's
+    has the id of its request."""
     size = entry['bytes']
     if 'code' in entry:
         size = 'closed=%s' % entry['code']
-    return '%s %s %s %s %s %s %.1f ms' % (
+    return '%s %s %s %s %s %s %.1f ms%s' % (
         entry['time'], entry['client'], entry['method'], entry['path'],
-        entry['status'], '-' if size is None else size, entry['ms'])
+        entry['status'], '-' if size is None else size, entry['ms'],
+        ' ' + entry['id'] if entry['id'] and entry['status'] >= 500 else '')
 
 
 class _Counted:

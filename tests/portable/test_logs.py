@@ -144,6 +144,14 @@ class TestAccessLog(unittest.TestCase):
         self.assertEqual([(entry['status'], entry.get('code'))
                           for entry in self.lines], [(101, None), (101, 4001)])
 
+    def test_the_line_of_an_error_has_its_id(self):
+        for path, status, ends in (('/fail', 500, 10), ('/', 200, 9)):
+            res = self.ask(path, format='text')
+            parts = self.lines[-1].split(' ')
+            self.assertEqual((parts[5], len(parts)), (str(status), ends))
+            self.assertIs(parts[-1] == res.headers['X-Request-ID'],
+                          status == 500)
+
     def test_a_line_tells_how_a_websocket_was_closed(self):
         def client():
             yield
@@ -193,5 +201,5 @@ class TestAccessLog(unittest.TestCase):
 
     def test_unknown_sizes_have_a_sign(self):
         self.assertEqual(as_text(dict(
-            time='t', client='c', method='GET', path='/', status=200,
-            bytes=None, ms=1.25)).split(' ')[5], '-')
+            time='t', id='i', client='c', method='GET', path='/',
+            status=200, bytes=None, ms=1.25)).split(' ')[5], '-')
