@@ -160,7 +160,7 @@ class BaseAuth:
 
     def requires(self, *scopes, status_code=403, redirect=None):
         """Make a decorator for a handler that only users with all of these
-        scopes may call, see :meth:`scopes`::
+        scopes may call, see :meth:`scopes`; without any, all users::
 
             @app.delete('/notes/<int:id>')
             @auth.requires('write')
@@ -182,8 +182,8 @@ class BaseAuth:
                 res = None if redirect else await self.check(request)
                 if res:
                     return res
-                if await self.load_user(request) and \
-                        await self._has(request, scopes):
+                if await self.load_user(request) and (
+                        not scopes or await self._has(request, scopes)):
                     return await invoke_handler(f, request, *args, **kwargs)
                 if not redirect:
                     abort(status_code,

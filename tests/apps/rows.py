@@ -4,6 +4,7 @@
 ``python rows.py PORT`` serves it with the built-in server; servers for ASGI
 and WSGI import ``asgi_app`` and ``wsgi_app``.
 """
+import asyncio
 import dataclasses
 import datetime
 import decimal
@@ -23,9 +24,12 @@ from microdot import (
     redirect,
     send_file,
 )
+from microdot.auth import BasicAuth
 from microdot.compress import Compress, no_compress
 from microdot.flash import flash, get_flashed
 from microdot.hosts import TrustedHosts
+from microdot.jinja import Template
+from microdot.login import Login
 from microdot.proxies import TrustedProxies
 from microdot.session import Session
 from microdot.static import static
@@ -35,6 +39,9 @@ from microdot.websocket import WebSocketClose, with_websocket
 
 HERE = pathlib.Path(__file__).resolve().parent
 CREATED = datetime.datetime(2026, 1, 2, 3, 4, 5)
+
+
+Template.initialize(HERE / 'rows_pages')
 
 
 class Color(enum.Enum):
@@ -203,6 +210,10 @@ def add_files(app):
     async def file(request):
         return send_file(HERE / 'page.py')
 
+    @app.get('/hello/<name>')
+    async def hello(request, name):
+        return Template('hello.html').response(request, 203, name=name)
+
     @app.get('/large')
     async def large(request):
         return 'A long text. ' * 100
@@ -218,6 +229,30 @@ def add_files(app):
             for piece in 'ab', 'c' * 600:
                 yield piece
         return body(), {'Content-Type': 'text/plain'}
+
+
+def add_users(app):
+    login = Login('/log-in')
+    login.max_account_failures = 2
+
+    @app.get('/try/<name>/<password>')
+    async def attempt(request, name, password):
+        user = await login.attempt(request, name,
+                                   lambda: password == 'right' and name)
+        return user or 'wrong'
+
+    auth = BasicAuth()
+
+    @auth.authenticate
+    async def check(request, name, password):
+        return name if password == 'right' else None
+
+    @app.get('/private')
+    @auth.requires(redirect='log_in')
+    async def private(request):
+        return 'for ' + request.g.current_user
+
+    app.get('/log-in', name='log_in')(lambda request: 'who?')
 
 
 def add_chat(app):
@@ -237,8 +272,15 @@ def make_app(Application):
     app.middleware(TrustedProxies('127.0.0.1'))
     Compress(app)
     for add in (add_answers, add_requests, add_routes, add_state, add_files,
-                add_chat):
+                add_users, add_chat):
         add(app)
+
+    @app.lifespan
+    async def lifespan():
+        app.g.alive = asyncio.current_task().get_name()
+        yield
+
+    app.get('/alive')(lambda request: [hasattr(app.g, 'alive')])
 
     @app.get('/who')
     async def who(request):

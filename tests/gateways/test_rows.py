@@ -178,6 +178,15 @@ ROWS = [
      {'Accept': 'application/json'}, None, 404, {}, 'Not found'),
     ('cookies', 'GET', '/eat', {'Cookie': 'a="b c"; d=e'}, None,
      200, {}, {'a': 'b c', 'd': 'e'}),
+    ('template', 'GET', '/hello/%3Cada%3E', {}, None, 203,
+     {'Content-Type': 'text/html; charset=UTF-8'},
+     '<p>&lt;ada&gt; GET /files/a'),
+    # Life, users
+    ('lifespan', 'GET', '/alive', {}, None, 200, {}, [True]),
+    ('who has not logged in', 'GET', '/private?a=b', {}, None, 302,
+     {'Location': '/log-in?next=/private%3Fa%3Db'}, None),
+    ('who has', 'GET', '/private',
+     {'Authorization': 'Basic YWRhOnJpZ2h0'}, None, 200, {}, 'for ada'),
     # compress
     ('small bodies are left', 'GET', '/', {'Accept-Encoding': 'gzip'}, None,
      200, {'Content-Encoding': None}, 'index'),
@@ -275,7 +284,7 @@ def differences(answer, status, headers, body):
         if answer.headers.get(name.lower()) != value:
             yield '%s: %s' % (name, answer.headers.get(name.lower()))
     text = answer.body.decode()
-    same = status >= 400 and body is None
+    same = status >= 300 and body is None
     if isinstance(body, str):
         same = text == body
     elif isinstance(body, re.Pattern):
@@ -350,6 +359,16 @@ def test_session_on_the_server(server):
             for _ in range(2)] == [[2], [3]]
     assert server.ask('/count', headers={
         'Cookie': cookie[:-3] + 'abc'}).json == [1]
+
+
+def test_attempts_to_log_in(server):
+    asked = [server.ask('/try/ada/' + password)
+             for password in ('wrong', 'right', 'wrong', 'wrong', 'right')]
+    assert [answer.status for answer in asked] == [200] * 4 + [429]
+    assert [answer.body.decode() for answer in asked[:4]] == [
+        'wrong', 'ada', 'wrong', 'wrong']
+    assert int(asked[-1].headers['retry-after']) > 0
+    assert server.ask('/try/bob/right').body == b'bob'
 
 
 def test_flash(server):

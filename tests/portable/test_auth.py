@@ -633,6 +633,17 @@ class TestScopes(unittest.TestCase):
             with self.assertRaises(ValueError):
                 auth.requires('read', scope)
 
+    def test_who_needs_no_scope_needs_no_function(self):
+        auth = TokenAuth()
+        auth.authenticate(lambda request, token: token == 'good' and token)
+        app = Microdot()
+        app.get('/')(auth.requires()(lambda request: 'x'))
+        app.get('/sent')(auth.requires(redirect='/in')(lambda request: 'x'))
+        for path, status in (('/', 401), ('/sent', 302)):
+            self.assertEqual(get(app, path, bearer('good')).text, 'x')
+            self.assertEqual(get(app, path, bearer('bad')).status_code,
+                             status)
+
     def test_a_function_that_is_missing_is_an_error(self):
         auth = TokenAuth()
         auth.authenticate(lambda request, token: token)
