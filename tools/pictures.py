@@ -109,6 +109,21 @@ def switch(page):
                   '.includes("lamp at 65")')
 
 
+def shine(page):
+    page.wait_for('document.getElementById("led").innerText == "off"')
+    page.click('#led')
+    page.wait_for('document.getElementById("led").innerText == "on"')
+
+
+def keep(page):
+    with tempfile.TemporaryDirectory() as folder:
+        for name, size in (('config.json', 213), ('log.txt', 48213)):
+            path = pathlib.Path(folder, name)
+            path.write_bytes(bytes(size))
+            page.choose_files('[type=file]', path)
+            page.wait_for('document.body.innerText.includes("%s")' % name)
+
+
 #: What a script needs after host and port.
 MORE = {'todo/todo.py': ['todo.db']}
 #: Whose page is on the port after the first.
@@ -120,6 +135,8 @@ PROGRAMS = {
     'counter': ('sse/counter.py', '/', count),
     'csrf': ('csrf/csrf.py', '/', None),
     'dashboard': ('dashboard/dashboard.py', '/', switch),
+    'files': ('files/files.py', '/', keep),
+    'gpio': ('gpio/gpio.py', '/', shine),
     'guests': ('templates/guests.py', '/', sign),
     'hello': ('hello/hello.py', '/', None),
     'login': ('login/login.py', '/login', log_in),

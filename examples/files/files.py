@@ -39,11 +39,19 @@ RESERVE = 16 * 1024
 ALLOWED = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.'
 
 PAGE = """<!doctype html>
-<meta name="viewport" content="width=device-width">
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Files</title>
+<link rel="stylesheet" href="/style.css">
+<main>
 <h1>Files</h1>
-<p><input type="file" id="file" multiple> <b id="note"></b>
+<label class="card">Copy to the board
+  <input type="file" id="file" multiple></label>
+<p role="alert" id="note"></p>
 <ul id="list"></ul>
+<p class="faint" id="free"></p>
+</main>
 <script>
 const $ = id => document.getElementById(id);
 const url = name => '/files/' + encodeURIComponent(name);
@@ -61,14 +69,19 @@ async function show() {
     link.textContent = file.name;
     const remove = document.createElement('button');
     remove.textContent = 'delete';
+    remove.className = 'quiet';
+    remove.setAttribute('aria-label', 'delete ' + file.name);
+    const size = document.createElement('span');
+    size.className = 'faint';
+    size.textContent = file.size + ' bytes';
     remove.onclick = async () => {
       await call(url(file.name), {method: 'DELETE'});
       show();
     };
-    item.append(link, ' ' + file.size + ' bytes ', remove);
+    item.append(link, size, remove);
     return item;
   }));
-  $('list').append(free + ' bytes free');
+  $('free').textContent = Math.floor(free / 1024) + ' KiB free';
 }
 $('file').onchange = async () => {
   $('note').textContent = '';
@@ -79,6 +92,9 @@ $('file').onchange = async () => {
 show();
 </script>
 """
+
+# (the folder of this program, on boards too)
+HERE = __file__.replace('\\', '/').rpartition('/')[0] or '.'
 
 app = Microdot()
 CSRF(app)
@@ -127,6 +143,11 @@ async def index(request):
     return PAGE, {'Content-Type': 'text/html; charset=UTF-8'}
 
 
+@app.get('/style.css')
+async def style(request):
+    return send_file(HERE + '/style.css', max_age=3600)
+
+
 @app.get('/files')
 async def list_files(request):
     return {'files': [{'name': name, 'size': os.stat(FOLDER + '/' + name)[6]}
@@ -140,7 +161,7 @@ async def download(request, name):
     return send_file(path_of(name), content_type='application/octet-stream')
 
 
-@app.put('/files/<name>', max_content_length=MAX_SIZE)
+@app.put('/files/<name>', max_content_length=MAX_SIZE, max_body_length=0)
 async def upload(request, name):
     path = path_of(name)
     room = free_space()

@@ -14,7 +14,7 @@ import pictures  # noqa: E402
 INDEX = (TOP / 'docs' / 'start' / 'examples.rst').read_text()
 EXAMPLES = TOP / 'examples'
 #: Pages with a style of their own.
-OWN = {'chat.html', 'gpio.py', 'files.py', 'portal.py'}
+OWN = {'chat.html'}
 
 
 def test_the_style_is_small_and_of_this_site():
