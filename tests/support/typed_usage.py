@@ -35,7 +35,12 @@ from microdot.openapi import OpenAPI, describe, document_of
 from microdot.password import check_password, hash_password
 from microdot.session import Session, SessionDict, with_session
 from microdot.sse import SSE, with_sse
-from microdot.test_client import TestClient
+from microdot.test_client import (
+    SyncClient,
+    TestClient,
+    TestResponse,
+    WebSocketClosed,
+)
 from microdot.validation import Field, spec_of, with_body, with_query
 from microdot.websocket import WebSocket, WebSocketError, with_websocket
 
@@ -227,6 +232,26 @@ def parse_form(data: bytes) -> None:
         assert_type(event, tuple[str, str | None, dict[str, str]])
     elif event is not None:
         assert_type(event, bytes)
+
+
+def ask() -> None:
+    with TestClient(app, headers={'X': 'y'}, client=('192.0.2.1', 5000),
+                    base_url='https://example.com/api',
+                    auth=('ada', 'x')) as client:
+        assert_type(client, SyncClient)
+        response = client.get('/', follow_redirects=True)
+        assert_type(response.raise_for_status(), TestResponse)
+        assert_type(response.url, str | None)
+        assert_type(response.cookies, dict[str, str])
+        assert_type(response.history, list[TestResponse])
+        with client.websocket_connect('/echo') as ws:
+            ws.send('hello')
+            assert_type(ws.subprotocol, str | None)
+            try:
+                print(ws.receive(timeout=1))
+            except WebSocketClosed as closed:
+                assert_type(closed.code, int)
+                assert_type(closed.response, TestResponse | None)
 
 
 @app.get('/echo')
