@@ -12,8 +12,10 @@ from .origins import fits_host, is_own_origin, without_port
 def _is_marked(route, marked):
     # On a board the functions that decorators wrap cannot be known.
     while route is not None:
-        if route in marked:
-            return True
+        for one in marked:
+            # (the second: a View)
+            if one is route or route in getattr(one, 'handlers', ()):
+                return True
         route = getattr(route, '__wrapped__', None)
     return False
 
@@ -53,7 +55,7 @@ class CSRF:
 
     def exempt(self, f):
         """Decorator: do not check requests for this route. It comes directly
-        below the decorator of the route::
+        below the decorator of the route, also above a ``View``::
 
             @app.post('/webhook')
             @csrf.exempt

@@ -29,6 +29,10 @@ class View:
         view, own = cls._view()
         if methods or not own:
             raise TypeError('a View has methods such as get, route() none')
+        # by these csrf.py knows the class
+        if 'handlers' not in cls.__dict__:
+            cls.handlers = []
+        cls.handlers.append(view)
         return view, own, name or cls.__name__
 
     @classmethod

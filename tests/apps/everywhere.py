@@ -14,9 +14,12 @@ import sys
 from binascii import crc32
 
 from microdot import Microdot, Request, Response, abort, asgi, redirect, wsgi
+from microdot.csrf import CSRF
 from microdot.proxies import TrustedProxies
+from microdot.session import MemoryStore, Session
 from microdot.sse import with_sse
 from microdot.validation import Field, with_body, with_form, with_query
+from microdot.views import View
 from microdot.websocket import websocket_upgrade, with_websocket
 
 LOG = os.environ.get('EVERYWHERE_LOG')
@@ -381,6 +384,28 @@ def make_app(kind):
             await asyncio.sleep(60)
         finally:
             gate['ws'] = False
+
+    # A class as handler, with a session that the server keeps:
+
+    shop = Microdot()
+    CSRF(shop)
+    Session(shop, 'a key of tests', store=MemoryStore())
+
+    @shop.route('/')
+    class Basket(View):
+        async def get(self, request):
+            return dict(request.session)
+
+        def post(self, request):
+            request.session.update(request.json)
+            request.session.save()
+            return ''
+
+        async def delete(self, request):
+            request.session.delete()
+            return ''
+
+    app.mount(shop, '/shop', local=True)
 
     @child.get('/')
     async def child_index(request):

@@ -300,3 +300,35 @@ def test_stores_are_in_the_module_of_sessions():
     assert issubclass(SessionDict, dict)
     with pytest.raises(ValueError):
         RedisStore('no url')
+
+
+def test_under_wsgi_every_request_has_its_session(redis_server):  # noqa: F811
+    from wsgiref.util import setup_testing_defaults
+
+    from microdot import wsgi
+    app = wsgi.Microdot()
+    Session(app, KEY, store=RedisStore(redis_server.url))
+
+    @app.get('/')
+    def count(request):
+        session = request.session
+        session['count'] = session.get('count', 0) + 1
+        session.save()
+        return str(session['count'])
+
+    cookies = []
+
+    def get():
+        environ = {'HTTP_COOKIE': cookies[-1]} if cookies else {}
+        setup_testing_defaults(environ)
+
+        def start_response(status, headers):
+            assert status == '200 OK'
+            cookies.extend(value.partition(';')[0] for name, value in headers
+                           if name == 'Set-Cookie')
+
+        return b''.join(app(environ, start_response))
+
+    assert [get() for _ in range(3)] == [b'1', b'2', b'3']
+    assert len(cookies) == 1
+    app.close()

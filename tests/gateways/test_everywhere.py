@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import email.utils
 import http.client
+import json
 import re
 import signal
 import socket
@@ -358,6 +359,28 @@ def test_several_cookie_headers_are_one(server):
         assert b'"cookies": {"a": "b", "c": "d"}' in answer
     else:
         assert b'"a": "b' in answer
+
+
+def test_views_with_sessions_in_a_store_are_protected(server):
+    def shop(method, headers=None, body=None):
+        with connected(server) as connection:
+            answer = ask(connection, method, '/shop/', headers or {}, body)
+        return answer.status, answer.headers.get('set-cookie'), answer.body
+
+    own = {'Sec-Fetch-Site': 'same-origin',
+           'Content-Type': 'application/json'}
+    assert shop('POST', dict(own, **{'Sec-Fetch-Site': 'cross-site'}),
+                b'{"a": 1}')[0] == 403
+    status, lines, _ = shop('POST', own, b'{"a": 1}')
+    assert status == 200
+    cookie = {'Cookie': lines[0].partition(';')[0]}
+    assert shop('POST', dict(own, **cookie), b'{"b": 2}')[:2] == (200, None)
+    assert json.loads(shop('GET', cookie)[2]) == {'a': 1, 'b': 2}
+    foreign = dict(cookie, Origin='https://evil.example')
+    assert shop('DELETE', foreign)[0] == 403
+    assert json.loads(shop('GET', cookie)[2]) == {'a': 1, 'b': 2}
+    assert shop('DELETE', cookie)[0] == 200
+    assert json.loads(shop('GET', cookie)[2]) == {}
 
 
 def test_a_head_has_no_body_on_the_wire(server):

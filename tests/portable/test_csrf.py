@@ -8,6 +8,7 @@ from microdot.csrf import CSRF
 from microdot.helpers import wraps
 from microdot.microdot import Microdot
 from microdot.test_client import TestClient
+from microdot.views import View
 from peers import Recorder
 
 NEEDS_EVENT_LOOP = False
@@ -69,6 +70,50 @@ def ask(app, path='/', method='POST', site=None, origin=None, scheme=None,
 
 def status(*args, **kwargs):
     return ask(*args, **kwargs).status_code
+
+
+class TestViews(unittest.TestCase):
+    def make(self, **kwargs):
+        app = Microdot()
+        csrf = CSRF(app, **kwargs)
+
+        class Plain(View):
+            async def get(self, request):
+                return 'get'
+
+            async def post(self, request):
+                return 'post'
+
+        class Below(Plain):
+            def put(self, request):
+                return 'put'
+
+        class Other(Plain):
+            pass
+
+        app.route('/plain')(Plain)
+        app.route('/exempt')(csrf.exempt(Below))
+        app.route('/exempt-too')(Below)
+        app.route('/protect')(csrf.protect(Other))
+        return app
+
+    def check(self, app, expected):
+        for path, method, code in expected:
+            self.assertEqual(status(app, path, method, 'cross-site'), code,
+                             (path, method))
+            self.assertEqual(status(app, path, method, 'same-origin'), 200)
+
+    def test_their_methods_are_checked(self):
+        self.check(self.make(), (
+            ('/plain', 'GET', 200), ('/plain', 'POST', 403),
+            ('/exempt', 'GET', 200), ('/exempt', 'POST', 200),
+            ('/exempt', 'PUT', 200), ('/exempt-too', 'PUT', 200),
+            ('/protect', 'GET', 403), ('/protect', 'POST', 403)))
+
+    def test_only_what_is_named_is_checked(self):
+        self.check(self.make(protect_all=False), (
+            ('/plain', 'POST', 200), ('/exempt', 'POST', 200),
+            ('/protect', 'GET', 403), ('/protect', 'POST', 403)))
 
 
 class TestSecFetchSite(unittest.TestCase):
