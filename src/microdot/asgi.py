@@ -114,6 +114,18 @@ def parse_fields(headers):
     return fields
 
 
+class Lines:
+    """The header lines of a scope, made each time that they are looked at."""
+    __slots__ = ('headers',)
+
+    def __init__(self, headers):
+        self.headers = headers
+
+    def __iter__(self):
+        for name, value in self.headers:
+            yield _title(_name(name)) + b' ' + value
+
+
 # --- Transport --------------------------------------------------------------
 
 def _uncancel():
@@ -548,7 +560,7 @@ class Microdot(_Microdot):
         if query:
             query = decode_text(query)
         client = get('client')
-        headers = fields, map(_title, fields)
+        headers = fields, Lines(get('headers') or ())
         version = 'HTTP/' + version
         root = get('root_path')
         if root:

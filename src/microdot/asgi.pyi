@@ -1,4 +1,10 @@
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    MutableMapping,
+)
 from typing import Any
 
 from typing_extensions import TypeAlias
@@ -30,6 +36,11 @@ _Hook: TypeAlias = Callable[[_Scope], Any]
 
 def parse_fields(
     headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]: ...
+
+class Lines:
+    headers: Iterable[tuple[bytes, bytes]]
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None: ...
+    def __iter__(self) -> Iterator[bytes]: ...
 
 class WebSocket(_WebSocket): ...
 

@@ -649,6 +649,8 @@ class Values(dict):
 class NoCaseDict(Values):
     """A dict whose keys are compared without regard to case. The spelling
     of a key that was set first is the one that iteration shows."""
+    lines = ()  # of a request, as received
+
     def __init__(self, initial_dict=None):
         if _BOARD:
             super().__init__()
@@ -670,6 +672,19 @@ class NoCaseDict(Values):
 
     def get(self, key, default=None):
         return self[key] if key in self else default
+
+    def getlist(self, key):
+        """Return all values of *key* as a list."""
+        value = self.get(key, [])
+        if not isinstance(value, str):
+            return list(value)
+        found = []
+        for line in self.lines:
+            name, item = parse_line(line)
+            if name == key.lower():
+                found.append(item)
+        # (what has been set since is one)
+        return found if found and ', '.join(found) == value else [value]
 
     def pop(self, key, *default):
         if default and key not in self:
@@ -1260,6 +1275,7 @@ class Request:
         elif name == 'headers':
             value = NoCaseDict()
             value.kind = 'header'
+            value.lines = self.header_lines
             for line in self.header_lines:
                 key = line[:line.find(b':')].decode()
                 value[key] = self.fields[key.lower()]

@@ -209,6 +209,12 @@ class NoCaseDict(Values[_V]):
     ``keymap`` holds that spelling for each lower-case key.
     """
     keymap: dict[str, str]
+    lines: Iterable[bytes]
+    def getlist(self, key: str) -> list[Any]:
+        """Return all values of *key* as a list: of a request those of all
+        header lines of that name, where the server tells them apart (WSGI
+        servers do not); of a response the items of a list.
+        """
     def __init__(
         self, initial_dict: Mapping[str, _V] | None = None) -> None: ...
     def __setitem__(self, key: str, value: _V) -> None: ...

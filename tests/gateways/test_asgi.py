@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import weakref
 from unittest import mock
 
@@ -344,6 +345,19 @@ def test_a_route_below_a_root_path_is_looked_for_once(app):
         del URLPattern.segment_parsers['watched']
     assert call(app, root_path='/root', path='/root/x').body == b'x'
     assert matched == ['x']
+
+
+def test_all_lines_of_a_header_can_be_had(app):
+    @app.get('/')
+    async def index(request):
+        return [request.headers.getlist(name) for name in
+                ('X-A', 'x-b', 'X-C')] + [request.headers['X-A']]
+
+    for _ in range(2):
+        answer = call(app, headers=[
+            (b'x-a', b'1, 2'), (b'x-b', b''), (b'x-a', b'3')])
+        assert json.loads(answer.body) == [
+            ['1, 2', '3'], [''], [], '1, 2, 3']
 
 
 def test_repeated_headers_are_joined(app):

@@ -4,12 +4,45 @@ import unittest
 
 from helpers import heap_kb, run
 from microdot import _streams
-from microdot.microdot import AsyncBytesIO, MultiDict, NoCaseDict, mro
+from microdot.microdot import (
+    AsyncBytesIO,
+    Microdot,
+    MultiDict,
+    NoCaseDict,
+    mro,
+)
+from peers import converse
 
 NEEDS_EVENT_LOOP = False
 
 
 class TestNoCaseDict(unittest.TestCase):
+    def test_all_values_of_a_key(self):
+        d = NoCaseDict({'One': 'a, b', 'Two': ['c', 'd'], 'Three': ()})
+        for key, values in (('one', ['a, b']), ('TWO', ['c', 'd']),
+                            ('three', []), ('four', [])):
+            self.assertEqual(d.getlist(key), values)
+        d.getlist('two').append('e')
+        self.assertEqual(d['two'], ['c', 'd'])
+
+    def test_all_lines_of_a_header(self):
+        app = Microdot()
+        got = []
+
+        @app.get('/')
+        async def view(request):
+            request.headers['X-Changed'] = 'new'
+            for name in ('x-one', 'X-Two', 'X-Three', 'X-Changed', 'X-Empty',
+                         'Cookie', 'Host'):
+                got.append(request.headers.getlist(name))
+            return ''
+
+        run(converse(app, b'GET / HTTP/1.1\r\nHost: a\r\nX-One: 1, 2\r\n'
+                     b'X-Two: 3\r\nX-ONE: 4\r\nX-Changed: 5\r\nX-One:\r\n'
+                     b'X-Changed: 6\r\nX-Empty:\r\nCookie: a=b\r\n\r\n'))
+        self.assertEqual(got, [['1, 2', '4', ''], ['3'], [], ['new'], [''],
+                               ['a=b'], ['a']])
+
     def test_keys_of_any_case_are_one(self):
         d = NoCaseDict()
         for key in ('One', 'one', 'ONE', 'One'):
