@@ -150,6 +150,9 @@ class RedisHub(_pubsub.Hub):
     history_seconds = 86400
     #: Topics that a prefix is replayed for.
     max_replayed = 1000
+    #: Processes whose listeners are counted; more, and those that have told
+    #: longest ago are forgotten.
+    max_others = 1000
     #: Seconds between two reports of who listens here, and until a process
     #: that has sent none is taken to be gone.
     report_interval = 5
@@ -278,7 +281,7 @@ class RedisHub(_pubsub.Hub):
             if life != self.life:
                 self.others.pop(life, None)
                 self.others[life] = time.monotonic(), counts
-                while len(self.others) > 1000:
+                while len(self.others) > self.max_others:
                     del self.others[next(iter(self.others))]
             return
         self.arrive(self.position(number.decode()), fields[b't'].decode(),
@@ -319,14 +322,11 @@ class RedisHub(_pubsub.Hub):
     async def _report(self):
         # Tells the others how many listen here.
         while True:
-            counts = {topic: len(found)
-                      for topic, found in self.listeners.items()}
-            data = json.dumps([self.life, counts]).encode()
-            if len(data) <= self.max_message:
-                self.number += 1
-                self.unsent.append((self.number, '', b'p', data))
-                self.unsent_bytes += len(data) + 100
-                self.wake.set()
+            self.number += 1
+            data = self._count_all()
+            self.unsent.append((self.number, '', b'p', data))
+            self.unsent_bytes += len(data) + 100
+            self.wake.set()
             # (before Python 3.12 wait_for() may lose a cancellation)
             timer = asyncio.get_running_loop().call_later(
                 self.report_interval, self.changed.set)
@@ -336,6 +336,18 @@ class RedisHub(_pubsub.Hub):
                 timer.cancel()
             self.changed.clear()
             await asyncio.sleep(0.2)  # for several changes at once
+
+    def _count_all(self):
+        # How many listen here, by what they have subscribed to; if that is
+        # more than a message may have, what most have subscribed to.
+        counts = sorted(((topic, len(found))
+                         for topic, found in self.listeners.items()),
+                        key=lambda each: -each[1])
+        while True:
+            data = json.dumps([self.life, dict(counts)]).encode()
+            if len(data) <= self.max_message or not counts:
+                return data
+            del counts[len(counts) * 9 // 10:]
 
     # Listening
 

@@ -40,6 +40,7 @@ class RedisHub(Hub):
     max_lag: int
     history_seconds: int
     max_replayed: int
+    max_others: int
     report_interval: float
     report_lifetime: float
     def __init__(

@@ -1,6 +1,8 @@
 """What CPython's hub has beside the portable one."""
 
 import asyncio
+import pathlib
+import re
 import threading
 
 import pytest
@@ -260,3 +262,18 @@ def test_frames_of_a_long_message_are_not_broken_up():
 
     run(main())
     assert seen.count(3000000) == 1
+
+
+def test_the_limits_of_the_page_are_those_of_the_classes():
+    pytest.importorskip('redis')
+    from microdot.pubsub import RedisHub
+    page = pathlib.Path(__file__).parents[2] / 'docs/guide/pubsub.rst'
+    rows = re.findall(
+        r'\* - ``(\w+)\.(\w+)``\n(?:     - .*\n){3}     - (\d+)\n',
+        page.read_text())
+    told = {(name, limit): int(value) for name, limit, value in rows}
+    # (what the hub of one process has is told once)
+    assert told == {
+        (kind.__name__, limit): getattr(kind, limit)
+        for kind in (Hub, RedisHub) for limit in vars(kind)
+        if limit.startswith('max_') or limit == 'history_seconds'}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import threading
 
@@ -260,3 +261,85 @@ def test_what_history_has_before_it_arrives_comes_once(
                     assert not bob.late
 
     run(main())
+
+
+@pytest.mark.parametrize('over', [0, 1, 1000])
+def test_so_many_messages_of_a_topic_are_kept(redis_server, over):  # noqa: F811
+    async def main():
+        async with hubs(redis_server, history=50, queue=2000) as (ada, bob):
+            async with bob.subscribe('a') as messages:
+                for number in range(50 + over):
+                    ada.publish('a', number)
+                await take(messages, 50 + over)
+            assert await gather(bob, 'a', '') == list(range(over, over + 50))
+
+    run(main())
+
+
+@pytest.mark.parametrize('over', [0, 1, 20])
+def test_a_prefix_is_replayed_for_so_many_topics(
+        redis_server, over, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(RedisHub, 'max_replayed', 20)
+
+    async def main():
+        async with hubs(redis_server, count=1) as (hub,):
+            async with hub.subscribe('*') as messages:
+                for number in range(20 + over):
+                    hub.publish('a/%d' % number, number)
+                await take(messages, 20 + over)
+            found = await gather(hub, 'a/*', '')
+            assert len(found) == 20
+            assert set(found) <= set(range(20 + over))
+
+    run(main())
+
+
+def test_what_redis_keeps_is_bounded_and_expires(
+        redis_server, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(RedisHub, 'max_lag', 100)
+
+    async def main():
+        async with hubs(redis_server, count=1, queue=5000) as (hub,):
+            async with hub.subscribe('*') as messages:
+                for _ in range(60):
+                    for number in range(50):
+                        hub.publish('a', number)
+                    await take(messages, 50)
+                # (Redis forgets whole blocks of about 100)
+                async with hub._client() as client:
+                    assert 100 <= await client.xlen('microdot:all') < 350
+                    assert await client.xlen('microdot:topic:a') == 100
+                    assert 86000 < await client.ttl('microdot:topic:a')
+                    async for key in client.scan_iter('microdot:sent:*'):
+                        assert 86000 < await client.ttl(key)
+
+    run(main())
+
+
+@pytest.mark.parametrize('over', [0, 1, 1000])
+def test_the_listeners_of_so_many_processes_are_counted(
+        redis_server, over, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(RedisHub, 'max_others', 50)
+    hub = RedisHub(redis_server.url)
+    for number in range(50 + over):
+        hub._take(b'1-1', {b'k': b'p', b't': b'', b'd': json.dumps(
+            ['%d' % number, {'a': 2}]).encode()})
+    assert len(hub.others) == 50
+    assert hub.count('a') == 100
+
+
+@pytest.mark.parametrize('over', [0, 1, 5000])
+def test_a_report_of_listeners_is_bounded(
+        redis_server, over, monkeypatch):  # noqa: F811
+    hub = RedisHub(redis_server.url)
+    hub.listeners = {'%05d' % number: {number} for number in range(50)}
+    hub.listeners['popular'] = {1, 2}
+    size = len(hub._count_all())
+    monkeypatch.setattr(RedisHub, 'max_message', size)
+    for number in range(50, 50 + over):
+        hub.listeners['%05d' % number] = {number}
+    data = hub._count_all()
+    assert len(data) <= size
+    counts = json.loads(data)[1]
+    assert counts['popular'] == 2
+    assert len(counts) == 51 if not over else 30 < len(counts) <= 51
