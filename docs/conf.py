@@ -30,7 +30,9 @@ html_static_path = ['_static']
 html_css_files = ['site.css']
 html_search_scorer = str(pathlib.Path(__file__).parent / 'scorer.js')
 # Nothing is fetched from another site: the pages are readable offline.
-html_theme_options = {'navigation_with_keys': True}
+html_theme_options = {'navigation_with_keys': True,
+                      'top_of_page_buttons': []}
+html_js_files = ['labels.js']
 # Of a console, the button copies the commands without their prompt and
 # without what they print.
 copybutton_prompt_text = '$ '

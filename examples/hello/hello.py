@@ -24,7 +24,8 @@ PAGE = """<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>microdot</title>
 <body style="max-width: 40rem; margin: 2rem auto; padding: 0 1rem;
-             font: 1.1rem/1.6 system-ui, sans-serif">
+             font: 1.1rem/1.6 system-ui, sans-serif;
+             background: Canvas; color: CanvasText">
 <main>
 <h1>It works</h1>
 <ul>
