@@ -2,6 +2,8 @@
 
 import asyncio
 import importlib
+import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -206,3 +208,72 @@ def test_open_page_follows_what_another_does(tmp_path, browser):  # noqa: F811
         one.click('#notes button')
         two.wait_for('!document.body.innerText.includes('
                      '"from the other window")')
+
+
+# ------------------------------------------------------------------- chapters
+
+CHAPTERS = ('answer', 'pages', 'database', 'users', 'live', 'ready')
+INCLUDE = re.compile(r'^\.\. literalinclude:: (\S+)\n((?:   :.*\n)*)',
+                     re.MULTILINE)
+
+
+#: The last chapter names the tests that it leaves out.
+SAID_ELSEWHERE = {pathlib.PurePath('test_app.py')}
+
+
+def code_of(path):
+    """Return a file without the text at its top that says how to run it."""
+    text = path.read_text()
+    return re.sub(r'\A""".*?"""\n', '', text, flags=re.DOTALL)
+
+
+def included(text, options):
+    """Return the lines that a ``literalinclude`` shows of a text."""
+    lines = text.split('\n')
+    if 'pyobject' in options:
+        start = next(number for number, line in enumerate(lines)
+                     if line.startswith('def ' + options['pyobject']))
+        end = next((number for number in range(start + 1, len(lines))
+                    if lines[number][:1].strip()), len(lines))
+        return lines[start:end]
+    start = 0
+    if 'start-at' in options:
+        start = next(number for number, line in enumerate(lines)
+                     if options['start-at'] in line)
+    for name, more in ('end-before', 0), ('end-at', 1):
+        if name in options:
+            return lines[start:more + next(
+                number for number in range(start + 1, len(lines))
+                if options[name] in lines[number])]
+    return lines[start:]
+
+
+@pytest.mark.parametrize('number', range(1, 7))
+def test_chapter_shows_each_line_that_is_new(number):
+    page = TUTORIAL / (CHAPTERS[number - 1] + '.rst')
+    text = page.read_text()
+    shown = {}
+    for match in INCLUDE.finditer(text):
+        options = dict(line.strip()[1:].split(': ', 1)
+                       for line in match[2].splitlines())
+        path = (TUTORIAL / match[1]).resolve()
+        shown.setdefault(path, []).extend(
+            included(path.read_text(), options))
+    whole = {(TUTORIAL / target).resolve() for target in re.findall(
+        r':download:`[^`]*<([^>]+)>`', text)}
+    missing = []
+    for path in sorted(STEPS[number].rglob('*')):
+        name = path.relative_to(STEPS[number])
+        if path in whole or path.suffix not in (
+                '.py', '.html', '.js', '.css') or name in SAID_ELSEWHERE:
+            continue
+        before = STEPS.get(number - 1, TUTORIAL / 'none') / name
+        old = before.read_text().split('\n') if before.exists() else []
+        missing += [
+            '%s: %s' % (name, line)
+            for line in code_of(path).split('\n')
+            if line.strip() and not line.startswith('# ---')
+            and line not in old
+            and line not in shown.get(path, ())
+            and '``%s``' % line not in text]
+    assert missing == []

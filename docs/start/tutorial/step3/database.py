@@ -29,7 +29,7 @@ def connect():
 
 
 def create():
-    """Make the table, unless it is there."""
+    """Make the tables, unless they are there."""
     with connect() as db:
         # Readers and a writer do not wait for each other.
         db.execute('PRAGMA journal_mode = WAL')
