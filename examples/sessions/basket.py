@@ -8,8 +8,9 @@ examples/sessions/basket.py
 
 It listens on port 5000 of all addresses and keeps the key that signs the
 sessions in the file ``basket.key``, so that they outlive it; append a host, a
-port and a name of the file to change that. Open http://127.0.0.1:5000/ in two
-browsers, or use another terminal::
+port and a name of the file to change that. With the name of a folder after
+these the baskets are kept there, and the cookie has no more than an id. Open
+http://127.0.0.1:5000/ in two browsers, or use another terminal::
 
     $ curl -i -d add=tea http://127.0.0.1:5000/
     HTTP/1.1 302 Found
@@ -103,8 +104,11 @@ def load_key(path):
         return key
 
 
-def main(host='0.0.0.0', port='5000', path='basket.key'):
+def main(host='0.0.0.0', port='5000', path='basket.key', folder=None):
     sessions.secret_key = load_key(path)
+    if folder:
+        from microdot.stores import FolderStore
+        sessions.store = FolderStore(folder)
     app.run(host, int(port), debug=True)
 
 

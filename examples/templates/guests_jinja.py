@@ -11,19 +11,24 @@ that. Open http://127.0.0.1:5000/ and sign, or use another terminal::
     $ curl -d name='<i>Ada</i>' http://127.0.0.1:5000/
     $ curl http://127.0.0.1:5000/
 
-The second prints the page, where Ada's name is a text and not in italics.
+The second prints the page, where Ada's name is a text and not in italics. A
+browser also shows a message once, after it has signed.
 """
+import os
 import pathlib
 import sys
 
 from microdot import Microdot, redirect, send_file
+from microdot.flash import flash
 from microdot.jinja import Template
+from microdot.session import Session
 
 TITLE = 'Guest book'
 #: Names that are kept; the oldest one goes when there are more.
 MAX_GUESTS = 20
 
 app = Microdot()
+Session(app, os.urandom(32))  # for messages, which need not last
 guests = []
 HERE = pathlib.Path(__file__).parent
 Template.initialize(HERE / 'guests_jinja')
@@ -48,6 +53,7 @@ async def sign(request):
             error='A name has 1 to 40 characters.')
     guests.insert(0, name)
     del guests[MAX_GUESTS:]
+    flash(request, 'Thank you, %s!' % name)
     return redirect('/', 303)
 
 

@@ -27,15 +27,12 @@ def digest(key, msg, digest):
         key = sha256(key).digest()
     # As numbers, in a third of the time of a loop over the bytes.
     key = int.from_bytes(key + bytes(64 - len(key)), 'big')
-    inner = sha256(_pad(key, b'\x36'))
-    inner.update(msg)
-    outer = sha256(_pad(key, b'\x5c'))
-    outer.update(inner.digest())
-    return outer.digest()
-
-
-def _pad(key, byte):
-    return (key ^ int.from_bytes(byte * 64, 'big')).to_bytes(64, 'big')
+    for pad in (b'\x36', b'\x5c'):
+        pad = int.from_bytes(pad * 64, 'big')
+        total = sha256((key ^ pad).to_bytes(64, 'big'))
+        total.update(msg)
+        msg = total.digest()
+    return msg
 
 
 def compare_digest(a, b):

@@ -38,17 +38,27 @@ def top(tmp_path):
     return tmp_path
 
 
-def ask(port, method='GET', **form):
-    """Send a request, once the server listens; return status and text."""
+def ask(port, method='GET', cookies=None, **form):
+    """Send a request, once the server listens; return status and text.
+
+    :param cookies: a list, whose last one is sent, and that gets those that
+                    are set.
+    """
     deadline = time.monotonic() + PATIENCE
     while True:
         connection = http.client.HTTPConnection('127.0.0.1', port,
                                                 timeout=PATIENCE)
         try:
+            headers = {'Content-Type': 'application/x-www-form-urlencoded'}
+            if cookies:
+                headers['Cookie'] = cookies[-1]
             connection.request(
                 method, '/', urllib.parse.urlencode(form) if form else None,
-                {'Content-Type': 'application/x-www-form-urlencoded'})
+                headers)
             response = connection.getresponse()
+            if cookies is not None:
+                cookies.append(response.getheader(
+                    'Set-Cookie', '').partition(';')[0])
             return response.status, response.read().decode()
         except ConnectionRefusedError:
             assert time.monotonic() < deadline, 'it does not listen'
@@ -74,6 +84,12 @@ def test_what_is_signed_is_shown_and_escaped(name, command, top):
         page = ask(port)[1]
         assert '<li>&lt;i&gt;Ada&lt;/i&gt;</li>' in page
         assert 'nobody' not in page
+        if name == 'guests_jinja':
+            cookies = []
+            ask(port, 'POST', cookies, name='<i>Ada</i>')
+            thanks = '<p role="status">Thank you, &lt;i&gt;Ada&lt;/i&gt;!</p>'
+            assert [thanks in ask(port, 'GET', cookies)[1]
+                    for _ in range(2)] == [True, False]
         for wrong in ('', ' ', 'x' * 41):
             status, page = ask(port, 'POST', name=wrong)
             assert status == 400

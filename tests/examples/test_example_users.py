@@ -131,6 +131,29 @@ def test_each_browser_has_its_basket(interpreter, tmp_path):
 
 
 @every
+def test_baskets_can_be_kept_in_a_folder(interpreter, tmp_path):
+    args = tmp_path / 'key', tmp_path / 'sessions'
+    with serve(interpreter, BASKET, *args) as child:
+        one, other = Client(child), Client(child)
+        one.post('/', add='tea')
+        other.post('/', add='coffee')
+        assert (total(one), total(other)) == (3, 4)
+        kept = dict(one.cookies)
+        assert len(list(args[1].glob('*.session'))) == 2
+        other.post('/', clear='')
+        assert len(list(args[1].glob('*.session'))) == 1
+        assert 'Traceback' not in child.output
+    with serve(interpreter, BASKET, *args) as child:
+        client = Client(child)
+        client.cookies = kept
+        assert total(client) == 3
+        client.post('/', clear='')
+        # who has kept a copy of the cookie has nothing
+        client.cookies = kept
+        assert total(client) == 0
+
+
+@every
 def test_passwords_are_asked_for(interpreter):
     with serve(interpreter, PASSWORDS) as child:
         client = Client(child)
