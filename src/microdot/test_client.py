@@ -738,7 +738,8 @@ class TestClient:
                     tuples.
     :param scheme: ``'http'`` or ``'https'``.
     :param host: the value of the ``Host`` header.
-    :param follow_redirects: whether to follow them, as a browser does.
+    :param follow_redirects: whether to follow them, as a browser does: to
+                             the same host, and those above and below it.
     :param raise_exceptions: whether to raise what a handler raised, rather
                              than to return the response with status 500.
     :param timeout: seconds that a request may take; ``None``: any.
@@ -927,8 +928,16 @@ class TestClient:
             if mark and '?' not in new_scheme:
                 host, slash, rest = rest.partition('/')
                 # (names of hosts have no case: RFC 9110, section 4.2.3)
-                if host.lower() != headers.get('Host', self.host).lower():
-                    return res  # is not for this application to answer
+                host = host.lower()
+                asked = headers.get('Host', self.host).lower()
+                if host != asked:
+                    if not host.endswith('.' + asked) and \
+                            not asked.endswith('.' + host):
+                        return res  # is not for this application to answer
+                    headers['Host'] = host
+                    # what was for the other one alone
+                    headers.pop('Authorization', None)
+                    headers.pop('Cookie', None)
                 scheme = new_scheme
                 location = '/' + rest
             path = _resolve(path, location)

@@ -697,6 +697,26 @@ class TestRedirects(unittest.TestCase):
         res = self.follow('http://EXAMPLE.com:1234/a')
         self.assertEqual(res.json['url'], '/a')
 
+    def test_hosts_above_and_below_are_asked(self):
+        for host, other in (('example.com:1', 'www.example.com:1'),
+                            ('www.example.com', 'example.com')):
+            client = TestClient(
+                redirecting_app('http://%s/a' % other.upper()), host=host,
+                follow_redirects=True)
+            res = run(client.get('/from/here', {
+                'Authorization': 'x', 'Cookie': 'c=d', 'X': 'y'}))
+            headers = headers_of(res.json)
+            self.assertEqual((headers['Host'], headers['X']), (other, 'y'))
+            self.assertFalse('Authorization' in headers)
+            self.assertFalse('c' in res.json['cookies'])
+            self.assertEqual(res.url, 'http://%s/a' % other)
+        for other in ('badexample.com:1234', 'com', 'example.com.evil.org',
+                      'example.com'):
+            client = TestClient(redirecting_app('http://%s/a' % other),
+                                follow_redirects=True)
+            res = run(client.get('/from/here'))
+            self.assertEqual(res.status_code, 302)
+
     def test_headers_are_kept(self):
         asked = self.follow('/a', headers={'X': 'y'}).json
         self.assertEqual(headers_of(asked)['X'], 'y')
