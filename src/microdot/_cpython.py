@@ -1061,14 +1061,23 @@ class Threads:
                     self.count - most >= self.max_waiting:
                 raise HTTPException(503, 'Too many requests wait',
                                     {'Retry-After': '1'})
-            more = self.threads <= self.count and self.threads < most
-            self.threads += more
+            if self.threads <= self.count and self.threads < most:
+                self._start()
             self.count += 1
             self.waiting.put((loop, future, function, is_unwanted))
-        if more:
+        return future
+
+    def _start(self):
+        try:
             threading.Thread(target=self._work, name='microdot-handler',
                              daemon=True).start()
-        return future
+        except RuntimeError:
+            # the system has no more; those that there are have to do
+            if not self.threads:
+                raise HTTPException(503, 'No thread can be started',
+                                    {'Retry-After': '1'}) from None
+        else:
+            self.threads += 1
 
     def _work(self):
         while True:
@@ -1102,8 +1111,10 @@ def settle(future, result=None, error=None):
             future.set_result(result)
 
 
-# What handlers do, and what the server itself does: files, hashing.
+# What handlers do, what their generators do, which may take as long as their
+# clients stay, and what the server itself does: files, hashing.
 _handlers = Threads()
+_steps = Threads(0)
 _own = Threads(0)
 _OWN_THREADS = min(32, (os.cpu_count() or 1) + 4)
 #: What has a plain handler called by the thread that waits for the answer,
@@ -1168,10 +1179,10 @@ async def next_piece(iterator):
     thread."""
     if isinstance(iterator, _MEMORY):
         return next(iterator, None)
-    # In the loop's own pool: with _handlers a generator whose client had left
-    # was closed too late, for a reason that has not been found.
-    future = asyncio.get_running_loop().run_in_executor(
-        None, contextvars.copy_context().run, next, iterator, None)
+    # Neither do handlers wait for what blocks here, nor the end of the event
+    # loop, as it would for a pool of its own.
+    future = _steps.submit(Microdot.max_threads, functools.partial(
+        contextvars.copy_context().run, next, iterator, None))
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:

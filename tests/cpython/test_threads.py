@@ -7,8 +7,9 @@ import pytest
 
 from microdot import Microdot
 from microdot import _cpython as parts
-from microdot.microdot import Disconnected
+from microdot.microdot import Disconnected, HTTPException
 from microdot.test_client import TestClient
+from serving import Server
 
 #: The longest that anything may take, in seconds.
 PATIENCE_S = 10
@@ -18,6 +19,7 @@ PATIENCE_S = 10
 def threads(monkeypatch):
     threads = parts.Threads()
     monkeypatch.setattr(parts, '_handlers', threads)
+    monkeypatch.setattr(parts, '_steps', parts.Threads(0))
     monkeypatch.setattr(parts.Microdot, 'max_threads', 2)
     return threads
 
@@ -121,4 +123,123 @@ def test_threads_do_not_keep_the_process(threads):
         app.go.set()
         await task
 
+    asyncio.run(main())
+
+
+def streaming_app():
+    """Return an application whose streams wait until they are let go."""
+    app = Microdot()
+    app.go = threading.Event()
+    app.log = []
+
+    @app.get('/<name>')
+    async def stream(request, name):
+        def pieces():
+            app.log.append('begin ' + name)
+            try:
+                assert app.go.wait(PATIENCE_S)
+                yield name
+            finally:
+                app.log.append('end ' + name)
+        return pieces()
+
+    @app.get('/')
+    def plain(request):
+        return 'plain'
+
+    return app
+
+
+def test_generators_that_wait_keep_no_handler_waiting():
+    async def main():
+        app = streaming_app()
+        client = TestClient(app)
+        tasks = [asyncio.create_task(client.get('/%d' % i)) for i in range(5)]
+        await until(lambda: len(app.log) == 2)
+        assert (await client.get('/')).text == 'plain'
+        app.go.set()
+        assert sorted([(await task).text for task in tasks]) == list('01234')
+        assert parts._steps.threads == 2
+
+    asyncio.run(main())
+
+
+def test_generators_that_wait_do_not_keep_the_event_loop():
+    app = streaming_app()
+
+    async def main():
+        task = asyncio.create_task(TestClient(app).get('/a'))
+        await until(lambda: app.log)
+        task.cancel()
+
+    asyncio.run(main())
+    assert app.log == ['begin a']
+    app.go.set()
+
+
+def test_a_generator_whose_client_leaves_in_a_step_is_closed_after_it():
+    async def main():
+        app = streaming_app()
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(b'GET /a HTTP/1.1\r\nHost: a\r\n\r\n')
+            await until(lambda: app.log == ['begin a'])
+            await client.close()
+            await server.idle()
+            assert app.log == ['begin a']
+            app.go.set()
+            await until(lambda: app.log == ['begin a', 'end a'])
+
+    asyncio.run(main())
+
+
+def test_a_generator_whose_client_leaves_before_its_first_step_never_begins(
+        monkeypatch):
+    monkeypatch.setattr(parts.Microdot, 'max_threads', 1)
+
+    async def main():
+        app = streaming_app()
+        async with Server(app) as server:
+            clients = []
+            for name in b'ab':
+                client = await server.connect()
+                await client.send(
+                    b'GET /%c HTTP/1.1\r\nHost: a\r\n\r\n' % name)
+                # (the head is sent before the first step)
+                await client.line(b'\r\n\r\n')
+                clients.append(client)
+            await until(lambda: parts._steps.count == 2)
+            await clients[1].close()
+            await until(lambda: app.counters['open'] == 1)
+            app.go.set()
+            assert await clients[0].line(b'0\r\n\r\n') == b'1\r\na\r\n'
+            await until(lambda: parts._steps.count == 0)
+            assert app.log == ['begin a', 'end a']
+            assert app.streams == 0
+
+    asyncio.run(main())
+
+
+def test_a_thread_that_cannot_be_started_is_not_counted(monkeypatch, threads):
+    def fail(thread):
+        raise RuntimeError("can't start new thread")
+
+    async def main():
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, 'start', fail)
+            with pytest.raises(HTTPException) as raised:
+                threads.submit(2, lambda: 1)
+            assert raised.value.status_code == 503
+            assert (threads.threads, threads.count) == (0, 0)
+        go = threading.Event()
+        first = threads.submit(2, lambda: go.wait(PATIENCE_S))
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, 'start', fail)
+            second = threads.submit(2, lambda: 2)
+        go.set()
+        assert (await first, await second) == (True, 2)
+        third = threads.submit(2, lambda: 3)
+        assert (await third, threads.threads) == (3, 1)
+
+    # (nothing of it is left to the next one)
     asyncio.run(main())
