@@ -27,7 +27,7 @@ from microdot import (
 from microdot.auth import BasicAuth
 from microdot.compress import Compress, no_compress
 from microdot.flash import flash, get_flashed
-from microdot.hosts import TrustedHosts
+from microdot.hosts import RedirectHTTPS, TrustedHosts
 from microdot.jinja import Template
 from microdot.login import Login
 from microdot.proxies import TrustedProxies
@@ -152,6 +152,10 @@ def add_routes(app):
         def put(self, request, id):
             return 'put %d' % id
 
+    secure = Microdot()
+    RedirectHTTPS(secure, hsts=60)
+    secure.get('/')(lambda request: 'secure')
+    app.mount(secure, host='secure.example.com', local=True)
     api = Microdot()
     api.get('/')(lambda request: 'api')
     app.mount(api, host='api.example.com')

@@ -24,7 +24,8 @@ KINDS = ['test client', 'built-in', 'uvicorn', 'hypercorn', 'granian',
 #: Rows that a server does not let through, with its reason.
 EXCEPTIONS = {
     'waitress': {'websocket': 'it has no upgrades',
-                 'named proxy': 'it takes out what proxies add'},
+                 'named proxy': 'it takes out what proxies add',
+                 'TLS by a proxy': 'likewise'},
 }
 
 TEXT = 'text/plain; charset=UTF-8'
@@ -149,6 +150,11 @@ ROWS = [
      None, 200, {}, 'home of ada'),
     ('host without the path', 'GET', '/any/a', {'Host': 'api.example.com'},
      None, 200, {}, 'a'),
+    ('redirect to TLS', 'GET', '/?a=b', {'Host': 'secure.example.com'}, None,
+     307, {'Location': 'https://secure.example.com/?a=b'}, None),
+    ('TLS by a proxy', 'GET', '/', {
+        'Host': 'secure.example.com', 'X-Forwarded-Proto': 'https'}, None,
+     200, {'Strict-Transport-Security': 'max-age=60'}, 'secure'),
     ('no host of ours', 'GET', '/', {'Host': 'evil.example'}, None,
      400, {}, 'Unknown host'),
     ('host of the network', 'GET', '/', {'Host': 'shed.local:5000'}, None,
