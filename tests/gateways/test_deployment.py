@@ -287,6 +287,23 @@ def test_container_serves_and_is_healthy(tmp_path):
                           stderr=subprocess.DEVNULL).returncode == 1
 
 
+def test_composition_is_consistent():
+    """The containers are not started here: their names and ports fit."""
+    yaml = pytest.importorskip('yaml')
+    whole = yaml.safe_load((FILES / 'compose.yaml').read_text())
+    services = whole['services']
+    assert services['chat'] == services['chat2']
+    url = services['chat']['environment']['REDIS_URL']
+    assert url == 'redis://redis:6379/0' and 'redis' in services
+    [port] = re.findall(r'^EXPOSE (\d+)', (FILES / 'Dockerfile').read_text(),
+                        re.MULTILINE)
+    assert re.findall(r'--to (\S+):(\d+)', services['caddy']['command']) == [
+        ('chat', port), ('chat2', port)]
+    volumes = {each.partition(':')[0] for service in services.values()
+               for each in service.get('volumes', ())}
+    assert volumes == set(whole['volumes'])
+
+
 def test_files_are_whole():
     """What the page includes is what is used here."""
     page = (FILES.parent / 'production.rst').read_text()
