@@ -2721,6 +2721,8 @@ class Server:
             while self.sweeping is task:
                 await asyncio.sleep(app.sweep_interval)
                 self.ticks += 1
+                if self.flag:
+                    self.flag.set()  # lwIP loses calls when many are due
                 left = False
                 # boards: iterate without a copy, there may be no memory for
                 # one; MicroPython allows the set to change meanwhile

@@ -139,6 +139,18 @@ class TestAccepting(unittest.TestCase):
 
         run(main())
 
+    def test_connection_that_nobody_was_told_of_is_found(self):
+        async def main():
+            task = await self.begin()
+            sock = Socket()
+            self.listener.waiting.append(sock)
+            # with another client there
+            self.app.sweep_interval = 0.01
+            self.server.sweeping = asyncio.create_task(self.server.sweep())
+            self.assertIs(await task, sock)
+
+        run(main())
+
     def test_error_of_the_port_is_no_reason_to_wait(self):
         async def main():
             task = await self.begin()

@@ -27,6 +27,8 @@ def test_stalls_and_refusals_are_noticed():
         'app.max_connections = 8\n'
         'app.reserved_connections = 0\n')
     with firmware.serve('pico-w', source) as served:
+        for _ in range(4):
+            served.get('/')
         assert served.counts()['stalls']
         with contextlib.ExitStack() as stack:
             for _ in range(5):
