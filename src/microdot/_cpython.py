@@ -1727,7 +1727,7 @@ class Microdot(core.Microdot):
             self.on_run()
             return
         if root_path or self.root_path:
-            from .cli.rootpath import install
+            from ._rootpath import install
             install(self, root_path)
             self.root_path = root_path
         try:

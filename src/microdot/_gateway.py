@@ -229,8 +229,8 @@ class Microdot(core.Microdot):
     def match(self, req):
         path = req.route_path
         found = super().match(req)
-        if not req.root_path or found[0]:
-            return found
+        if found[0] or 'raw_root' not in vars(req):
+            return found  # (a prefix may also be that of a proxy)
         req.route_path = req.raw_root + path
         if path == '/' and req.url.partition('?')[0][-1] != '/':
             req.route_path = req.raw_root

@@ -1,7 +1,12 @@
-"""What a reverse proxy says of the client: ``X-Forwarded-For``, ``-Proto``
-and ``-Host``, believed of named proxies only.
+"""What a reverse proxy says of the client: ``X-Forwarded-For``, ``-Proto``,
+``-Host`` and ``-Prefix``, believed of named proxies only.
 """
 from .microdot import parse_host, parse_list
+
+try:
+    from ._rootpath import believe, finish
+except ImportError:
+    believe = None  # boards
 
 
 def _parse_ipv4(text):
@@ -70,7 +75,9 @@ class TrustedProxies:
     ``app.middleware(TrustedProxies('127.0.0.1', '10.0.0.0/8'))``, before any
     other. It changes ``request.client_addr`` (port 0 when none is said),
     ``request.scheme`` and the ``Host`` header, and an ``X-Request-ID`` that
-    came with the request is its id for :class:`microdot.logs.AccessLog`.
+    came with the request is its id for :class:`microdot.logs.AccessLog`. On
+    CPython ``X-Forwarded-Prefix`` is the ``request.root_path`` of a request
+    that has none.
 
     :param proxies: addresses (IPv4, or IPv6 as ``client_addr`` shows them),
                     IPv4 networks, or ``'unix'`` for a peer without address.
@@ -78,6 +85,9 @@ class TrustedProxies:
                  it, and one that does not lets the client's own through.
     :raises ValueError: a malformed address or network.
     """
+
+    #: Bytes of an ``X-Forwarded-Prefix``; one with more is ignored.
+    max_prefix = 256
 
     def __init__(self, *proxies, host=False):
         self.hosts = []
@@ -115,7 +125,10 @@ class TrustedProxies:
         addr = request.client_addr
         if self.trusts(addr[0] if isinstance(addr, tuple) else addr):
             self._believe(request)
-        return await call_next(request)
+        res = await call_next(request)
+        if believe is not None:
+            finish(request, res)
+        return res
 
     def _believe(self, request):
         request.proxied = True
@@ -139,6 +152,10 @@ class TrustedProxies:
         scheme = scheme.rpartition(',')[2].strip().lower()
         if scheme in ('http', 'https'):
             request.scheme = scheme
+        prefix = headers.get('X-Forwarded-Prefix', '')
+        if believe is not None:
+            believe(request, prefix.rpartition(',')[2].strip(),
+                    self.max_prefix)
         host = headers.get('X-Forwarded-Host', '').rpartition(',')[2].strip()
         if self.host and host:
             try:

@@ -7,6 +7,7 @@ class TrustedProxies:
     hosts: list[str]
     networks: list[tuple[int, int]]
     host: bool
+    max_prefix: int
     def __init__(self, *proxies: str, host: bool = False) -> None: ...
     def trusts(self, host: str | None) -> bool: ...
     async def __call__(

@@ -177,9 +177,9 @@ class Session:
                        or ``bytes``. Of a list the first one signs, and those
                        after it are still accepted.
     :param cookie_options: arguments of :meth:`Response.set_cookie`, beside
-                           ``path='/'``, ``http_only=True``,
-                           ``same_site='Lax'``, and ``secure=True`` where the
-                           request came over TLS.
+                           ``http_only=True``, ``same_site='Lax'``,
+                           ``path='/'`` or the prefix of the application, and
+                           ``secure=True`` where the request came over TLS.
     :param cookie_name: the name of the cookie.
     :param max_age: seconds that a session lasts, also if the browser is
                     closed meanwhile. ``None``: at most
@@ -222,7 +222,7 @@ class Session:
         """
         if secret_key is not None:
             self.secret_key = secret_key
-        options = {'path': '/', 'http_only': True, 'same_site': 'Lax'}
+        options = {'http_only': True, 'same_site': 'Lax'}
         options.update((self.cookie_options if cookie_options is None
                         else cookie_options) or {})
         self.cookie_options = options
@@ -368,6 +368,7 @@ def finish_sessions(request, response):
                     line for line in lines if not line.startswith(name + '=')]
             options = owner.cookie_options.copy()
             options.setdefault('secure', request.scheme == 'https')
+            options.setdefault('path', request.root_path or '/')
             if not value:
                 response.delete_cookie(name, **options)
                 continue

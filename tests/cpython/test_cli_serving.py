@@ -12,7 +12,8 @@ import pytest
 
 from command import HELLO, PATIENCE, Command, run
 from microdot import Microdot, Request, redirect
-from microdot.cli import CommandError, certificates, rootpath, serving
+from microdot import _rootpath as rootpath
+from microdot.cli import CommandError, certificates, serving
 from microdot.test_client import TestClient
 from microdot.websocket import WebSocket
 

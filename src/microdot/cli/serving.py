@@ -155,7 +155,7 @@ def prepare(app: Microdot, settings: Settings) -> None:
     if settings.proxy:
         trust(app, settings.proxy)
     if settings.root_path:
-        from .rootpath import install
+        from .._rootpath import install
         install(app, settings.root_path)
     if not settings.no_access_log:
         log_requests(app, settings.log_format)

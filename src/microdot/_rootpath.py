@@ -1,13 +1,18 @@
-"""An application under a prefix that a proxy has for it: ``/todo``.
+"""An application under a prefix that a proxy has for it: ``/todo``. CPython
+only.
 
 Some proxies pass the prefix on, some take it off. Either way routes match what
 comes after it, and what is sent back to clients begins with it.
 """
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 
-from ..microdot import Microdot, Request, Response
+from .microdot import Microdot, Request, Response
+
+# RFC 3986, section 2.3
+_PREFIX = re.compile(r'(/[A-Za-z0-9._~-]+)+')
 
 
 def strip(request: Request, root_path: str) -> None:
@@ -34,6 +39,27 @@ def with_prefix(location: str, root_path: str) -> str:
     return root_path + location
 
 
+def believe(request: Request, prefix: str, most: int) -> None:
+    """Take the prefix that a trusted proxy names for that of a request, if it
+    is one: segments of unreserved characters, none of them dots alone. A
+    request that has a prefix already keeps that.
+
+    :param prefix: the value of ``X-Forwarded-Prefix``.
+    :param most: bytes that it may have.
+    """
+    if not request.root_path and len(prefix) <= most and \
+            _PREFIX.fullmatch(prefix) and \
+            not {'.', '..'} & set(prefix.split('/')):
+        strip(request, prefix)
+
+
+def finish(request: Request | None, res: Response) -> None:
+    """Add the prefix of a request to where its response leads to."""
+    location = res.headers.get('Location')
+    if request and request.root_path and isinstance(location, str):
+        res.headers['Location'] = with_prefix(location, request.root_path)
+
+
 class RootPath:
     """What puts an application below a prefix."""
 
@@ -45,11 +71,6 @@ class RootPath:
         if self.root_path:
             strip(request, self.root_path)
         return await call_next(request)
-
-    def finish(self, request: Request | None, res: Response) -> None:
-        location = res.headers.get('Location')
-        if self.root_path and isinstance(location, str):
-            res.headers['Location'] = with_prefix(location, self.root_path)
 
 
 def install(app: Microdot, root_path: str) -> None:
@@ -72,4 +93,4 @@ def install(app: Microdot, root_path: str) -> None:
         installed = RootPath(root_path)
         # (before what looks at the path)
         app.wrap_dispatch(installed.around, outermost=True)
-        app.finishers.append(installed.finish)
+        app.finishers.append(finish)
