@@ -1,5 +1,6 @@
-"""Responses compressed by gzip, for clients that take that (RFC 9110, section
-8.4.1.3).
+"""Responses compressed for clients that take that (RFC 9110, section 8.4.1):
+by gzip, and where the libraries are installed by zstd (RFC 8878) or br (RFC
+7932).
 
 What an attacker can add to, and who can see its length, tells the attacker
 what else is in it (an attack known as BREACH). So what has been made with the
@@ -8,8 +9,17 @@ session is left as it is.
 import copy
 import zlib
 
-from .helpers import add_vary, finish_vary
-from .microdot import close_body, invoke_handler
+from .helpers import add_vary, choose_coding, finish_vary
+from .microdot import close_body, invoke_handler, to_bytes
+
+try:
+    import brotli
+except ImportError:
+    brotli = None
+try:
+    import zstandard
+except ImportError:
+    zstandard = None
 
 #: Types that get smaller, beside ``text/…``, ``…+json`` and ``…+xml``.
 _TYPES = {
@@ -27,37 +37,6 @@ def no_compress(f):
     return f
 
 
-def parse_weights(value, most):
-    """Return the weights of an ``Accept-Encoding``, as a dict by coding in
-    lower case. What is malformed weighs nothing (RFC 9110, section 12.5.3).
-
-    :param most: codings that are read, at the most.
-    """
-    weights = {}
-    for item in value.lower().split(',', most)[:most]:
-        coding, semicolon, weight = item.partition(';')
-        quality = 1.0
-        if semicolon:
-            name, _, number = weight.partition('=')
-            try:
-                quality = float(number)
-            except ValueError:
-                quality = 0.0
-            if name.strip() != 'q' or not 0 <= quality <= 1:
-                quality = 0.0
-        weights[coding.strip()] = quality
-    return weights
-
-
-def takes_gzip(value, most=20):
-    """Tell whether a client with that ``Accept-Encoding`` takes gzip, and
-    would not rather have what is not compressed."""
-    weights = parse_weights(value or '', most)
-    other = weights.get('*', 0)
-    quality = max(weights.get('gzip', other), weights.get('x-gzip', 0))
-    return quality > 0 and quality >= weights.get('identity', 0)
-
-
 def is_compressible(content_type):
     """Tell whether content of that type gets smaller."""
     kind = content_type.partition(';')[0].strip().lower()
@@ -66,8 +45,50 @@ def is_compressible(content_type):
         or kind.endswith(('+json', '+xml')))
 
 
-def _step(compressor, piece, flush):
-    return compressor.compress(piece) + compressor.flush(flush)
+# --- Codings ----------------------------------------------------------------
+#
+# Each makes a compressor of a level: compress() may keep what it is given,
+# flush() returns what the client needs to read all that was given, finish()
+# the rest.
+
+class _Gzip:
+    def __init__(self, level):
+        self._zlib = zlib.compressobj(level, zlib.DEFLATED, _GZIP)
+        self.compress = self._zlib.compress
+        self.finish = self._zlib.flush
+
+    def flush(self):
+        return self._zlib.flush(zlib.Z_SYNC_FLUSH)
+
+
+class _Brotli:
+    def __init__(self, level):
+        compressor = brotli.Compressor(quality=level)
+        self.compress = compressor.process
+        self.flush = compressor.flush
+        self.finish = compressor.finish
+
+
+class _Zstd:
+    # RFC 9659 lets clients refuse windows of more than 8 MiB: these levels
+    # have none.
+    def __init__(self, level):
+        self._zstd = zstandard.ZstdCompressor(level=level).compressobj()
+        self.compress = self._zstd.compress
+        self.finish = self._zstd.flush
+
+    def flush(self):
+        return self._zstd.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+
+
+#: What makes a compressor, by the name of the coding, the best first.
+CODINGS = {name: make for name, make, library in (
+    ('zstd', _Zstd, zstandard), ('br', _Brotli, brotli),
+    ('gzip', _Gzip, zlib)) if library}
+
+
+def _step(compressor, piece):
+    return compressor.compress(piece) + compressor.flush()
 
 
 class CompressedPieces:
@@ -75,16 +96,15 @@ class CompressedPieces:
     soon as it is sent, unless they are those of a file.
 
     :param response: the response; its body is closed in the end.
-    :param level: that of zlib.
+    :param compressor: one of :data:`CODINGS` makes it.
     """
     #: Bytes of a piece: a larger one is compressed in a thread.
     max_inline = 64 * 1024
 
-    def __init__(self, response, level):
-        self._flush = zlib.Z_NO_FLUSH if response.size is not None \
-            else zlib.Z_SYNC_FLUSH
+    def __init__(self, response, compressor):
+        self._is_file = response.size is not None
         self._pieces = response.body_iter()
-        self._compressor = zlib.compressobj(level, zlib.DEFLATED, _GZIP)
+        self._compressor = compressor
 
     def __aiter__(self):
         return self
@@ -97,21 +117,19 @@ class CompressedPieces:
             try:
                 piece = await self._pieces.__anext__()
             except StopAsyncIteration:
-                data = self._compressor.flush()
+                data = self._compressor.finish()
                 self._compressor = None
                 continue
-            if isinstance(piece, str):
-                piece = piece.encode()
-            if not piece:
-                continue
-            if self._flush == zlib.Z_NO_FLUSH:
-                data = self._compressor.compress(piece)
-            elif len(piece) > self.max_inline:
-                data = await invoke_handler(
-                    _step, self._compressor, piece, self._flush)
-            else:
-                data = _step(self._compressor, piece, self._flush)
+            if piece:
+                data = await self._compress(to_bytes(piece))
         return data
+
+    async def _compress(self, piece):
+        if self._is_file:
+            return self._compressor.compress(piece)
+        if len(piece) > self.max_inline:
+            return await invoke_handler(_step, self._compressor, piece)
+        return _step(self._compressor, piece)
 
     async def aclose(self):
         await close_body(self._pieces)
@@ -125,24 +143,33 @@ class Compress:
     (SSE), images and whatever else would not get smaller.
 
     :param min_size: bytes of a body that is not compressed yet.
-    :param level: 1, fast, to 9, small.
+    :param level: 1, fast, to 9, small; zstd and br understand it likewise.
     :param with_sessions: whether to compress what was made with the session
                           too: only where no response holds both a secret and
                           what a client has sent.
-    :raises ValueError: the level is none of these.
+    :param codings: those to use, of ``zstd``, ``br`` and ``gzip``, the best
+                    first; ``None``: all that are installed.
+    :raises ValueError: the level or a coding is none of these, or not
+                        installed.
     """
     #: Bytes of a body that is compressed in one piece; a larger one is sent
     #: in pieces, without ``Content-Length``.
     max_whole = 64 * 1024
-    #: Codings that are read of an ``Accept-Encoding``.
+    #: Codings in an ``Accept-Encoding``: with more nothing is compressed.
     max_codings = 20
 
-    def __init__(self, app, min_size=500, level=6, with_sessions=False):
+    def __init__(self, app, min_size=500, level=6, with_sessions=False,
+                 codings=None):
         if level not in range(1, 10):
             raise ValueError('level is %r, and has to be 1 to 9' % (level,))
         self.min_size = min_size
         self.level = level
         self.with_sessions = with_sessions
+        self.codings = tuple(CODINGS if codings is None else codings)
+        for name in self.codings:
+            if name not in CODINGS:
+                raise ValueError('coding is %r, and has to be one of %s' % (
+                    name, ', '.join(CODINGS)))
         app.finishers.append(self.finish)
 
     def finish(self, request, response):
@@ -150,21 +177,22 @@ class Compress:
         if request is None or not self._may(request, response):
             return response
         add_vary(request, 'Accept-Encoding')
-        if not takes_gzip(request.headers.get('Accept-Encoding'),
-                          self.max_codings):
+        coding = self._choose(request.headers.get('Accept-Encoding', ''))
+        if not coding:
             finish_vary(request, response)
             return response
         # A handler may return one object to several clients.
         response = copy.copy(response)
         headers = response.headers = response.headers.copy()
         finish_vary(request, response)
+        compressor = CODINGS[coding](self.level)
         body = self._body(response)
         if isinstance(body, bytes):
-            response.body = zlib.compress(body, self.level, _GZIP)
+            response.body = compressor.compress(body) + compressor.finish()
         else:
-            response.body = CompressedPieces(response, self.level)
+            response.body = CompressedPieces(response, compressor)
         response.size = None
-        headers['Content-Encoding'] = 'gzip'
+        headers['Content-Encoding'] = coding
         for name in 'Content-Length', 'Accept-Ranges':
             if name in headers:
                 del headers[name]
@@ -173,6 +201,13 @@ class Compress:
         if headers.get('ETag', '').startswith('"'):
             headers['ETag'] = 'W/' + headers['ETag']
         return response
+
+    def _choose(self, value):
+        if value.count(',') >= self.max_codings:
+            return None
+        # the same under an old name (RFC 9110, section 8.4.1.3)
+        return choose_coding(value.lower().replace('x-gzip', 'gzip'),
+                             self.codings)
 
     def _may(self, request, response):
         headers = response.headers

@@ -1,5 +1,5 @@
 # The one of a board takes the first argument only.
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import wraps as wraps
 from typing import Any
 
@@ -12,6 +12,7 @@ from .problems import problem as problem
 
 def add_vary(request: Request, name: str) -> None: ...
 def finish_vary(request: Request | None, response: Response) -> None: ...
+def choose_coding(value: str, codings: Iterable[str]) -> str | None: ...
 def html(
     text: str | bytes, status: int = 200,
     headers: Mapping[str, Any] | None = None) -> Response: ...

@@ -7,7 +7,7 @@ sections 8.8, 13 and 14).
 import os
 import time
 
-from .helpers import add_vary
+from .helpers import add_vary, choose_coding
 from .microdot import (
     HTTPException,
     Response,
@@ -177,7 +177,7 @@ def serve_file(request, filename, content_type=None, max_age=None,
     size = None
     if gzip:
         add_vary(request, 'Accept-Encoding')
-        if _takes_gzip(headers.get('Accept-Encoding', '')):
+        if choose_coding(headers.get('Accept-Encoding', ''), ('gzip',)):
             try:
                 size, when, stamp = _stat(filename + '.gz')
                 extension = '.gz'
@@ -249,15 +249,6 @@ def answer_file(request, res):
                 first, last, res.size)
             res.size = last + 1 - first
     return res
-
-
-def _takes_gzip(value):
-    # RFC 9110, section 12.5.3; a weight of 0 is a refusal
-    for item in parse_list(value.lower()):
-        coding, _, weight = item.partition(';')
-        if coding.strip() in ('gzip', '*'):
-            return weight.replace(' ', '').rstrip('0.') != 'q='
-    return False
 
 
 def _is_known(headers, etag, modified):

@@ -11,8 +11,10 @@ import http.client
 import json
 import re
 
+import brotli
 import pytest
 import websockets.sync.client
+import zstandard
 
 import gateways
 import rows
@@ -393,13 +395,17 @@ def test_cookies_that_are_set(server):
         'a="b c"; Max-Age=86400', 'd=e; Max-Age=90']
 
 
-def test_compressed(server):
-    answer = server.ask('/large', headers={'Accept-Encoding': 'gzip'})
-    assert answer.headers['content-encoding'] == 'gzip'
+@pytest.mark.parametrize('coding, undo', [
+    ('gzip', gzip.decompress), ('br', brotli.decompress),
+    ('zstd', lambda data: zstandard.ZstdDecompressor().decompressobj(
+        ).decompress(data))])
+def test_compressed(server, coding, undo):
+    answer = server.ask('/large', headers={'Accept-Encoding': coding})
+    assert answer.headers['content-encoding'] == coding
     assert answer.headers['vary'] == 'Accept-Encoding'
-    assert gzip.decompress(answer.body).decode() == 'A long text. ' * 100
-    answer = server.ask('/pieces', headers={'Accept-Encoding': 'gzip'})
-    assert gzip.decompress(answer.body) == b'ab' + b'c' * 600
+    assert undo(answer.body).decode() == 'A long text. ' * 100
+    answer = server.ask('/pieces', headers={'Accept-Encoding': coding})
+    assert undo(answer.body) == b'ab' + b'c' * 600
 
 
 def test_websocket(server):

@@ -5,7 +5,7 @@ import unittest
 
 from helpers import run
 from microdot import Microdot
-from microdot.helpers import add_vary, wraps
+from microdot.helpers import add_vary, choose_coding, wraps
 from microdot.test_client import TestClient
 
 NEEDS_EVENT_LOOP = False
@@ -73,3 +73,28 @@ class TestAddVary(unittest.TestCase):
 
     def test_nothing_is_there_unasked(self):
         self.assertIsNone(self.answer())
+
+
+class TestChooseCoding(unittest.TestCase):
+    def test_weights_are_those_of_rfc_9110(self):
+        for value, expected in (
+                ('gzip', 'gzip'), ('GZIP', 'gzip'), ('*', 'gzip'),
+                ('gzip, deflate, br', 'gzip'),
+                ('br;q=1.0, gzip;q=0.5', 'gzip'), ('gzip;q=0.001', 'gzip'),
+                ('gzip ; q=0.8', 'gzip'), ('deflate , gzip', 'gzip'),
+                ('', None), ('br', None), ('gzip;q=0', None),
+                ('gzip;q=0.0, *', None), ('*;q=0', None), ('identity', None),
+                ('gzip;q=0.5, identity;q=0.9', None),
+                ('gzip;q=0.9, identity;q=0.5', 'gzip'),
+                ('gzip;q=0.5, identity;q=0.5', 'gzip'),
+                ('gzip;q=x', None), ('gzip;q=nan', None), ('gzip;q=2', None),
+                ('gzip;q=-1', None), ('gzip;q', None), ('gzip;level=9', None),
+                ('gzipped', None)):
+            self.assertEqual(choose_coding(value, ('gzip',)), expected)
+
+    def test_the_weightiest_wins_and_then_the_first(self):
+        for value, expected in (
+                ('a, b', 'b'), ('b, a', 'b'), ('a, b;q=0.9', 'a'),
+                ('a;q=0.1', 'a'), ('*', 'b'), ('*, b;q=0', 'a'),
+                ('c', None)):
+            self.assertEqual(choose_coding(value, ['b', 'a']), expected)
