@@ -117,6 +117,11 @@ def _target(path):
     return path.partition('#')[0].replace(' ', '%20')
 
 
+def _drop(headers, *names):
+    for name in names:
+        headers.pop(name, None)
+
+
 def _resolve(path, location):
     # A relative reference (RFC 3986, section 5.2); dot segments may begin it.
     if location[:1] == '/':
@@ -936,8 +941,7 @@ class TestClient:
                         return res  # is not for this application to answer
                     headers['Host'] = host
                     # what was for the other one alone
-                    headers.pop('Authorization', None)
-                    headers.pop('Cookie', None)
+                    _drop(headers, 'Authorization', 'Cookie')
                 scheme = new_scheme
                 location = '/' + rest
             path = _resolve(path, location)
@@ -946,9 +950,8 @@ class TestClient:
                     res.status_code < 303 and method == 'POST':
                 method = 'GET'
                 body = b''
-                for name in ('Content-Type', 'Content-Length',
-                             'Transfer-Encoding'):
-                    headers.pop(name, None)
+                _drop(headers, 'Content-Type', 'Content-Length',
+                      'Transfer-Encoding')
             if not left:
                 raise ValueError(
                     'more than %d redirects' % self.max_redirects)
