@@ -28,6 +28,7 @@ ENVIRONMENT = 'pyvenv.cfg'
 LOADED_WHEN_USED = {
     'microdot.background': r'\b(after_response|is_disconnected)\b',
     'microdot.downloads': r'\b(download_name|disposition)\b',
+    'microdot.filestore': r'\bFolderStore\b',
     'microdot.helpers': r'\b(json_errors|nan|inf|NaN|problem)\b',
     'microdot.hosts': r'\bmount\([^()]*\bhost=',
     'microdot.middleware': r'\bmiddleware\b',
