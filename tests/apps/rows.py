@@ -34,7 +34,7 @@ from microdot.proxies import TrustedProxies
 from microdot.session import Session
 from microdot.static import static
 from microdot.stores import MemoryStore
-from microdot.views import View
+from microdot.views import View, WebSocketView
 from microdot.websocket import WebSocketClose, with_websocket
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -267,6 +267,14 @@ def add_chat(app):
             if text == 'close':
                 raise WebSocketClose(4000, 'so long')
             await ws.send_json({'text': text})
+
+    @app.route('/talk')
+    class Talk(WebSocketView):
+        async def on_connect(self, request, ws):
+            await ws.send('welcome')
+
+        async def on_receive(self, request, ws, message):
+            await ws.send(message.upper())
 
 
 def make_app(Application):

@@ -117,6 +117,16 @@ ROWS = [
     ('named proxy', 'GET', '/who', {
         'X-Forwarded-For': '192.0.2.1', 'X-Forwarded-Proto': 'https'}, None,
      200, {}, ['192.0.2.1', 'https']),
+    ('prefix of a named proxy', 'GET', '/flash',
+     {'X-Forwarded-Prefix': '/shop'}, None,
+     302, {'Location': '/shop/flashed'}, None),
+    ('prefix that the proxy passes on', 'GET', '/shop/built',
+     {'X-Forwarded-Prefix': '/shop'}, None, 200, {},
+     ['http://example.com/shop/files/css/a.css', '/files/a%20b',
+      'ws://example.com/shop/chat']),
+    ('prefix that is none', 'GET', '/flash',
+     {'X-Forwarded-Prefix': '//evil.example'}, None,
+     302, {'Location': '/flashed'}, None),
     # Routes
     ('a UUID', 'GET', '/uuid/12345678-1234-5678-1234-567812345678', {}, None,
      200, {}, 'UUID'),
@@ -419,3 +429,8 @@ def test_websocket(server):
         with pytest.raises(Exception, match='so long'):
             receive()
         assert (ws.close_code, ws.close_reason) == (4000, 'so long')
+    with server.websocket('/talk') as ws:
+        receive = getattr(ws, 'receive', None) or ws.recv
+        assert receive() == 'welcome'
+        ws.send('hello')
+        assert receive() == 'HELLO'
