@@ -194,6 +194,24 @@ class Stores:
         self.assertEqual(list(self.store.ids()), [])
         self.assertIsNone(set_cookie(self.post(client, a=None)))
 
+    def test_what_is_saved_while_a_body_is_sent_is_kept(self):
+        client = self.client()
+        self.post(client, a=1)
+
+        @self.app.get('/stream')
+        @with_session
+        async def stream(request, session):
+            def pieces():
+                yield 'begin '
+                session['b'] = 2
+                session.save()
+                yield 'end'
+
+            return pieces()
+
+        self.assertEqual(self.ask(client, path='/stream').text, 'begin end')
+        self.assertEqual(self.ask(client).json, {'a': 1, 'b': 2})
+
     def test_concurrent_requests_are_merged_by_key(self):
         client = self.client()
         self.post(client, a=1, b=1, c=1, d=[1])

@@ -5,6 +5,7 @@ It is not run: ``tools/check.py types`` has mypy and pyright read it.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import timedelta
 from typing import Any
 
 from typing_extensions import assert_type
@@ -22,6 +23,7 @@ from microdot import (
 from microdot.auth import BasicAuth, TokenAuth
 from microdot.cors import CORS
 from microdot.csrf import CSRF
+from microdot.jinja import Template
 from microdot.login import Login
 from microdot.microdot import HTTPException, MultiDict, NoCaseDict
 from microdot.multipart import (
@@ -35,6 +37,7 @@ from microdot.openapi import OpenAPI, describe, document_of
 from microdot.password import check_password, hash_password
 from microdot.session import Session, SessionDict, with_session
 from microdot.sse import SSE, with_sse
+from microdot.stores import FolderStore, MemoryStore
 from microdot.test_client import (
     SyncClient,
     TestClient,
@@ -125,7 +128,26 @@ async def session_view(request: Request, session: SessionDict) -> str:
     session.save()
     assert_type(session.expires, float | None)
     assert_type(sessions.decode(sessions.encode({'a': 1})), dict[str, Any])
+    assert_type(request.session, SessionDict)
+    session.renew()
     return ''
+
+
+Session(app, 'key', store=MemoryStore())
+Session(app, 'key', store=FolderStore('sessions'))
+app.before_request(login.required_everywhere(except_=['/', '/static/*']))
+
+
+@app.get('/template')
+async def template(request: Request) -> Response:
+    response = Response('text')
+    response.set_cookie('a', 'b', max_age=timedelta(days=1), expires=0.5)
+    return Template('page.html').response(request, 404, name='Ada')
+
+
+@Template.context
+def add_user(request: Request) -> dict[str, Any]:
+    return {'user': request.g.current_user}
 
 
 @login.user_loader
