@@ -9,6 +9,7 @@ logging, signals, and uvloop and orjson where they can be imported.
 :func:`install`, at the end of this file, names all of them: there the core's
 global names are set to what is here.
 """
+import _thread
 import asyncio
 import calendar
 import contextvars
@@ -62,6 +63,10 @@ _WRITE = 256 * 1024
 _FILE = 64 * 1024
 # Seconds that a new connection has to send its request when the server ends.
 _LATE_S = 0.2
+# Seconds that a call has to wait for a thread for its client to have left, if
+# that sends no more. Most such clients have left; those that have ended their
+# own side alone get no answer where there are too many.
+_LEFT_S = 1
 # Seconds in which something has to be sent, and to arrive, for a client to
 # have closed no more than its own side.
 _HALF_S = 0.3
@@ -855,6 +860,7 @@ def _wake(waiter, result=None):
 class Server(core.Server):
     _loop = None
     _task = None  # of start_serving()
+    hurried = False  # what is under way has no time to end
 
     @property
     def sockets(self):
@@ -897,6 +903,12 @@ class Server(core.Server):
             self._loop.call_soon_threadsafe(self.event.set)
         except RuntimeError:
             pass  # the loop has ended
+
+    async def _end(self, accepting):
+        if self.hurried:
+            # the second signal came at once: nothing has been waited for yet
+            self.closing = False
+        await super()._end(accepting)
 
     async def wait_closed(self):
         """Wait until all has been finished."""
@@ -1134,7 +1146,9 @@ def _unwanted(args):
     sock = getattr(args[0], 'sock', None) if args else None
     conn = sock[0] if type(sock) is tuple and sock else None
     if isinstance(conn, ProtocolConnection):
-        return lambda: conn._lost
+        since = time.monotonic()
+        return lambda: conn._lost or \
+            conn._ended and time.monotonic() - since > _LEFT_S
 
 
 async def run_in_thread(function, /, *args, **kwargs):
@@ -1825,7 +1839,10 @@ def show_banner(sockets, ssl, root_path):
 
 def run_loop(app, main):
     """Run a coroutine to its end. SIGINT and SIGTERM shut the application
-    down; a second one cancels the coroutine."""
+    down; a second one cancels the coroutine, and ends the process where
+    something blocks that, see :class:`SecondSignal`."""
+    second = SecondSignal()
+
     async def guarded():
         loop = asyncio.get_running_loop()
         task = loop.create_task(main)
@@ -1833,12 +1850,15 @@ def run_loop(app, main):
 
         def stop():
             if seen or not app.servers:
+                for server in app.servers:
+                    server.hurried = True
                 task.cancel()
             seen.append(True)
             app.shutdown()
 
         restore = [restorer for number in STOPPING
-                   for restorer in handle_signal(loop, number, stop)]
+                   for restorer in handle_signal(loop, number, stop,
+                                                 second)]
         try:
             await task
         except asyncio.CancelledError:
@@ -1847,6 +1867,7 @@ def run_loop(app, main):
         finally:
             for restorer in restore:
                 restorer()
+            second.loop_ended = True
 
     try:
         import uvloop
@@ -1864,6 +1885,8 @@ def run_loop(app, main):
             raise  # (nobody would hear of SystemExit in another thread)
         # on stderr, with exit status 1 and without a traceback
         raise SystemExit('microdot: ' + exc.why_not_started) from exc
+    finally:
+        second.release()
 
 
 #: Signals that shut an application down.
@@ -1871,27 +1894,81 @@ STOPPING = [getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGBREAK')
             if hasattr(signal, name)]
 
 
-def handle_signal(loop, number, function):
+# Seconds that a second signal leaves to whatever has to end.
+_SECOND_S = 0.7
+
+
+class SecondSignal:
+    """Ends the process a moment after a second signal, where it goes on then:
+    the event loop or a thread that it waits for may block. It is told by the
+    interpreter, since a loop that blocks tells nothing."""
+
+    def __init__(self):
+        self.count = 0
+        self.loop_ended = self.all_ended = False
+        self.previous = {}  # what handled each signal before
+
+    def watch(self, number, previous, then=None):
+        """Be told of a signal, from now on.
+
+        :param previous: what handles it after :meth:`release`.
+        :param then: called each time too.
+        """
+        self.previous[number] = previous
+
+        def handle(number, frame):
+            self.count += 1
+            if self.count == 2:
+                # (no Thread: its start takes locks that may be held here)
+                _thread.start_new_thread(self._end, (number,))
+            elif self.loop_ended and self.count == 1:
+                self.release()
+                signal.raise_signal(number)
+            if then:
+                then()
+
+        signal.signal(number, handle)
+
+    def release(self):
+        """Be told of no signal any more: all has ended."""
+        self.all_ended = True
+        for number, previous in self.previous.items():
+            if previous is not None:
+                signal.signal(number, previous)
+        self.previous = {}
+
+    def _end(self, number):
+        time.sleep(_SECOND_S)
+        if not self.all_ended:
+            os.write(2, b'microdot: ended by a second signal, as something '
+                     b'blocks that\n')
+            os._exit(128 + number)
+
+
+def handle_signal(loop, number, function, second):
     """Have a function called in the event loop when a signal comes; return a
-    list of functions that undo that: none where it cannot be done."""
+    list of functions that undo that: none where it cannot be done.
+
+    :param second: a :class:`SecondSignal`, which is told of it too.
+    """
     previous = signal.getsignal(number)
     try:
         loop.add_signal_handler(number, function)
+        second.watch(number, previous)
     except NotImplementedError:
         # Windows
         try:
-            signal.signal(number, lambda *args:
-                          loop.call_soon_threadsafe(function))
+            second.watch(number, previous, functools.partial(
+                loop.call_soon_threadsafe, function))
         except ValueError:
             return []  # not in this thread
-        return [functools.partial(signal.signal, number, previous)]
+        return [functools.partial(second.watch, number, previous)]
     except (ValueError, RuntimeError):
         return []  # not in this thread
 
     def restore():
         loop.remove_signal_handler(number)
-        if previous is not None:
-            signal.signal(number, previous)
+        second.watch(number, previous)
 
     return [restore]
 

@@ -243,3 +243,34 @@ def test_a_thread_that_cannot_be_started_is_not_counted(monkeypatch, threads):
 
     # (nothing of it is left to the next one)
     asyncio.run(main())
+
+
+@pytest.mark.parametrize('patience, left', [(0, '34'), (3600, '')])
+def test_work_of_clients_that_have_left_is_not_begun(
+        monkeypatch, patience, left):
+    # who has ended its own side alone gets an answer, unless it has to wait
+    monkeypatch.setattr(parts, '_LEFT_S', patience)
+
+    async def main():
+        app = blocking_app()
+        async with Server(app) as server:
+            clients = []
+            for i in range(6):
+                clients.append(await server.connect())
+                await clients[-1].send(
+                    b'GET /%d HTTP/1.1\r\nHost: a\r\n\r\n' % i)
+                # (so that they wait in this order)
+                await until(lambda: parts._handlers.count == i + 1)
+            assert sorted(app.began) == ['0', '1']
+            # of those that wait, two leave
+            await clients[3].close()
+            await clients[4].close()
+            await until(lambda: sum(
+                conn._ended for conn in app.connections) == 2)
+            app.go.set()
+            for i in (0, 1, 2, 5):
+                assert (await clients[i].answer()).body == b'%d' % i
+            await until(lambda: parts._handlers.count == 0)
+            assert set('012345') - set(app.began) == set(left)
+
+    asyncio.run(main())
