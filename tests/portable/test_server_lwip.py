@@ -12,6 +12,8 @@ from microdot import Microdot
 from serving import Server
 
 BOARD = sys.implementation.name == 'micropython'
+if BOARD:
+    import micropython
 
 
 class Socket:
@@ -45,7 +47,10 @@ class Listener:
         """Let a connection come; return its socket."""
         sock = Socket()
         self.waiting.append(sock)
-        self.callback(self)
+        # as the port does it; a loop is where it is then called
+        micropython.schedule(self.callback, self)
+        for _ in range(2):
+            pass
         return sock
 
     def accept(self):

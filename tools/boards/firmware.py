@@ -164,6 +164,23 @@ class Page:
         self.sock.close()
 
 
+def lay_out(flash, source, modules, main):
+    """Put an application on a flash, and those modules of the framework.
+
+    :param source: the text of the module ``program``, which is compiled.
+    :param main: that of ``main.py``.
+    """
+    for name in ('__init__', *modules):
+        servers.compile_module(
+            size.PACKAGE / (name + '.py'),
+            flash / 'lib' / 'microdot' / (name + '.mpy'))
+    program = flash / 'program.py'
+    program.write_text(source)
+    servers.compile_module(program, flash / 'program.mpy')
+    program.unlink()
+    (flash / 'main.py').write_text(main)
+
+
 @contextlib.contextmanager
 def serve(kind, source, modules=('microdot', 'helpers', 'sse', 'background')):
     """Serve an application on a simulated board.
@@ -175,23 +192,16 @@ def serve(kind, source, modules=('microdot', 'helpers', 'sse', 'background')):
     port = servers.free_port()
     with tempfile.TemporaryDirectory() as folder:
         flash = pathlib.Path(folder)
-        for name in ('__init__', *modules):
-            servers.compile_module(
-                size.PACKAGE / (name + '.py'),
-                flash / 'lib' / 'microdot' / (name + '.mpy'))
-        program = flash / 'program.py'
-        program.write_text(source + MORE)
-        servers.compile_module(program, flash / 'program.mpy')
-        program.unlink()
+        lay_out(flash, source + MORE, modules,
+                'from program import app\napp.run("127.0.0.1", %d)\n' % port)
         (flash / 'file.bin').write_bytes(creep.FILE)
-        (flash / 'main.py').write_text(
-            'from program import app\napp.run("127.0.0.1", %d)\n' % port)
         with simboard.Board(flash, kind=kind) as board:
-            servers.wait_until(lambda: _listens(port), 'the board')
+            servers.wait_until(lambda: listens(port), 'the board')
             yield Served(port, board)
 
 
-def _listens(port):
+def listens(port):
+    """Tell whether a board accepts connections at a port."""
     try:
         socket.create_connection(('127.0.0.1', port), 1).close()
     except OSError:

@@ -19,6 +19,16 @@ STAT_NO_AP_FOUND = -2
 STAT_CONNECT_FAIL = -1
 STAT_GOT_IP = 3
 _given = {}
+_hosts = ['board']
+#: The settings of the access point, and whether it is on.
+_access_point = {'active': False}
+
+
+def hostname(name=None):
+    """Set the name of the board, or return it."""
+    if name is None:
+        return _hosts[-1]
+    _hosts.append(name)
 
 
 class WLAN:
@@ -42,6 +52,10 @@ class WLAN:
             return {'active': False, 'ssid': None, 'status': STAT_IDLE}
 
     def active(self, on=None):
+        if self.interface == AP_IF:
+            if on is not None:
+                _access_point['active'] = bool(on)
+            return _access_point['active']
         state = self._state()
         if on is None:
             return state['active']
@@ -75,9 +89,15 @@ class WLAN:
     def config(self, *args, **kwargs):
         if args:
             return self._state()['ssid'] if args == ('ssid',) else None
+        _access_point.update(kwargs)
+
+    def scan(self):
+        return [(name.encode(), bytes(6), 1, -50, 3, False)
+                for name in _given['networks']]
 
     def ifconfig(self, config=None):
-        address = '127.0.0.1' if self.isconnected() else '0.0.0.0'
+        up = self.isconnected() or self.interface == AP_IF and self.active()
+        address = '127.0.0.1' if up else '0.0.0.0'
         return (address, '255.0.0.0', '127.0.0.1', '127.0.0.1')
 
 
