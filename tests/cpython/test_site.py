@@ -25,6 +25,17 @@ SEARCHES = [
     ('reload', 'guide/development'),
     ('upload', 'guide/multipart'),
     ('WebSocket', 'guide/websocket'),
+    ('CORS', 'guide/cors'),
+    ('CSRF', 'guide/csrf'),
+    ('login', 'guide/login'),
+    ('memory', 'boards/memory'),
+    ('OpenAPI', 'guide/openapi'),
+    ('session', 'guide/sessions'),
+    ('SQLite', 'recipes/sqlite'),
+    ('template', 'guide/templates'),
+    ('test', 'guide/testing'),
+    ('tutorial', 'start/tutorial/index'),
+    ('Wi-Fi', 'boards/wifi'),
 ]
 #: The width of a small telephone, in CSS pixels.
 NARROW = 360
