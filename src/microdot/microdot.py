@@ -1394,6 +1394,11 @@ class Request:
 
     after_response = after_response
 
+    def save(self, path, max_size=None):
+        """Write the body to a file in pieces; to be awaited."""
+        from .uploads import save
+        return save(self, path, max_size)
+
     async def is_disconnected(self):
         """Tell whether the client has closed its connection, or said that it
         sends no more. For handlers that take long: they are not cancelled."""

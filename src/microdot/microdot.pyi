@@ -465,6 +465,19 @@ class Request:
         :raises ValueError: not JSON: a :class:`MalformedBody`, answered with
                             400 and on CPython line and column.
         """
+    async def save(
+        self, path: str | PathLike[str], max_size: int | None = None) -> int:
+        """Write the body to a file in pieces, under another name until it is
+        whole. A file of that name is replaced then, and stays otherwise.
+
+        :param path: to be trusted: never take it from a request unchecked.
+        :param max_size: bytes that the body may have, beside the
+                         *max_content_length* of the route.
+        :return: the size in bytes.
+        :raises HTTPException: 413: it is larger. 507: there is no room.
+        :raises OSError: the file cannot be written, or as
+                         :class:`Disconnected` the client has left.
+        """
     async def is_disconnected(self) -> bool: ...
 
 class BodyIterator:

@@ -128,6 +128,8 @@ def test_the_core_alone_is_what_hello_needs():
 @pytest.mark.parametrize('code, names', [
     ('@app.middleware', ['middleware', 'wrapping']),
     ('app.wrap_dispatch(f)', ['wrapping']),
+    ('request.save("a")', ['uploads']),
+    ('send_file("a", download_name="b")', ['downloads']),
     ('app.mount(app, host="a.b")', ['hosts', 'wrapping']),
     ('app.mount(app); app.run(host="a.b")', []),
     ('from microdot.metrics import Metrics', ['metrics', 'wrapping']),

@@ -36,6 +36,7 @@ LOADED_WHEN_USED = {
     'microdot.origins':
         r'\b(csrf|cors|websocket|is_own_origin|fits_host|without_port)\b',
     'microdot.problems': r'\b(json_errors|nan|inf|NaN|problem)\b',
+    'microdot.uploads': r'\brequest\.save\(',
     'microdot.urls': r'\b(url_for|redirect_slashes)\b|'
                      r'<(uuid|date|any\([^\'"()]*\)):\w+>|'
                      r'[\'"]/[^\'"\s]*<[^\'"/\s]+>[^\'"/\s<>]+<',
