@@ -1551,6 +1551,11 @@ class Response:
             body = iter(body or ())
         return BodyIterator(body)
 
+    def map_pieces(self, f):
+        """Send ``f(piece)`` for each piece of the body, in ``bytes``."""
+        from .middleware import map_pieces
+        map_pieces(self, f)
+
     @classmethod
     def redirect(cls, location, status_code=302):
         """Redirect to another URL, which is percent-encoded where needed."""

@@ -549,6 +549,16 @@ class Response:
     def etag(self) -> Self: ...
     def complete(self) -> None: ...
     async def write(self, stream: _AsyncWriter) -> None: ...
+    def map_pieces(self, f: Callable[[bytes], bytes]) -> None:
+        """Send ``f(piece)`` for each piece of the body.
+
+        A body in memory is one piece, and one without bytes is none. What has
+        been streamed goes through *f* as it comes, and is sent without
+        ``Content-Length``, since *f* may change how long it is.
+
+        :param f: a plain function from ``bytes`` to ``bytes``; it runs in the
+                  event loop. A piece that becomes empty is not sent.
+        """
     def body_iter(self) -> AsyncIterator[Any]:
         """Return the body as an asynchronous iterator of pieces.
 

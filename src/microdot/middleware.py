@@ -13,6 +13,7 @@ from .microdot import (
     close_body,
     invoke_handler,
     make_response,
+    to_bytes,
 )
 
 try:
@@ -126,3 +127,33 @@ def around(handler, middleware):
         return await run(request, kwargs, 0)
 
     return update_wrapper(view, handler)
+
+
+class Mapped:
+    # A body whose pieces go through a function.
+    def __init__(self, response, f):
+        self.pieces = response.body_iter()
+        self.f = f
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        piece = b''
+        while not piece:
+            piece = self.f(to_bytes(await self.pieces.__anext__()))
+        return piece
+
+    async def aclose(self):
+        await close_body(self.pieces)
+
+
+def map_pieces(response, f):
+    """See :meth:`microdot.Response.map_pieces`."""
+    body = response.body
+    if not isinstance(body, (str, bytes)):
+        response.body = Mapped(response, f)
+        response.size = None
+    elif body:
+        response.body = f(to_bytes(body))
+    response.headers.pop('Content-Length', None)

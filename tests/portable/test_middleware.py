@@ -776,5 +776,80 @@ class TestBeforeRouting(unittest.TestCase):
         self.assertTrue(self.app.middleware(before_routing=True)(f) is f)
 
 
+class TestMapPieces(unittest.TestCase):
+    def ask(self, result, f=bytes.upper if hasattr(bytes, 'upper') else None,
+            method='GET'):
+        app = Microdot()
+        app.logged = []
+        app.log_exception = lambda request, exc: app.logged.append(str(exc))
+
+        @app.middleware
+        async def middleware(request, call_next):
+            response = await call_next(request)
+            response.map_pieces(f)
+            return response
+
+        @app.get('/')
+        async def index(request):
+            return result
+
+        res = run(TestClient(app).request(method, '/'))
+        self.logged = app.logged
+        return res
+
+    def test_a_body_in_memory_is_one_piece(self):
+        for body, expected in (('ab', b'AB'), (b'ab', b'AB'), ('', b'')):
+            res = self.ask((body, {'Content-Type': 'text/plain'}))
+            self.assertEqual(res.body or b'', expected)
+            self.assertEqual(res.headers['Content-Length'],
+                             str(len(expected)))
+
+    def test_the_length_is_that_of_what_is_sent(self):
+        res = self.ask(('ab', {'Content-Length': '2'}),
+                       lambda piece: piece * 3)
+        self.assertEqual(res.body, b'ababab')
+        self.assertEqual(res.headers['Content-Length'], '6')
+
+    def test_each_piece_of_a_stream_is_seen_in_bytes(self):
+        seen = []
+
+        def see(piece):
+            seen.append(piece)
+            return piece + b'.'
+
+        res = self.ask(iter(['a', b'b', 'c']), see)
+        self.assertEqual((res.body, seen), (b'a.b.c.', [b'a', b'b', b'c']))
+
+    def test_pieces_can_be_left_out(self):
+        res = self.ask(iter(['a', 'b', 'c']),
+                       lambda piece: b'' if piece == b'b' else piece)
+        self.assertEqual(res.body, b'ac')
+
+    def test_files_have_no_length_in_advance(self):
+        res = self.ask(Response.send_file(__file__),
+                       lambda piece: piece.replace(b'e', b''))
+        self.assertEqual(res.status_code, 200)
+        self.assertTrue('Content-Length' not in res.headers)
+        with open(__file__, 'rb') as file:
+            self.assertEqual(res.body, file.read().replace(b'e', b''))
+
+    def test_the_body_is_closed(self):
+        closed = []
+
+        class Body:
+            def __iter__(self):
+                return self
+
+            def __next__(self):
+                raise StopIteration
+
+            def close(self):
+                closed.append(True)
+
+        for method in ('GET', 'HEAD'):
+            self.ask(Body(), method=method)
+        self.assertEqual(closed, [True, True])
+
+
 if __name__ == '__main__':
     unittest.main()
