@@ -31,6 +31,7 @@ import threading
 import time
 import traceback
 import types
+import weakref
 from http import HTTPStatus
 
 from . import _streams
@@ -1556,6 +1557,7 @@ class Microdot(core.Microdot):
     def __init__(self):
         self._index = RouteIndex(())
         self._known = {}  # who answers a method and pattern
+        _applications[id(self)] = self
         #: By name functions ``f(request)``: what ``request.NAME`` gives, for
         #: extensions.
         self.request_attributes = {}
@@ -2046,10 +2048,42 @@ def with_orjson(fallback):
 
     def dump(value):
         try:
-            return orjson.dumps(value, json_default)
+            data = orjson.dumps(value, json_default)
         except TypeError:
             return fallback(value)
+        if b'null' in data:
+            tell_lost(value)
+        return data
     return dump
+
+
+# All applications, by their ids: what makes a body does not know its own.
+_applications = weakref.WeakValueDictionary()
+
+
+def tell_lost(value):
+    """Under debug, say for which number of a body ``null`` is sent."""
+    if any(app.debug for app in list(_applications.values())):
+        lost = find_lost(value, 'body')
+        if lost:
+            logger.warning('JSON has no form for %s: null is sent for %s',
+                           *lost)
+
+
+def find_lost(value, where):
+    """Return the first number that JSON has no form for, and where it is, as
+    an expression; ``None`` without one."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else (value, where)
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) \
+        if isinstance(value, (list, tuple)) else ()
+    for key, item in pairs:
+        lost = find_lost(item, '%s[%r]' % (where, key))
+        if lost:
+            return lost
+    if is_record(value) and not isinstance(value, type):
+        return find_lost(record_form(value), where)
+    return None
 
 
 def finite(value):
@@ -2102,6 +2136,7 @@ def slow_json(value):
     try:
         json.dumps(value, default=json_default, allow_nan=False)
     except ValueError:
+        tell_lost(value)
         value = finite(value)
         text = json.dumps(value, ensure_ascii=False)
     try:

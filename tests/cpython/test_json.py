@@ -102,3 +102,45 @@ def test_handlers_may_return_dataclasses():
     assert (res.status_code, res.headers['X'], res.json['name']) == (
         201, 'y', 'x')
     assert get('/c').text == 'x'
+
+
+@pytest.mark.parametrize('dump', [
+    dump_json, _cpython.slow_json, _cpython.fast_json(_cpython.slow_json)])
+@pytest.mark.parametrize('value, said', [
+    ({'a': [1, {'b c': float('nan')}, float('inf')]},
+     "nan: null is sent for body['a'][1]['b c']"),
+    ([None, -float('inf')], '-inf: null is sent for body[1]'),
+    ({'a': Item('x', float('nan'))}, "null is sent for body['a']['size']"),
+    ([(1, float('inf'))], 'null is sent for body[0][1]'),
+    ({5: float('nan')}, 'null is sent for body[5]'),
+    ({'nan': [None, 'null', 1.5]}, '')])
+def test_under_debug_a_number_that_json_lacks_is_named(
+        dump, value, said, caplog, monkeypatch):
+    app = Microdot()
+    dump(value)
+    assert not caplog.records
+    monkeypatch.setattr(app, 'debug', True)
+    dump(value)
+    assert len(caplog.records) == bool(said)
+    assert said in caplog.text
+
+
+def test_a_handlers_answer_is_looked_at_once(caplog, monkeypatch):
+    app = Microdot()
+    monkeypatch.setattr(app, 'debug', True)
+
+    @app.get('/')
+    async def index(request):
+        return {'a': [float('nan'), float('nan')]}
+
+    res = asyncio.run(TestClient(app).get('/'))
+    assert json.loads(res.body) == {'a': [None, None]}
+    assert [record.getMessage() for record in caplog.records] == [
+        "JSON has no form for nan: null is sent for body['a'][0]"]
+
+
+def test_applications_need_not_be_hashable():
+    class Equal(Microdot):
+        __hash__ = None
+
+    assert Equal().routes == []
