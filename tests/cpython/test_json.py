@@ -144,3 +144,31 @@ def test_applications_need_not_be_hashable():
         __hash__ = None
 
     assert Equal().routes == []
+
+
+class Orjson:
+    """As orjson has it: null for what is no number, and no word of it."""
+    asked = 0
+
+    @classmethod
+    def dumps(cls, value, default):
+        cls.asked += 1
+        if not isinstance(value, dict):
+            raise TypeError('on purpose')
+        return json.dumps(_cpython.finite(value)).encode()
+
+
+def test_with_orjson_too(caplog, monkeypatch):
+    app = Microdot()
+    monkeypatch.setattr(_cpython, 'orjson', Orjson)
+    dump = _cpython.with_orjson(_cpython.slow_json)
+    value = {'a': float('nan')}
+    assert dump(value) == b'{"a": null}'
+    assert not caplog.records
+    monkeypatch.setattr(app, 'debug', True)
+    assert dump({'a': None}) == b'{"a": null}'
+    assert not caplog.records
+    assert dump(value) == b'{"a": null}'
+    assert "null is sent for body['a']" in caplog.text
+    assert dump([1]) == b'[1]'
+    assert Orjson.asked == 4
