@@ -123,6 +123,27 @@ def test_messages_of_threads_that_nobody_takes_are_bounded(monkeypatch):
     assert hub.counters['dropped'] == 990
 
 
+def test_one_task_at_a_time_takes_messages():
+    async def main():
+        hub = Hub()
+        async with hub.subscribe('a') as messages:
+            first = asyncio.create_task(messages.__anext__())
+            await asyncio.sleep(0)
+            with pytest.raises(RuntimeError, match='subscribe once for each'):
+                await messages.__anext__()
+            hub.publish('a', 1)
+            assert await first == ('a', 1)
+            # one that was cancelled is not in the way
+            second = asyncio.create_task(messages.__anext__())
+            await asyncio.sleep(0)
+            second.cancel()
+            await asyncio.sleep(0)
+            hub.publish('a', 2)
+            assert await messages.__anext__() == ('a', 2)
+
+    run(main())
+
+
 def test_a_hub_serves_one_loop_after_the_other():
     hub = Hub()
 
