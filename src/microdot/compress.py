@@ -9,7 +9,8 @@ session is left as it is.
 import copy
 import zlib
 
-from .helpers import add_vary, choose_coding, finish_vary
+from .codings import choose_coding
+from .helpers import add_vary, finish_vary
 from .microdot import close_body, invoke_handler, to_bytes
 
 try:

@@ -1,6 +1,6 @@
 """Functions that several extensions share. The core needs none of them."""
 
-from .microdot import Response, dump_json, parse_list
+from .microdot import Response, dump_json
 
 try:
     from functools import wraps
@@ -76,32 +76,10 @@ def typed(body, status, headers, content_type):
 
 def __getattr__(name):
     # what few programs need has modules of its own
-    if name in ('problem', 'json_form'):
+    if name == 'choose_coding':
+        from . import codings as module
+    elif name in ('problem', 'json_form'):
         from . import problems as module
     else:
         from . import origins as module
     return getattr(module, name)
-
-
-def choose_coding(value, codings):
-    """Return which coding of a body a client would have, by what it sends as
-    ``Accept-Encoding`` (RFC 9110, section 12.5.3), or ``None``: as it is.
-
-    :param codings: those that there are, the best first.
-    """
-    weights = {}
-    for item in parse_list(value.lower()):
-        coding, _, weight = item.partition(';')
-        try:
-            weight = float(weight.split('q=')[1]) if weight else 1
-        except (ValueError, IndexError):
-            weight = 0
-        weights[coding.strip()] = weight if weight <= 1 else 0
-    found = None
-    most = weights.get('identity', 0)
-    for coding in codings:
-        weight = weights.get(coding, weights.get('*', 0))
-        if weight > most or weight == most and weight and not found:
-            most = weight
-            found = coding
-    return found

@@ -1,8 +1,9 @@
 # The one of a board takes the first argument only.
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import wraps as wraps
 from typing import Any
 
+from .codings import choose_coding as choose_coding
 from .microdot import Request, Response
 from .origins import fits_host as fits_host
 from .origins import is_own_origin as is_own_origin
@@ -12,7 +13,6 @@ from .problems import problem as problem
 
 def add_vary(request: Request, name: str) -> None: ...
 def finish_vary(request: Request | None, response: Response) -> None: ...
-def choose_coding(value: str, codings: Iterable[str]) -> str | None: ...
 def html(
     text: str | bytes, status: int = 200,
     headers: Mapping[str, Any] | None = None) -> Response: ...

@@ -7,7 +7,7 @@ sections 8.8, 13 and 14).
 import os
 import time
 
-from .helpers import add_vary, choose_coding
+from .helpers import add_vary
 from .microdot import (
     HTTPException,
     Response,
@@ -177,6 +177,7 @@ def serve_file(request, filename, content_type=None, max_age=None,
     size = None
     if gzip:
         add_vary(request, 'Accept-Encoding')
+        from .codings import choose_coding  # for who has such files
         if choose_coding(headers.get('Accept-Encoding', ''), ('gzip',)):
             try:
                 size, when, stamp = _stat(filename + '.gz')

@@ -26,7 +26,7 @@ class View:
         :raises TypeError: the class has no method for requests, or the
                            decorator names some.
         """
-        view, own = cls._view()
+        view, own = cls.make_handler()
         if methods or not own:
             raise TypeError('a View has methods such as get, route() none')
         # by these csrf.py knows the class
@@ -36,7 +36,8 @@ class View:
         return view, own, name or cls.__name__
 
     @classmethod
-    def _view(cls):
+    def make_handler(cls):
+        # the function and its methods
         methods = [method for method in _METHODS if hasattr(cls, method)]
 
         async def view(request, **kwargs):
@@ -49,47 +50,9 @@ class View:
         return view, methods
 
 
-class WebSocketView(View):
-    """The base of a class that answers a WebSocket, by those of these methods
-    that it has: ``on_connect(request, ws)``; ``on_receive(request, ws,
-    message)``, for one message after the other; ``on_disconnect(request, ws,
-    code)``, with the code of a :class:`microdot.websocket.WebSocketError`, or
-    1011 after a failure. Arguments of the path are in ``request.url_args``.
-
-    Each WebSocket has an instance of its own, made without arguments.
-
-    Example::
-
-        @app.route('/echo')
-        class Echo(WebSocketView):
-            async def on_receive(self, request, ws, message):
-                await ws.send(message)
-    """
-    #: The arguments of :func:`microdot.websocket.websocket_upgrade`, as a
-    #: dict.
-    options = {}
-
-    async def on_connect(self, request, ws, *args):
-        pass
-
-    on_receive = on_disconnect = on_connect
-
-    @classmethod
-    def _view(cls):
-        from .websocket import WebSocketClose, with_websocket
-
-        async def view(request, ws, **kwargs):
-            each = cls()
-            await invoke_handler(each.on_connect, request, ws)
-            code = 1011
-            try:
-                async for message in ws:
-                    await invoke_handler(each.on_receive, request, ws, message)
-            except WebSocketClose as exc:
-                code = exc.code
-                raise
-            finally:
-                await invoke_handler(each.on_disconnect, request, ws,
-                                     ws.close_code or code)
-
-        return with_websocket(**cls.options)(view), ['GET']
+def __getattr__(name):
+    # in a module of its own, as few programs have both
+    if name == 'WebSocketView':
+        from .socketviews import WebSocketView
+        return WebSocketView
+    raise AttributeError(name)

@@ -1,8 +1,7 @@
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from .microdot import Request
-from .websocket import WebSocket
+from .socketviews import WebSocketView as WebSocketView
 
 class View:
     @classmethod
@@ -10,12 +9,6 @@ class View:
         cls, methods: Sequence[str] | None = None, name: str | None = None,
     ) -> tuple[
         Callable[..., Coroutine[Any, Any, Any]], list[str], str]: ...
-
-class WebSocketView(View):
-    options: Mapping[str, Any]
-    async def on_connect(
-        self, request: Request, ws: WebSocket, *args: Any) -> Any: ...
-    async def on_receive(
-        self, request: Request, ws: WebSocket, *args: Any) -> Any: ...
-    async def on_disconnect(
-        self, request: Request, ws: WebSocket, *args: Any) -> Any: ...
+    @classmethod
+    def make_handler(
+        cls) -> tuple[Callable[..., Coroutine[Any, Any, Any]], list[str]]: ...

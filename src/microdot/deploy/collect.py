@@ -27,16 +27,18 @@ ENVIRONMENT = 'pyvenv.cfg'
 #: these expressions is found.
 LOADED_WHEN_USED = {
     'microdot.background': r'\b(after_response|is_disconnected)\b',
+    'microdot.codings': r'\bgzip\b',
     'microdot.downloads': r'\b(download_name|disposition)\b',
     'microdot.filestore': r'\bFolderStore\b',
     'microdot.helpers': r'\b(json_errors|nan|inf|NaN|problem)\b',
     'microdot.hosts': r'\bmount\([^()]*\bhost=',
     'microdot.middleware': r'\bmiddleware\b',
-    # (the last two: patterns of routes)
     'microdot.origins':
         r'\b(csrf|cors|websocket|is_own_origin|fits_host|without_port)\b',
     'microdot.problems': r'\b(json_errors|nan|inf|NaN|problem)\b',
+    'microdot.socketviews': r'\bWebSocketView\b',
     'microdot.uploads': r'\brequest\.save\(',
+    # (the last two: patterns of routes)
     'microdot.urls': r'\b(url_for|redirect_slashes)\b|'
                      r'<(uuid|date|any\([^\'"()]*\)):\w+>|'
                      r'[\'"]/[^\'"\s]*<[^\'"/\s]+>[^\'"/\s<>]+<',

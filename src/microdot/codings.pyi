@@ -1,0 +1,3 @@
+from collections.abc import Iterable
+
+def choose_coding(value: str, codings: Iterable[str]) -> str | None: ...
