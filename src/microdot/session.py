@@ -63,6 +63,19 @@ def _parse_part(part):
     return value
 
 
+def check_key(key):
+    """See that a key is one that not everybody has.
+
+    :raises ValueError: it is empty, or on CPython that of an example. There
+                        one of less than 32 bytes is warned of.
+    """
+    if not key:
+        raise ValueError('a secret key is empty: it needs 32 random bytes')
+    if not _BOARD:
+        from ._keys import check
+        check(key if isinstance(key, str) else bytes(key))
+
+
 def _sign(token, key):
     if isinstance(key, str):
         key = key.encode()
@@ -75,8 +88,10 @@ def encode_jwt(payload, key):
     :param payload: a dict of what JSON knows.
     :param key: ``bytes`` or ``str``.
     :raises ValueError: JSON does not know it; CPython has a ``TypeError`` too.
-                        Or ``exp`` or ``nbf`` is not a number.
+                        Or ``exp`` or ``nbf`` is not a number. Or the key is
+                        empty or an example's.
     """
+    check_key(key)
     for name in ('exp', 'nbf'):
         if not isinstance(payload.get(name, 0), (int, float)):
             raise ValueError(name + ' is not a number')
@@ -93,7 +108,10 @@ def parse_jwt(token, keys):
     :param keys: a list of keys, any of which may have signed it.
     :return: ``{}`` if none of them has, it is malformed, its time is over
              (``exp``) or has not yet come (``nbf``).
+    :raises ValueError: a key is empty or an example's.
     """
+    for key in keys:
+        check_key(key)
     if not isinstance(token, str):
         return {}
     try:
@@ -236,9 +254,10 @@ class Session:
         keys = secret_key or self.secret_key
         if not isinstance(keys, (list, tuple)):
             keys = (keys,)
-        # an empty one is a key that everybody has
         if not keys or not all(keys):
             raise ValueError('the session needs a secret_key')
+        for key in keys:
+            check_key(key)
         return keys
 
     def encode(self, payload, secret_key=None):

@@ -14,6 +14,7 @@ from microdot import Microdot, Response, abort
 from microdot.session import (
     Session,
     SessionDict,
+    encode_jwt,
     find_session,
     finish_sessions,
     parse_jwt,
@@ -349,6 +350,13 @@ class TestMistakesOfTheApplication(unittest.TestCase):
                     self.assertIsInstance(exc, ValueError)
                     self.assertEqual(str(exc),
                                      'the session needs a secret_key')
+
+    def test_tokens_need_a_key_too(self):
+        for key in ('', b''):
+            with self.assertRaises(ValueError):
+                encode_jwt({'a': 1}, key)
+            with self.assertRaises(ValueError):
+                parse_jwt('a.b.c', [KEY, key])
 
     def test_without_a_session_object_there_is_none(self):
         exc = self.raised(lambda app, request: find_session(request),
