@@ -47,6 +47,7 @@ if REDIS_URL:
     from microdot.pubsub import RedisHub
     talk = RedisHub(REDIS_URL, queue=20, history=20, prefix='chat:')
     presence = RedisHub(REDIS_URL, queue=20, history=1, prefix='present:')
+    presence.history_seconds = 90  # each process tells it more often
     for hub in talk, presence:
         app.on_startup(hub.connect)
         app.on_shutdown(hub.close)

@@ -9,8 +9,6 @@ from collections import OrderedDict
 
 from .microdot import abort, invoke_handler
 
-_PERIODS = {'second': 1000, 'minute': 60000, 'hour': 3600000,
-            'day': 86400000}
 _clock = getattr(time, 'monotonic_ns', None) or time.time_ns
 
 
@@ -33,10 +31,12 @@ class Limiter:
 
     def __init__(self, rate, redis=None):
         count, _, period = rate.partition('/')
-        if not count.isdigit() or int(count) < 1 or period not in _PERIODS:
+        periods = {'second': 1000, 'minute': 60000, 'hour': 3600000,
+                   'day': 86400000}
+        if not count.isdigit() or int(count) < 1 or period not in periods:
             raise ValueError("a rate is such as '100/minute', not %r" % rate)
         self.count = int(count)
-        self.period = _PERIODS[period]
+        self.period = periods[period]
         self.hits = OrderedDict()
 
     async def hit(self, key):
