@@ -32,8 +32,8 @@ PACKAGE = TOP / 'src' / 'microdot'
 LIBRARIES = TOP / 'libs' / 'micropython'
 #: Modules of the package that no board loads, beside those with a
 #: leading underscore.
-DESKTOP_ONLY = ('asgi', 'compress', 'debug', 'deploy', 'jinja', 'openapi',
-                'wsgi')
+DESKTOP_ONLY = ('asgi', 'compress', 'debug', 'deploy', 'foreign', 'jinja',
+                'openapi', 'wsgi')
 #: The format that MicroPython 1.22 to 1.26 reads.
 MPY_VERSION = '6.3'
 #: What Microdot 2.7's core takes, measured in the same way: at -O0.

@@ -16,8 +16,8 @@ LIBRARIES = next((each for each in (
     if each.is_dir()), PACKAGE / '_boards')
 #: Modules of the package that no board can use, beside those that begin with
 #: an underscore.
-DESKTOP_ONLY = ('asgi', 'cli', 'compress', 'debug', 'deploy', 'jinja',
-                'openapi', 'wsgi')
+DESKTOP_ONLY = ('asgi', 'cli', 'compress', 'debug', 'deploy', 'foreign',
+                'jinja', 'openapi', 'wsgi')
 #: Files of an application's folder that are not for the board.
 IGNORED = ('.*', '__pycache__', 'node_modules', '*.pyc', '*.pyi', '*.md',
            '*.rst', '*.part')

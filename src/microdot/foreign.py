@@ -1,0 +1,375 @@
+"""Applications of other frameworks, mounted into one of ours: Django, Flask,
+Starlette and whatever else speaks ASGI or WSGI::
+
+    app.mount(wsgi_app(django), '/old')
+    app.mount(asgi_app(other), '/api')
+
+Each becomes an application whose routes take every path, so that limits,
+hooks and error handlers of the parent apply as to any other.
+"""
+import asyncio
+import itertools
+import sys
+import tempfile
+
+from .microdot import Microdot, Response, invoke_handler
+
+_METHODS = ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS',
+            'QUERY', 'TRACE')
+# Bytes of a request's body that are read at once.
+_PIECE = 64 * 1024
+
+
+# --- What both have in common -----------------------------------------------
+
+def _make(handler):
+    # An application that hands every request to a handler, with the path
+    # below the prefix.
+    app = Microdot()
+
+    @app.route('', methods=_METHODS)
+    async def prefix(request, **args):
+        return await handler(request, request.path, '')
+
+    @app.route('/', methods=_METHODS)
+    async def root(request, **args):
+        return await handler(request, request.path[:-1], '/')
+
+    @app.route('/<path:_rest>', methods=_METHODS)
+    async def below(request, _rest, **args):
+        return await handler(
+            request, request.path[:-len(_rest) - 1], '/' + _rest)
+
+    return app
+
+
+def _response(status, headers, body):
+    # Headers are pairs of text; those of one name become a list.
+    res = Response(body, status)
+    for name, value in headers:
+        if name in res.headers:
+            found = res.headers[name]
+            value = (found if isinstance(found, list) else [found]) + [value]
+        res.headers[name] = value
+    return res
+
+
+def _version(request):
+    # (servers in place of ours have HTTP/ before it)
+    return request.http_version.rpartition('/')[2]
+
+
+def _server(request):
+    # Name and port by which the client knows the server.
+    host = request.fields.get('host', '')
+    name, colon, port = host.rpartition(':')
+    if colon and port.isdigit():
+        return name, int(port)
+    return host, 443 if request.scheme == 'https' else 80
+
+
+# --- ASGI -------------------------------------------------------------------
+
+_running = set()
+
+
+class _Exchange:
+    # One request to an ASGI application. It runs in a task of its own, and
+    # waits with each message until the one before has been taken.
+    def __init__(self, app, request):
+        self.request = request
+        self.read = False
+        self.over = asyncio.Event()
+        self.messages = asyncio.Queue(1)
+        self.app = app
+        self.task = None
+
+    def start(self, scope):
+        self.task = asyncio.create_task(self.run(scope))
+        _running.add(self.task)  # the event loop would let it go
+        self.task.add_done_callback(_running.discard)
+
+    async def run(self, scope):
+        error = RuntimeError('the application has not answered')
+        try:
+            await self.app(scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as exc:
+            # (sys.exit() must not end the server)
+            error = exc if isinstance(exc, Exception) else \
+                RuntimeError('the application has ended with %r' % exc)
+            if self.over.is_set():
+                self.request.app.log_exception(self.request, error)
+        await self.send({'type': 'end', 'error': error})
+
+    async def receive(self):
+        if not self.read:
+            data = await self.request.stream.read(_PIECE)
+            self.read = not data
+            return {'type': 'http.request', 'body': data,
+                    'more_body': not self.read}
+        await self.over.wait()
+        return {'type': 'http.disconnect'}
+
+    async def send(self, message):
+        if not self.over.is_set():
+            await self.messages.put(message)
+
+    async def next(self, kind):
+        """Return the next message.
+
+        :raises Exception: what the application has raised in its place.
+        """
+        message = await self.messages.get()
+        if message['type'] == 'end':
+            raise message['error']
+        if message['type'] != 'http.response.' + kind:
+            raise RuntimeError('%s came in place of http.response.%s' % (
+                message['type'], kind))
+        return message
+
+    def finish(self):
+        # The response is out, and the application may have more to do.
+        self.over.set()
+
+    async def aclose(self):
+        if not self.over.is_set():
+            self.finish()
+            self.task.cancel()
+            await asyncio.wait([self.task])
+
+
+class _Pieces:
+    # The body of a response that comes in several messages.
+    def __init__(self, exchange, message):
+        self.exchange = exchange
+        self.message = message
+        self.more = True
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        while self.more:
+            message = self.message or await self.exchange.next('body')
+            self.message = None
+            self.more = message.get('more_body', False)
+            if not self.more:
+                self.exchange.finish()
+            if message.get('body'):
+                return bytes(message['body'])
+        raise StopAsyncIteration
+
+    async def aclose(self):
+        await self.exchange.aclose()
+
+
+class _Lifespan:
+    # The life of an ASGI application, in a task of its own.
+    def __init__(self, app):
+        self.app = app
+        self.state = {}
+        self.task = None
+
+    async def run(self):
+        try:
+            await self.app(
+                {'type': 'lifespan', 'asgi': {'version': '3.0'},
+                 'state': self.state}, self.asked.get, self.answered.put)
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            pass  # that is how applications say that they know of no lifespan
+        await self.answered.put({'type': 'unknown'})
+
+    async def ask(self, kind):
+        await self.asked.put({'type': 'lifespan.' + kind})
+        answer = await self.answered.get()
+        if answer['type'] == 'lifespan.%s.failed' % kind:
+            raise RuntimeError(answer.get('message') or kind + ' failed')
+        return answer['type'] != 'unknown'
+
+    async def start(self):
+        self.state.clear()
+        self.asked = asyncio.Queue()
+        self.answered = asyncio.Queue()
+        self.task = asyncio.create_task(self.run())
+        if not await self.ask('startup'):
+            self.task = None
+
+    async def stop(self):
+        if self.task:
+            task, self.task = self.task, None
+            try:
+                await self.ask('shutdown')
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+
+
+def asgi_app(other):
+    """Return an application that hands its requests to an ASGI application,
+    to be mounted. Its ``lifespan`` is run with ours, and a start that fails
+    keeps ours from starting.
+
+    WebSockets are not handed over: requests that ask for one are answered by
+    what it answers to the HTTP request.
+
+    :param other: a callable, as ASGI 3 has it.
+    """
+    lifespan = _Lifespan(other)
+
+    async def handler(request, root, path):
+        root = request.root_path + root
+        exchange = _Exchange(other, request)
+        exchange.start({
+            'type': 'http', 'asgi': {'version': '3.0', 'spec_version': '2.3'},
+            'http_version': _version(request),
+            'method': request.method, 'scheme': request.scheme,
+            'path': root + path,
+            'raw_path': (request.root_path + request.url.partition('?')[0])
+            .encode(),
+            'query_string': (request.query_string or '').encode(),
+            'root_path': root, 'headers': [
+                (name.encode('latin-1'), value.encode())
+                for name, value in request.fields.items()],
+            'client': request.client_addr, 'server': _server(request),
+            'state': lifespan.state.copy()})
+        try:
+            start = await exchange.next('start')
+            message = await exchange.next('body')
+            body = bytes(message.get('body') or b'')
+            if message.get('more_body'):
+                body = _Pieces(exchange, message)
+            else:
+                exchange.finish()
+            return _response(start['status'], [
+                [bytes(text).decode('latin-1') for text in pair]
+                for pair in start.get('headers') or ()], body)
+        except BaseException:
+            await exchange.aclose()
+            raise
+
+    app = _make(handler)
+    app.on_startup(lifespan.start)
+    app.on_shutdown(lifespan.stop)
+    return app
+
+
+# --- WSGI -------------------------------------------------------------------
+
+class _Started:
+    # What a WSGI application says of its response, and writes.
+    status = None
+
+    def __init__(self):
+        self.written = []
+
+    def __call__(self, status, headers, exc_info=None):
+        if exc_info and exc_info[1]:
+            try:
+                if self.status and self.written:
+                    raise exc_info[1]
+            finally:
+                exc_info = None
+        self.status = int(status[:3])
+        self.headers = headers
+        return self.written.append
+
+
+class _Result:
+    # The body of a response, which comes in pieces.
+    def __init__(self, iterator, result, file):
+        self.iterator = iterator
+        self.result = result
+        self.file = file
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self.iterator)
+
+    def close(self):
+        self.file.close()
+        if hasattr(self.result, 'close'):
+            self.result.close()
+
+
+def _environ(request, root, path, file, length):
+    name, port = _server(request)
+    environ = {
+        'REQUEST_METHOD': request.method,
+        'SCRIPT_NAME': root.encode().decode('latin-1'),
+        'PATH_INFO': path.encode().decode('latin-1'),
+        'QUERY_STRING': request.query_string or '',
+        'SERVER_NAME': name, 'SERVER_PORT': str(port),
+        'SERVER_PROTOCOL': 'HTTP/' + _version(request),
+        'CONTENT_LENGTH': str(length),
+        'wsgi.version': (1, 0), 'wsgi.url_scheme': request.scheme,
+        'wsgi.input': file, 'wsgi.errors': sys.stderr,
+        'wsgi.input_terminated': True, 'wsgi.multithread': True,
+        'wsgi.multiprocess': False, 'wsgi.run_once': False}
+    if request.client_addr:
+        environ['REMOTE_ADDR'] = request.client_addr[0]
+        environ['REMOTE_PORT'] = str(request.client_addr[1])
+    for name, value in request.fields.items():
+        # (an underscore would pass for another header's dash)
+        if '_' not in name and name not in (
+                'content-length', 'transfer-encoding'):
+            key = name.upper().replace('-', '_')
+            environ[key if key == 'CONTENT_TYPE' else 'HTTP_' + key] = \
+                value.encode().decode('latin-1')
+    return environ
+
+
+def _call(other, environ):
+    # In a thread. Returns status, headers and body.
+    started = _Started()
+    result = other(environ, started)
+    iterator = iter(result)
+    first = b''
+    for first in iterator:
+        if started.status:
+            break
+    if not started.status:
+        raise RuntimeError('the application has not answered')
+    if isinstance(result, (list, tuple)):
+        body = b''.join([*started.written, *result])
+        return started.status, started.headers, body
+
+    return started.status, started.headers, _Result(
+        itertools.chain(started.written, [first], iterator), result,
+        environ['wsgi.input'])
+
+
+def wsgi_app(other):
+    """Return an application that hands its requests to a WSGI application, to
+    be mounted. It is called in a thread, with the whole body of the request:
+    in memory up to 1 MiB, in a file above.
+
+    :param other: a callable, as PEP 3333 has it.
+    """
+    async def handler(request, root, path):
+        root = request.root_path + root
+        file = tempfile.SpooledTemporaryFile(1024 * 1024)
+        streamed = False
+        try:
+            length = 0
+            while True:
+                data = await request.stream.read(_PIECE)
+                if not data:
+                    break
+                length += len(data)
+                file.write(data)
+            file.seek(0)
+            found = await invoke_handler(_call, other, _environ(
+                request, root, path, file, length))
+            streamed = not isinstance(found[2], bytes)
+            return _response(*found)
+        finally:
+            if not streamed:
+                file.close()
+
+    return _make(handler)

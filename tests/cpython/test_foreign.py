@@ -1,0 +1,372 @@
+"""Applications of others, mounted into ours."""
+
+import asyncio
+
+import pytest
+
+import microdot.asgi
+import microdot.wsgi
+from microdot import Microdot, Request
+from microdot.foreign import asgi_app, wsgi_app
+from microdot.test_client import TestClient
+
+PATIENCE = 10
+
+
+class App(Microdot):
+    def __init__(self):
+        super().__init__()
+        self.logged = []
+
+    def log_exception(self, request, exc):
+        self.logged.append(repr(exc))
+
+
+def other(module):
+    """Make an application for a server, by which all is shown."""
+    app = module.Microdot()
+
+    @app.get('/missing')
+    async def missing(request):
+        return 'not here', 404, {'Content-Type': 'text/x'}
+
+    @app.get('/stream')
+    async def stream(request):
+        async def pieces():
+            for number in range(3):
+                yield 'piece %d\n' % number
+        return pieces()
+
+    @app.route('/', methods=['GET', 'POST'])
+    @app.route('/<path:rest>', methods=['GET', 'POST'])
+    async def show(request, rest=''):
+        return {
+            'path': request.path, 'root': request.root_path,
+            'query': request.query_string, 'method': request.method,
+            'host': request.host, 'seen': request.headers.get('X-Seen'),
+            'client': request.client_addr and request.client_addr[0],
+            'body': len(await request.stream.read())}, {
+                'Set-Cookie': ['a=b', 'c=d'], 'X-Other': 'yes'}
+
+    return app
+
+
+MADE = {
+    'asgi': lambda: asgi_app(other(microdot.asgi)),
+    'wsgi': lambda: wsgi_app(other(microdot.wsgi))}
+
+
+@pytest.fixture(params=MADE)
+def app(request):
+    app = App()
+    app.mount(MADE[request.param](), '/x')
+    return app
+
+
+def ask(app, path, method='GET', **options):
+    async def run():
+        async with TestClient(app) as client:
+            return await asyncio.wait_for(
+                client.request(method, path, **options), PATIENCE)
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize('path, inner', [
+    ('/x/', '/'), ('/x/a/b', '/a/b'), ('/x/a%20b/%C3%A4', '/a b/ä'),
+    ('/x/a?q=1&r=%20', '/a')])
+def test_it_answers_what_is_below_its_prefix(app, path, inner):
+    res = ask(app, path, headers={'X-Seen': 'ü', 'Host': 'example.com:81'})
+    assert res.status_code == 200
+    assert res.json == {
+        'path': inner, 'root': '/x', 'method': 'GET', 'body': 0, 'seen': 'ü',
+        'query': path.partition('?')[2] or None, 'host': 'example.com:81',
+        'client': res.json['client']}
+    assert res.headers['X-Other'] == 'yes'
+    assert list(res.headers.getlist('Set-Cookie')) == ['a=b', 'c=d']
+
+
+def test_others_paths_are_not_its(app):
+    assert ask(app, '/y').status_code == 404
+    assert ask(app, '/xy').status_code == 404
+
+
+@pytest.mark.parametrize('size', [1, 100000, 1000000])
+def test_bodies_reach_it(app, size):
+    res = ask(app, '/x/a', 'POST', body=b'x' * size)
+    assert (res.json['body'], res.json['method']) == (size, 'POST')
+
+
+def test_limits_apply(app):
+    res = ask(app, '/x/a', 'POST', body=b'x' * (
+        Request.max_content_length + 1))
+    assert res.status_code == 413
+    res = ask(app, '/x/../a')
+    assert res.status_code == 404
+
+
+def test_streams_arrive(app):
+    res = ask(app, '/x/stream')
+    assert res.text == 'piece 0\npiece 1\npiece 2\n'
+
+
+def test_its_errors_are_its_own(app):
+    @app.errorhandler(404)
+    async def not_found(request):
+        return 'ours', 404
+
+    res = ask(app, '/x/missing')
+    assert (res.status_code, res.text) == (404, 'not here')
+    assert res.headers['Content-Type'].startswith('text/x')
+
+
+def test_hooks_run_before_and_after_it(app):
+    @app.before_request
+    async def before(request):
+        if request.path.endswith('/secret'):
+            return 'no', 403
+
+    @app.after_request
+    async def after(request, response):
+        response.headers['X-Ours'] = request.path
+
+    res = ask(app, '/x/a')
+    assert (res.status_code, res.headers['X-Ours']) == (200, '/x/a')
+    assert ask(app, '/x/secret').status_code == 403
+
+
+def test_a_head_has_no_body(app):
+    res = ask(app, '/x/a', 'HEAD')
+    assert (res.status_code, res.body or b'') == (200, b'')
+
+
+def test_a_prefix_may_have_parameters():
+    app = App()
+    app.mount(asgi_app(other(microdot.asgi)), '/<tenant>/api')
+    res = ask(app, '/blue/api/a')
+    assert (res.json['root'], res.json['path']) == ('/blue/api', '/a')
+
+
+# ------------------------------------------------------------------- failures
+
+async def silent(scope, receive, send):
+    pass
+
+
+async def failing(scope, receive, send):
+    raise ValueError('oops')
+
+
+async def leaving(scope, receive, send):
+    raise SystemExit(3)
+
+
+async def confused(scope, receive, send):
+    await send({'type': 'http.response.body', 'body': b'a'})
+
+
+async def broken(scope, receive, send):
+    await send({'type': 'http.response.start', 'status': 200})
+    await send({'type': 'http.response.body', 'body': b'a',
+                'more_body': True})
+    raise ValueError('oops')
+
+
+@pytest.mark.parametrize('inner, logged', [
+    (silent, 'has not answered'), (failing, "ValueError('oops')"),
+    (leaving, 'SystemExit(3)'), (confused, 'http.response.body came')])
+def test_asgi_failures_are_errors_of_ours(inner, logged):
+    app = App()
+    app.mount(asgi_app(inner), '/x')
+    res = ask(app, '/x/')
+    assert res.status_code == 500
+    assert len(app.logged) == 1
+    assert logged in app.logged[0]
+
+
+def test_a_failure_in_the_middle_ends_the_body():
+    app = App()
+    app.mount(asgi_app(broken), '/x')
+    with pytest.raises(ValueError, match='chunk'):
+        ask(app, '/x/')
+    assert app.logged == ["ValueError('oops')"]
+
+
+@pytest.mark.parametrize('inner, logged', [
+    (lambda environ, start: [], 'has not answered'),
+    (lambda environ, start: 1 // 0, 'ZeroDivisionError')])
+def test_wsgi_failures_are_errors_of_ours(inner, logged):
+    app = App()
+    app.mount(wsgi_app(inner), '/x')
+    assert ask(app, '/x/').status_code == 500
+    assert len(app.logged) == 1
+    assert logged in app.logged[0]
+
+
+# ------------------------------------------------------------------------ wsgi
+
+def ask_wsgi(inner, **options):
+    app = App()
+    app.mount(wsgi_app(inner), '/x')
+    return ask(app, '/x/', **options)
+
+
+def test_what_is_written_comes_first():
+    def inner(environ, start):
+        write = start('201 Made', [('Content-Type', 'text/x')])
+        write(b'a')
+        write(b'b')
+        return [b'c']
+
+    res = ask_wsgi(inner)
+    assert (res.status_code, res.body) == (201, b'abc')
+
+
+@pytest.mark.parametrize('pieces', [[b'a', b'b'], [b'', b'ab'], []])
+def test_what_it_returns_is_closed(pieces):
+    closed = []
+
+    class Result:
+        def __iter__(self):
+            return iter(pieces)
+
+        def close(self):
+            closed.append(True)
+
+    def inner(environ, start):
+        start('200 OK', [])
+        return Result()
+
+    assert (ask_wsgi(inner).body or b'') == b''.join(pieces)
+    assert closed == [True]
+
+
+def test_a_start_can_be_taken_back():
+    def inner(environ, start):
+        start('200 OK', [])
+        try:
+            raise ValueError('oops')
+        except ValueError as exc:
+            start('503 Later', [('X-Why', 'so')],
+                  (type(exc), exc, exc.__traceback__))
+        return [b'later']
+
+    res = ask_wsgi(inner)
+    assert (res.status_code, res.body, res.headers['X-Why']) == (
+        503, b'later', 'so')
+
+
+def test_underscores_do_not_pass_for_dashes():
+    def inner(environ, start):
+        start('200 OK', [])
+        return [environ.get('HTTP_X_USER', 'nobody').encode()]
+
+    assert ask_wsgi(inner, headers={'X_User': 'root'}).body == b'nobody'
+    assert ask_wsgi(inner, headers={'X-User': 'ada'}).body == b'ada'
+
+
+# -------------------------------------------------------------------- lifespan
+
+class Lived:
+    """An ASGI application that tells of its life."""
+
+    def __init__(self, answer='complete', **more):
+        self.answer = answer
+        self.more = more
+        self.told = []
+
+    async def __call__(self, scope, receive, send):
+        if scope['type'] == 'lifespan':
+            scope['state']['key'] = 'value'
+            while True:
+                kind = (await receive())['type']
+                self.told.append(kind)
+                await send(dict(self.more, type='%s.%s' % (
+                    kind, self.answer)))
+                if kind == 'lifespan.shutdown':
+                    return
+        await send({'type': 'http.response.start', 'status': 200})
+        await send({'type': 'http.response.body',
+                    'body': scope['state']['key'].encode()})
+        await receive()
+        self.told.append((await receive())['type'])
+
+
+def test_its_lifespan_is_that_of_ours():
+    app = App()
+    inner = Lived()
+    app.mount(asgi_app(inner), '/x')
+    for _ in range(2):
+        assert ask(app, '/x/').body == b'value'
+    assert inner.told == ['lifespan.startup', 'http.disconnect',
+                          'lifespan.shutdown'] * 2
+    assert app.logged == []
+
+
+def test_a_start_that_fails_keeps_ours_from_starting():
+    app = App()
+    app.mount(asgi_app(Lived('failed', message='no sensor')), '/x')
+    with pytest.raises(RuntimeError, match='no sensor'):
+        ask(app, '/x/')
+
+
+def test_work_after_the_response_does_not_hold_it_up():
+    app = App()
+    answered = asyncio.Event()
+    told = []
+
+    async def inner(scope, receive, send):
+        if scope['type'] == 'lifespan':
+            raise ValueError('not known')
+        await send({'type': 'http.response.start', 'status': 200})
+        await send({'type': 'http.response.body', 'body': b'a'})
+        await answered.wait()
+        told.append('done')
+        raise ValueError('late')
+
+    app.mount(asgi_app(inner), '/x')
+
+    async def run():
+        async with TestClient(app) as client:
+            res = await asyncio.wait_for(client.get('/x/'), PATIENCE)
+            answered.set()
+            while not app.logged:
+                await asyncio.sleep(0)
+            return res
+
+    assert asyncio.run(asyncio.wait_for(run(), PATIENCE)).body == b'a'
+    assert (told, app.logged) == (['done'], ["ValueError('late')"])
+
+
+def test_a_client_that_leaves_ends_it():
+    app = App()
+    ended = []
+
+    async def inner(scope, receive, send):
+        if scope['type'] == 'lifespan':
+            return
+        await send({'type': 'http.response.start', 'status': 200})
+        try:
+            while True:
+                await send({'type': 'http.response.body', 'body': b'a',
+                            'more_body': True})
+                await asyncio.sleep(0)
+        finally:
+            ended.append(True)
+
+    app.mount(asgi_app(inner), '/x')
+
+    async def run():
+        server = await app.start_server('127.0.0.1', 0, start_serving=False)
+        task = asyncio.create_task(server.serve_forever())
+        reader, writer = await asyncio.open_connection(
+            *server.sockets[0].getsockname()[:2])
+        writer.write(b'GET /x/ HTTP/1.1\r\nHost: a\r\n\r\n')
+        await reader.readuntil(b'a')
+        writer.transport.abort()
+        while not ended:
+            await asyncio.sleep(0.01)
+        app.shutdown()
+        await task
+
+    asyncio.run(asyncio.wait_for(run(), PATIENCE))
+    assert ended == [True]
