@@ -1197,7 +1197,7 @@ async def next_piece(iterator):
     # Neither do handlers wait for what blocks here, nor the end of the event
     # loop, as it would for a pool of its own.
     future = _steps.submit(Microdot.max_threads, functools.partial(
-        contextvars.copy_context().run, next, iterator, None))
+        _context_of(iterator).run, next, iterator, None))
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
@@ -1210,7 +1210,37 @@ def _close_late(iterator, future):
     if not future.cancelled():
         future.exception()
     if hasattr(iterator, 'close'):
-        iterator.close()
+        _context_of(iterator).run(iterator.close)
+
+
+# The context that the steps of each generator share, or else a variable that
+# it sets would be gone at the next one, and its token be good for nothing.
+_contexts = weakref.WeakKeyDictionary()
+
+
+def _context_of(iterator):
+    try:
+        return _contexts.setdefault(iterator, contextvars.copy_context())
+    except TypeError:
+        return contextvars.copy_context()  # not to be kept track of
+
+
+async def close_body(body):
+    """Close an iterator or file that will not be read any further; a generator
+    in the context of its steps."""
+    if not isinstance(body, types.GeneratorType) or body not in _contexts:
+        await _core_close_body(body)
+        return
+    try:
+        _contexts[body].run(body.close)
+    except ValueError:
+        pass  # it runs in a thread, and is closed after that step
+    except RuntimeError as exc:
+        if 'cannot enter context' not in str(exc):  # or so does its context
+            raise
+
+
+_core_close_body = core.close_body
 
 
 class RouteIndex:
@@ -2197,6 +2227,7 @@ FUNCTIONS = {
     'is_async': is_async,
     'invoke_handler': invoke_handler,
     'next_piece': next_piece,
+    'close_body': close_body,
     # what the system has
     'accept': accept,
     'listen': listen,

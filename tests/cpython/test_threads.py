@@ -1,6 +1,8 @@
 """Plain handlers and the threads that they have."""
 
 import asyncio
+import contextvars
+import decimal
 import threading
 
 import pytest
@@ -261,7 +263,7 @@ def test_work_of_clients_that_have_left_is_not_begun(
                     b'GET /%d HTTP/1.1\r\nHost: a\r\n\r\n' % i)
                 # (so that they wait in this order)
                 await until(lambda: parts._handlers.count == i + 1)
-            assert sorted(app.began) == ['0', '1']
+            await until(lambda: sorted(app.began) == ['0', '1'])
             # of those that wait, two leave
             await clients[3].close()
             await clients[4].close()
@@ -272,5 +274,67 @@ def test_work_of_clients_that_have_left_is_not_begun(
                 assert (await clients[i].answer()).body == b'%d' % i
             await until(lambda: parts._handlers.count == 0)
             assert set('012345') - set(app.began) == set(left)
+
+    asyncio.run(main())
+
+
+variable = contextvars.ContextVar('variable', default='unset')
+
+
+def test_the_steps_of_a_generator_share_a_context():
+    async def main():
+        app = Microdot()
+        ended = []
+
+        @app.get('/')
+        async def index(request):
+            variable.set('of the handler')
+
+            def pieces():
+                yield variable.get() + ', '
+                token = variable.set('set')
+                yield 'after it'
+                try:
+                    with decimal.localcontext() as context:
+                        context.prec = 3
+                        yield ', ' + variable.get()
+                        yield ', %s' % (1 / decimal.Decimal(7))
+                finally:
+                    variable.reset(token)
+                    ended.append(variable.get())
+            return pieces()
+
+        res = await TestClient(app).get('/')
+        assert res.text == 'of the handler, after it, set, 0.143'
+        assert ended == ['of the handler']
+
+    asyncio.run(main())
+
+
+def test_a_generator_is_closed_in_that_context():
+    async def main():
+        app = Microdot()
+        ended = []
+
+        @app.get('/')
+        async def index(request):
+            def pieces():
+                token = variable.set('set')
+                try:
+                    while True:
+                        yield 'x' * 4000
+                finally:
+                    variable.reset(token)
+                    ended.append(variable.get())
+            return pieces()
+
+        async with Server(app) as server:
+            for _ in range(5):
+                client = await server.connect()
+                await client.send(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+                await client.line(b'xxx')
+                await client.close()
+                await server.idle()
+            await until(lambda: ended == ['unset'] * 5)
 
     asyncio.run(main())
