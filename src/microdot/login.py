@@ -3,6 +3,7 @@
 The session has the user's id as ``_user_id``, and ``_fresh``: whether the
 user has logged in during this session, rather than been remembered.
 """
+import sys
 from collections import OrderedDict
 
 from .helpers import wraps
@@ -15,6 +16,8 @@ from .microdot import (
     urlencode,
 )
 from .session import digest, find_session, now
+
+_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 
 
 def is_local(url):
@@ -77,6 +80,9 @@ class Login:
     #: Counts in place of this object: a ``ratelimit.Limiter``, which may be
     #: shared by processes. It counts all attempts.
     limiter = None
+    #: What a client counts as, ``f(request)``: on CPython its address, or of
+    #: IPv6 its network, as there are 2^64 addresses in one.
+    address_of = None
 
     user_callback = None
 
@@ -127,10 +133,10 @@ class Login:
         :return: what *check* returns.
         :raises HTTPException: 429, with ``Retry-After``.
         """
-        address = request.client_addr
+        address = self.address_of(request) if self.address_of else \
+            request.client_addr and request.client_addr[0]
         keys = (('account ' + str(name)[:200], self.max_account_failures),
-                ('address %s' % (address and address[0]),
-                 self.max_address_failures))
+                ('address %s' % address, self.max_address_failures))
         if self.limiter:
             for key, _ in keys:
                 left, wait = await self.limiter.hit(key)
@@ -321,3 +327,8 @@ class Login:
                 ...
         """
         return self(f, True)
+
+
+if not _BOARD:
+    from . import ratelimit
+    Login.address_of = staticmethod(ratelimit.client_address)

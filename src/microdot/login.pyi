@@ -20,6 +20,7 @@ class Login:
     failure_period: int
     max_counted: int
     limiter: Any
+    address_of: Callable[[Request], str] | None
     failures: dict[str, tuple[int, int]]
     user_callback: Callable[[Any], Any] | None
     login_url: str

@@ -69,7 +69,8 @@ def test_an_extension_comes_with_what_it_imports():
     # (the core loads middleware and background when a program uses them)
     assert names == [
         'lib/hmac.py', 'lib/microdot/__init__.py',
-        'lib/microdot/background.py', 'lib/microdot/downloads.py',
+        'lib/microdot/background.py', 'lib/microdot/codings.py',
+        'lib/microdot/downloads.py',
         'lib/microdot/helpers.py',
         'lib/microdot/hosts.py', 'lib/microdot/login.py',
         'lib/microdot/microdot.py', 'lib/microdot/middleware.py',
