@@ -356,6 +356,40 @@ def test_what_stays_open_is_shared_one_by_one(pair):
     assert pair.opened == [3, 4]
 
 
+def measured(pair, row, seconds=0, still_open=0):
+    """Have a worker measure what it has taken."""
+    share = pair.shares[row]
+    share.measured = (time.process_time() - seconds,
+                      share.accepted - sharing.MEASURED, 0)
+    pair.opened[row] = still_open
+    share.measure()
+    pair.opened[row] = 0
+    return share.ahead
+
+
+@with_pair
+def test_runs_are_long_where_many_come_and_are_soon_closed(pair):
+    few = sharing.ACCEPTED_AHEAD
+    # (as many came to the other)
+    assert [measured(pair, 0) for _ in range(5)] == [8, 16, 24, 32, 32]
+    assert measured(pair, 0, still_open=sharing.MEASURED) == few
+    assert measured(pair, 0) == sharing.MOST_AHEAD
+    assert measured(pair, 0, seconds=1) == few
+    pair.shares[0].times = type(pair.shares[0].times)(
+        each - 1 for each in pair.shares[0].times)
+    assert measured(pair, 0) == few
+
+
+@with_pair
+def test_a_long_run_is_made_up_for(pair):
+    for row in 0, 1:
+        for _ in range(5):
+            measured(pair, row)
+    most = sharing.MOST_AHEAD
+    assert [pair.takes(row, 1000) for row in (0, 1, 0, 1)] == [
+        most, 2 * most, 2 * most, 2 * most]
+
+
 @with_pair
 def test_how_far_ahead_depends_on_what_is_soon_closed(pair):
     share = pair.shares[0]

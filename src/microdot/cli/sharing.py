@@ -17,6 +17,7 @@ import select
 import socket
 import struct
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -24,10 +25,16 @@ from typing import Any
 #: open connections of both, and connections accepted.
 OPEN_AHEAD = 0.1
 ACCEPTED_AHEAD = 8
+#: Where many come, and are soon closed, runs are longer: a worker may be ahead
+#: by so much of what came in the last second, and at most by so many. Two
+#: servers that take turns of 64 need a tenth more than one alone, with turns
+#: of 16 a third: what they need is in the caches of their processor then.
+OF_SECOND = 1 / 16
+MOST_AHEAD = 32
 #: Seconds of work, and connections, that it may have open more, where so many
 #: of those that come are soon closed.
-WORK_AHEAD_S = 0.002
-SHORT_AHEAD = 12
+WORK_AHEAD_S = 0.004
+SHORT_AHEAD = 32
 SOON_CLOSED = 0.5
 #: Connections by which that is measured.
 MEASURED = 64
@@ -123,6 +130,9 @@ class Share:
         self.credit = 0
         # How many more it may have open, and since when that is measured.
         self.open_ahead = 1
+        # How many more it may have accepted, and when it had measured.
+        self.ahead = ACCEPTED_AHEAD
+        self.times: deque[float] = deque(maxlen=64)
         self.measured = time.process_time(), self.accepted, count_open()
         self.away: asyncio.TimerHandle | None = None
         self.news: asyncio.TimerHandle | None = None
@@ -161,10 +171,17 @@ class Share:
         self.measured = now, _, more = \
             time.process_time(), self.accepted, self.count_open()
         cost = max((now - used) / count, 1e-6)
+        self.times.append(time.monotonic())
         self.open_ahead = 1
+        self.ahead = ACCEPTED_AHEAD
         if 1 - (more - opened) / count >= SOON_CLOSED:
-            self.open_ahead = max(1, min(SHORT_AHEAD,
-                                         int(WORK_AHEAD_S / cost)))
+            worth = int(WORK_AHEAD_S / cost)
+            self.open_ahead = max(1, min(SHORT_AHEAD, worth))
+            # (of all workers, as each takes its share)
+            second = sum(each > self.times[-1] - 1 for each in self.times) * \
+                MEASURED * (1 + len(self.board.others(self.row)))
+            self.ahead = max(self.ahead, min(
+                MOST_AHEAD, 2 * worth, int(second * OF_SECOND)))
 
     def behind(self) -> list[tuple[int, int, int]]:
         """Return row, state and accepted connections of those that are to
@@ -176,20 +193,20 @@ class Share:
         found = []
         for row, state, theirs, accepted in self.board.others(self.row):
             ahead = self.accepted - accepted
-            if -ahead > 2 * ACCEPTED_AHEAD:
+            if -ahead > 2 * MOST_AHEAD:
                 # This one has been away for long, which is not made up for.
-                self.accepted = accepted - ACCEPTED_AHEAD
+                self.accepted = accepted - self.ahead
                 self.measured = time.process_time(), self.accepted, opened
             more = opened + 1 - theirs
             slack = max(self.open_ahead, OPEN_AHEAD * (opened + theirs))
             runs = state == _LISTENS and \
                 accepted != self.last.get(row, accepted) and \
-                ahead > -ACCEPTED_AHEAD and more > 1 - slack
+                ahead > -MOST_AHEAD and more > 1 - slack
             if self.stuck.get(row) != accepted and (
                     runs or more > slack or
-                    ahead >= ACCEPTED_AHEAD and opened >= theirs):
+                    ahead >= self.ahead and opened >= theirs):
                 found.append((row, state, accepted))
-            self.credit = min(self.credit, ACCEPTED_AHEAD - ahead,
+            self.credit = min(self.credit, self.ahead - ahead,
                               int(slack) - more)
         return found
 
