@@ -1310,7 +1310,7 @@ def parse_uuid(value):
     """Return the ``UUID`` that a segment of a path is, or ``None``."""
     import uuid
 
-    from .urls import check_uuid
+    from .patterns import check_uuid
     return uuid.UUID(value) if check_uuid(value) else None
 
 
@@ -1318,7 +1318,7 @@ def parse_date(value):
     """Return the ``date`` that a segment of a path is, or ``None``."""
     import datetime
 
-    from .urls import check_date
+    from .patterns import check_date
     return datetime.date.fromisoformat(value) if check_date(value) else None
 
 

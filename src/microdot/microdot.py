@@ -1757,7 +1757,7 @@ class URLPattern:
                 if not parser or '<' in segment[start + 1:]:
                     # another type, or several parameters
                     try:
-                        from .urls import parse_segment
+                        from .patterns import parse_segment
                         segments.append(parse_segment(self, segment, names))
                         continue
                     except ImportError:

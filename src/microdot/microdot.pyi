@@ -647,7 +647,7 @@ class URLPattern:
     A parameter is ``<name>`` or ``<type:name>``; a segment may have text
     around one, as in ``/user-<id>.json``. Types: ``string``, ``int``,
     ``float``, ``path`` (several segments, once in a pattern),
-    ``re:EXPRESSION``, and registered ones; by :mod:`microdot.urls` also
+    ``re:EXPRESSION``, and registered ones; by :mod:`microdot.patterns` also
     ``uuid``, ``date``, ``any(a,b)``, and several in a segment: ``/<a>-<b>``.
     """
     max_regex_length: int

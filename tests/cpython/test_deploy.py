@@ -135,9 +135,9 @@ def test_the_core_alone_is_what_hello_needs():
     ('from microdot.metrics import Metrics', ['metrics', 'wrapping']),
     ('app.mount(b, host="a")', ['hosts', 'wrapping']),
     ('app.url_for("a")', ['urls']), ('app.redirect_slashes = True', ['urls']),
-    ('PATTERN = "/<uuid:id>"', ['urls']),
-    ('PATTERN = "/<any(a,b):x>"', ['urls']),
-    ("PATTERN = '/a/<x>-<int:y>'", ['urls']),
+    ('PATTERN = "/<uuid:id>"', ['patterns']),
+    ('PATTERN = "/<any(a,b):x>"', ['patterns']),
+    ("PATTERN = '/a/<x>-<int:y>'", ['patterns']),
     ('request.after_response(f)', ['background'])])
 def test_a_module_that_the_core_loads_is_taken_if_it_is_used(
         tmp_path, code, names):

@@ -74,7 +74,8 @@ def test_an_extension_comes_with_what_it_imports():
         'lib/microdot/helpers.py',
         'lib/microdot/hosts.py', 'lib/microdot/login.py',
         'lib/microdot/microdot.py', 'lib/microdot/middleware.py',
-        'lib/microdot/origins.py', 'lib/microdot/problems.py',
+        'lib/microdot/origins.py', 'lib/microdot/patterns.py',
+        'lib/microdot/problems.py',
         'lib/microdot/session.py', 'lib/microdot/uploads.py',
         'lib/microdot/urls.py',
         'lib/microdot/wrapping.py']

@@ -35,13 +35,13 @@ LOADED_WHEN_USED = {
     'microdot.middleware': r'\bmiddleware\b',
     'microdot.origins':
         r'\b(csrf|cors|websocket|is_own_origin|fits_host|without_port)\b',
+    # (in patterns of routes)
+    'microdot.patterns': r'<(uuid|date|any\([^\'"()]*\)):\w+>|'
+                         r'[\'"]/[^\'"\s]*<[^\'"/\s]+>[^\'"/\s<>]+<',
     'microdot.problems': r'\b(json_errors|nan|inf|NaN|problem)\b',
     'microdot.socketviews': r'\bWebSocketView\b',
     'microdot.uploads': r'\brequest\.save\(',
-    # (the last two: patterns of routes)
-    'microdot.urls': r'\b(url_for|redirect_slashes)\b|'
-                     r'<(uuid|date|any\([^\'"()]*\)):\w+>|'
-                     r'[\'"]/[^\'"\s]*<[^\'"/\s]+>[^\'"/\s<>]+<',
+    'microdot.urls': r'\b(url_for|redirect_slashes)\b',
     'microdot.wrapping': r'\b(middleware|wrap_dispatch)\b',
 }
 

@@ -1,0 +1,21 @@
+from collections.abc import Callable
+from typing import Any
+
+from .microdot import URLPattern
+
+class Several:
+    parts: list[tuple[str, Callable[[str], Any], str]]
+    def __init__(
+        self, parts: list[tuple[str, Callable[[str], Any], str]]) -> None: ...
+    def __call__(self, value: str) -> dict[str, Any] | None: ...
+    def join(
+        self, args: dict[str, Any],
+        text_of: Callable[[dict[str, Any], str, Callable[[str], Any]], str],
+    ) -> str: ...
+
+def check_uuid(text: str) -> str | None: ...
+def check_date(text: str) -> str | None: ...
+def parse_segment(
+    pattern: URLPattern, segment: str, names: list[str]
+) -> tuple[
+    str, str | tuple[str, ...], Callable[[str], Any], str]: ...
