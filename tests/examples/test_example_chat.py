@@ -158,37 +158,40 @@ def test_what_is_malformed_or_too_long_disturbs_nobody(interpreter):
 
 
 def read_ids(sock, last):
-    """Return the events of a stream up to one with this text: id, text."""
+    """Return the events of a stream up to one with this text: texts and
+    their ids, in order."""
     data = servers.read_until(sock, b'"text": "%s"}\n\n' % last.encode())
-    return [(number.decode(), json.loads(text)['text']) for number, text in
-            re.findall(rb'id: (\S+)\ndata: (.*)\n', data)]
+    return {json.loads(text)['text']: number.decode() for number, text in
+            re.findall(rb'id: (\S+)\ndata: (.*)\n', data)}
 
 
 @every
 def test_listener_that_comes_back_misses_nothing(interpreter):
     with serve(interpreter) as child:
-        def listen(last=None):
+        def listen(last=''):
             sock = child.connect()
             sock.sendall(
                 b'GET /rooms/hall/events HTTP/1.1\r\nHost: a\r\n%s\r\n' % (
                     b'Last-Event-ID: %s\r\n' % last.encode()
                     if last else b''))
-            servers.read_until(sock, b'\r\n\r\n')
             return sock
 
         def say(*texts):
             for text in texts:
-                assert post(child.port, 'hall', {
-                    'name': 'Ada', 'text': text})[0] == 200
+                status, answer = post(child.port, 'hall', {
+                    'name': 'Ada', 'text': text})
+                assert status == 200
+            return json.loads(answer)['heard_by']
 
         with listen() as sock:
+            servers.wait_until(lambda: say('zero'), 'the listener')
             say('one', 'two')
             events = read_ids(sock, 'two')
-        assert [text for _, text in events] == ['one', 'two']
+        assert list(events)[-3:] == ['zero', 'one', 'two']
         say('three', 'four')
-        with listen(events[0][0]) as sock:
-            say('five')
-            assert [text for _, text in read_ids(sock, 'five')] == [
+        with listen(events['one']) as sock:
+            servers.wait_until(lambda: say('five'), 'the listener')
+            assert list(read_ids(sock, 'five')) == [
                 'two', 'three', 'four', 'five']
 
 
