@@ -215,14 +215,22 @@ def answer_file(request, res):
     """Return what a request asks of a response that is a whole file: the same
     one, or for one range of it, or another one with 304.
 
-    :raises HTTPException: 416: it has none of the bytes of the range.
+    :raises HTTPException: 412: it is not the one that the client wants. 416:
+                           it has none of the bytes of the range.
     """
     headers = request.headers
     etag = res.headers.get('ETag', '')
     modified = res.headers.get('Last-Modified')
     if request.method not in ('GET', 'HEAD'):
         return res
-    if modified and _is_known(headers, etag, modified):
+    try:
+        if not _is_wanted(headers, etag, modified):
+            raise HTTPException(412)
+        known = modified and _is_known(headers, etag, modified)
+    except HTTPException:  # or 431, for a list that is too long
+        res.body.close()
+        raise
+    if known:
         res.body.close()
         known = Response(b'', 304)
         for name in res.headers:
@@ -250,6 +258,17 @@ def answer_file(request, res):
                 first, last, res.size)
             res.size = last + 1 - first
     return res
+
+
+def _is_wanted(headers, etag, modified):
+    # Whether it is the file that the client means. Tags are compared strongly
+    # (RFC 9110, sections 13.1.1 and 13.1.4).
+    if 'If-Match' in headers:
+        value = headers['If-Match']
+        return value.strip() == '*' or \
+            etag[:1] == '"' and etag in parse_list(value)
+    until = parse_date(headers.get('If-Unmodified-Since', ''))
+    return until is None or not modified or parse_date(modified) <= until
 
 
 def _is_known(headers, etag, modified):
