@@ -1018,7 +1018,9 @@ def make_response(result):
 
     :raises TypeError: it cannot be one.
     """
-    if not isinstance(result, (str, dict, core.Response)):
+    if isinstance(result, str):
+        return Response(result)  # most are
+    if not isinstance(result, (dict, core.Response)):
         check_result(result)
         if result is None:
             res = _make_response(None)

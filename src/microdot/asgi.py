@@ -70,8 +70,9 @@ _QUICK = 64 * 1024
 
 # --- Wire -------------------------------------------------------------------
 
-# (the method of a dict's subclass is faster than its subscript)
-_name = Cache(lambda name: parse_token(name.decode())).__getitem__
+# Names of headers that have been seen, and are tokens. (No Cache: what looks
+# up a plain dict is specialized)
+_names = {}
 _lower = Cache(bytes.lower)
 _schemes = {'ws': 'http', 'wss': 'https'}
 _title = Cache(
@@ -80,6 +81,15 @@ _title = Cache(
 # must not have a body).
 _heads = {}
 _SHORT = 512  # bytes of one that is kept
+
+
+def _name(name):
+    key = parse_token(name.decode())
+    if len(name) <= Cache.max_length:
+        if len(_names) >= Cache.max_entries:
+            _names.clear()
+        _names[name] = key
+    return key
 
 
 def _head_key(res):
@@ -103,10 +113,10 @@ def parse_fields(headers):
     :raises ValueError: one is malformed, or ambiguous.
     """
     try:
-        fields = {_name(name): value.decode() for name, value in headers}
+        fields = {_names[name]: value.decode() for name, value in headers}
         if len(fields) == len(headers):
             return fields
-    except UnicodeDecodeError:
+    except (KeyError, UnicodeDecodeError):
         pass
     fields = {}
     for name, value in headers:
@@ -123,7 +133,7 @@ class Lines:
 
     def __iter__(self):
         for name, value in self.headers:
-            yield _title(_name(name)) + b' ' + value
+            yield _title(_names.get(name) or _name(name)) + b' ' + value
 
 
 # --- Transport --------------------------------------------------------------
