@@ -19,8 +19,14 @@ from .microdot import (
 try:
     from functools import update_wrapper
 except ImportError:
-    def update_wrapper(wrapper, wrapped):
-        return wrapper  # boards: functions have no attributes
+    class update_wrapper:
+        # boards: functions have no attributes, which url_for() looks for
+        def __init__(self, wrapper, wrapped):
+            self.wrapper = wrapper
+            self.__wrapped__ = wrapped
+
+        def __call__(self, *args, **kwargs):
+            return self.wrapper(*args, **kwargs)
 
 
 class wrap:

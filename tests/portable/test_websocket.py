@@ -99,6 +99,10 @@ def make_app(handler, path='/', app=None, **options):
     return app
 
 
+async def through(request, call_next):
+    return await call_next(request)
+
+
 async def echo(request, ws):
     async for message in ws:
         await ws.send(message)
@@ -129,16 +133,19 @@ class TestInMemory(unittest.TestCase):
     def test_its_url_is_for_websockets(self):
         app = make_app(echo, '/ws')
         app.get('/named', name='named')(with_websocket(echo))
+        app.get('/around', name='around', middleware=[through])(
+            with_websocket(echo))
 
         @app.get('/')
         async def index(request):
-            return [request.url_for('echo'), request.url_for('named'),
-                    request.url_for('index')]
+            return [request.url_for(name) for name in
+                    ('echo', 'named', 'around', 'index')]
 
         for scheme, expected in (('http', 'ws://h'), ('https', 'wss://h')):
             client = TestClient(app, host='h', scheme=scheme)
             self.assertEqual(run(client.get('/')).json, [
-                expected + '/ws', expected + '/named', scheme + '://h/'])
+                expected + '/ws', expected + '/named', expected + '/around',
+                scheme + '://h/'])
         self.assertEqual(app.url_for('echo'), '/ws')
 
     def test_echo(self):
