@@ -1607,9 +1607,18 @@ class Microdot(core.Microdot):
             except HTTPException as exc:
                 res = self.plain_error(req, exc)
         res = super().complete(req, res)
-        if res.tagged and req is not None and res.status_code == 200 and \
-                req.method in ('GET', 'HEAD') and \
-                is_known(res, req.fields.get('if-none-match')):
+        if not res.tagged or req is None or res.status_code != 200 or \
+                req.method not in ('GET', 'HEAD'):
+            return res
+        wanted = req.fields.get('if-match')
+        if wanted and wanted.strip() != '*' and \
+                res.headers['ETag'] not in core.parse_list(wanted):
+            # (RFC 9110, section 13.1.1)
+            refused = super().complete(
+                req, self.plain_error(req, HTTPException(412)))
+            refused.jobs = res.jobs
+            return refused
+        if is_known(res, req.fields.get('if-none-match')):
             # another object: a handler may return one response to many
             known = Response(b'', 304, res.headers)
             known.jobs = res.jobs
