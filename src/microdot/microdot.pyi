@@ -935,6 +935,7 @@ class Server:
     listeners: Sequence[_socket.socket]
     closing: bool
     ticks: int
+    hurried: bool
     sweeping: Any
     event: Any
     flag: Any
