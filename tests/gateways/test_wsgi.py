@@ -6,57 +6,12 @@ import io
 import os
 import threading
 from unittest import mock
-from wsgiref.util import setup_testing_defaults
-from wsgiref.validate import validator
 
 import pytest
 
+from calls import PATIENCE_S, Answer
 from microdot import wsgi
-from microdot.wsgi import Microdot, Response, abort
-
-#: The longest that anything may take, in seconds.
-PATIENCE_S = 10
-
-
-class Answer:
-    """What a server gets for one request."""
-
-    def __init__(self, app, method='GET', path='/', body=b'', finish=True,
-                 lint=True, **environ):
-        self.errors = io.StringIO()
-        self.input = io.BytesIO(body)
-        self.environ = {
-            'REQUEST_METHOD': method, 'PATH_INFO': path, 'SCRIPT_NAME': '',
-            'QUERY_STRING': '', 'REMOTE_ADDR': '192.0.2.1',
-            'REMOTE_PORT': '4321', 'SERVER_PROTOCOL': 'HTTP/1.1',
-            'wsgi.input': self.input, 'wsgi.errors': self.errors}
-        setup_testing_defaults(self.environ)
-        if body:
-            self.environ['CONTENT_LENGTH'] = str(len(body))
-        self.environ.update(environ)
-        self.environ = {name: value for name, value in self.environ.items()
-                        if value is not ...}
-        self.status = self.headers = None
-        if lint:
-            app = validator(app)
-        self.iterable = app(self.environ, self.start_response)
-        self.pieces = iter(self.iterable)
-        if finish:
-            try:
-                self.body = b''.join(self.pieces)
-            finally:
-                self.iterable.close()
-            assert self.errors.getvalue() == ''
-
-    def start_response(self, status, headers, exc_info=None):
-        assert self.status is None
-        self.status = int(status[:3])
-        self.reason = status[4:]
-        self.headers = headers
-
-    def header(self, name):
-        return [value for key, value in self.headers
-                if key.lower() == name.lower()]
+from microdot.wsgi import Microdot, Response
 
 
 @pytest.fixture
@@ -185,15 +140,6 @@ def test_a_route_may_name_the_script_name_too(app):
 
     answer = Answer(app, path='/bar', SCRIPT_NAME='/foo')
     assert answer.body == b'["", "/foo/bar"]'
-
-
-def test_header_values_are_utf8_or_else_latin1(app):
-    @app.get('/')
-    async def index(request):
-        return request.headers['A'] + request.headers['B']
-
-    answer = Answer(app, HTTP_A='\xe2\x82\xac', HTTP_B='\xff')
-    assert answer.body.decode() == '\u20ac\xff'
 
 
 @pytest.mark.parametrize('environ', [
@@ -350,47 +296,6 @@ def test_headers_of_the_connection_are_left_to_the_server(app, name):
     assert answer.header('x-a') == ['b']
 
 
-@pytest.mark.parametrize('headers', [
-    {'X': 'a\r\nb: c'}, {'X\n': 'a'}, {'X': '\0'}, {'X y': 'a'}])
-def test_a_header_that_would_not_be_one_is_refused(app, headers):
-    @app.get('/')
-    async def index(request):
-        return 'hello', headers
-
-    answer = Answer(app)
-    assert answer.status == 500
-    assert not answer.header('x')
-    assert isinstance(app.logged[0], ValueError)
-
-
-def test_there_is_no_body_for_head_and_some_statuses(app):
-    closed = []
-
-    class Pieces:
-        def __aiter__(self):
-            return self
-
-        async def __anext__(self):
-            raise AssertionError('a piece was asked for')
-
-        async def aclose(self):
-            closed.append(True)
-
-    @app.get('/<int:status>')
-    async def index(request, status):
-        return Pieces() if request.args else 'hello', status, \
-            {'Content-Type': 'text/html'}
-
-    for query, lengths in (('', ['5']), ('stream=1', [])):
-        for method, status, length in (
-                ('HEAD', 200, lengths), ('GET', 204, []), ('GET', 304, [])):
-            answer = Answer(app, method, '/%d' % status, QUERY_STRING=query)
-            assert answer.status == status
-            assert answer.body == b''
-            assert answer.header('content-length') == length
-    assert closed == [True] * 3
-
-
 def test_a_sync_body_is_iterated_by_the_thread_of_the_server(app):
     threads = []
 
@@ -542,16 +447,6 @@ def test_an_error_within_a_stream_is_raised_to_the_server(app):
     assert [str(exc) for exc in app.logged] == ['too late'] * 2
 
 
-def test_a_body_that_is_not_of_its_length_is_an_error(app):
-    @app.get('/<int:length>')
-    async def index(request, length):
-        return iter(['ab', 'cd']), {'Content-Length': length}
-
-    for length in ('3', '5'):
-        with pytest.raises(ValueError):
-            Answer(app, path='/' + length)
-
-
 # ------------------------------------- what is not for the server to catch
 
 @pytest.mark.parametrize('error', [
@@ -670,21 +565,6 @@ def test_a_signal_within_the_reading_of_a_body_is_the_servers(app):
     with pytest.raises(SystemExit):
         Answer(app, 'POST', lint=False, CONTENT_LENGTH='9',
                **{'wsgi.input': Input()})
-
-
-def test_errors_are_answered(app):
-    @app.get('/<int:status>')
-    async def index(request, status):
-        if status == 500:
-            raise RuntimeError
-        abort(status, 'sorry', {'X-Why': 'so'})
-
-    assert Answer(app, path='/500').status == 500
-    answer = Answer(app, path='/403')
-    assert answer.status == 403
-    assert answer.body == b'sorry'
-    assert answer.header('X-Why') == ['so']
-    assert Answer(app, path='/x').status == 404
 
 
 # ------------------------------------------------------------------- threads
@@ -849,26 +729,6 @@ def test_what_follows_a_response_is_done_once_it_is_out(app):
     assert not done.is_set()
     answer.iterable.close()
     assert done.wait(PATIENCE_S)
-
-
-def test_shutdown_ends_the_server_process(app):
-    @app.get('/')
-    async def index(request):
-        request.app.shutdown()
-        return 'bye'
-
-    with mock.patch('microdot.wsgi.os.kill') as kill:
-        assert Answer(app).body == b'bye'
-    assert kill.call_count == 1
-
-
-def test_the_names_of_the_package_can_be_imported():
-    import microdot
-    for name in vars(microdot):
-        value = getattr(microdot, name)
-        if name[0] != '_' and name != 'Microdot' and \
-                type(value).__name__ != 'module':
-            assert getattr(wsgi, name) is value
 
 
 def test_the_adapters_replace_nothing_of_the_core_by_accident():
