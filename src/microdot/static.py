@@ -56,22 +56,32 @@ settle_time = 2
 # --- Wire -------------------------------------------------------------------
 
 def parse_date(text):
-    """Parse an HTTP date of the preferred form (RFC 9110, section 5.6.7).
+    """Parse an HTTP date, also of the two old forms (RFC 9110, section
+    5.6.7).
 
     :return: ``(year, month, day, hour, minute, second)``, or ``None`` for
              anything else, to be ignored.
     """
-    parts = text.replace(':', ' ').split(' ')
-    if len(text) != 29 or len(parts) != 8 or parts[7] != 'GMT':
+    parts = text.replace(',', ' ').replace('-', ' ').replace(
+        ':', ' ').split() if len(text) < 40 else ()
+    if len(parts) == 8 and parts[7] == 'GMT':
+        day, month, year, hour, minute, second = parts[1:7]
+    elif len(parts) == 7:
+        month, day, hour, minute, second, year = parts[1:]
+    else:
         return None
-    month = _MONTHS.find(parts[2])
-    try:
-        if month < 0 or month % 3 or len(parts[2]) != 3:
-            return None
-        return (int(parts[3]), month // 3 + 1, int(parts[1]), int(parts[4]),
-                int(parts[5]), int(parts[6]))
-    except ValueError:
+    found = _MONTHS.find(month)
+    if found < 0 or found % 3 or len(month) != 3 or not (
+            day + year + hour + minute + second).encode().isdigit():
         return None
+    number = int(year)
+    if len(year) == 2:
+        # the past, if it would be more than 50 years ahead
+        number += 2000
+        if number > time.gmtime()[0] + 50:
+            number -= 100
+    return (number, found // 3 + 1, int(day), int(hour), int(minute),
+            int(second))
 
 
 def matches_etag(value, etag):

@@ -57,6 +57,10 @@ GETS = [
     ('13.1.3', 'If-Modified-Since then', {'If-Modified-Since': 'DATE'}, 304,
      {'ETag': 'TAG'}),
     ('13.1.3', 'before', {'If-Modified-Since': http_date(0)}, 200, {}),
+    ('5.6.7', 'in an old form',
+     {'If-Modified-Since': 'Sun Nov  6 08:49:37 2094'}, 304, {}),
+    ('5.6.7', 'in the other', {'If-Modified-Since':
+     'Sunday, 06-Nov-70 08:49:37 GMT'}, 304, {}),
     ('13.1.3', 'ignored beside If-None-Match',
      {'If-Modified-Since': 'DATE', 'If-None-Match': '"x"'}, 200, {}),
     ('13.1.3', 'ignored beside If-None-Match that has it',
