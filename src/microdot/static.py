@@ -62,8 +62,10 @@ def parse_date(text):
     :return: ``(year, month, day, hour, minute, second)``, or ``None`` for
              anything else, to be ignored.
     """
+    if len(text) > 40:
+        return None
     parts = text.replace(',', ' ').replace('-', ' ').replace(
-        ':', ' ').split() if len(text) < 40 else ()
+        ':', ' ').split()
     if len(parts) == 8 and parts[7] == 'GMT':
         day, month, year, hour, minute, second = parts[1:7]
     elif len(parts) == 7:
