@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from microdot import Microdot
-from microdot.websocket import WebSocketError, with_websocket
+from microdot.websocket import WebSocket, WebSocketError, with_websocket
 
 # What is printed is compared with what each interpreter prints.
 # The core alone, and a board's, print no banner.
@@ -15,6 +15,7 @@ QUIET = {'banner': False} if 'banner' in getattr(getattr(
 
 app = Microdot()
 app.max_connections = 20  # several clients come at a time
+WebSocket.max_message_length = 16 * 1024
 app.sweep_interval = 0.1
 app.stall_timeout = 0.3
 app.ended = 0

@@ -160,6 +160,13 @@ def encode(method, path, headers, body, version='1.1', connection=None):
     return '\r\n'.join(lines).encode() + b'\r\n\r\n' + (body or b'')
 
 
+@pytest.fixture(autouse=True)
+def limits(monkeypatch):
+    """Let this process have the limits of the servers'."""
+    for name in ('max_content_length', 'max_body_length'):
+        monkeypatch.setattr(everywhere.Request, name, everywhere.LIMIT)
+
+
 def in_memory(data):
     """Return what is answered on a connection of the test client."""
     app = everywhere.make_app(everywhere.Microdot)
