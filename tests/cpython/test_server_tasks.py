@@ -112,7 +112,8 @@ def test_client_that_leaves_while_a_group_reads_its_body_is_silent():
     app = Microdot()
     ended = []
 
-    @app.post('/', max_content_length=100000)
+    # (what is larger stays on the stream)
+    @app.post('/', max_content_length=100000, max_body_length=1000)
     async def upload(request):
         try:
             async with asyncio.TaskGroup() as group:
