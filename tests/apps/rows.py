@@ -9,8 +9,11 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import json
+import os
 import pathlib
 import sys
+import tempfile
 import uuid
 
 import microdot.asgi
@@ -26,10 +29,14 @@ from microdot import (
 )
 from microdot.auth import BasicAuth
 from microdot.compress import Compress, no_compress
+from microdot.config import CommaSeparated, Config, Secret
 from microdot.flash import flash, get_flashed
+from microdot.foreign import asgi_app as from_asgi
+from microdot.foreign import wsgi_app as from_wsgi
 from microdot.hosts import RedirectHTTPS, TrustedHosts
 from microdot.jinja import Template
 from microdot.login import Login
+from microdot.microdot import HTTPException
 from microdot.proxies import TrustedProxies
 from microdot.session import Session
 from microdot.static import static
@@ -106,6 +113,23 @@ def add_requests(app):
     app.post('/fields')(lambda request: [
         request.form.items_list(), request.form.to_dict(flat=True)])
     app.post('/small', max_content_length=10)(lambda request: request.body)
+
+    app.max_bodies = 4000
+    app.post('/length')(lambda request: [len(request.body)])
+
+    @app.post('/save', max_body_length=100)
+    async def save(request):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, 'saved')
+            path.write_text('old')
+            status = 200
+            try:
+                await request.save(path, max_size=10)
+            except HTTPException as exc:
+                status = exc.status_code
+            # (what is half written would be there too)
+            return {each.name: each.read_text()
+                    for each in path.parent.iterdir()}, status
 
     @app.errorhandler(413)
     async def too_large(request):
@@ -235,6 +259,62 @@ def add_files(app):
         return body(), {'Content-Type': 'text/plain'}
 
 
+    async def upper(request, call_next):
+        response = await call_next(request)
+        response.map_pieces(bytes.upper)
+        return response
+
+    app.get('/upper', middleware=[upper])(lambda request: 'loud')
+    app.get('/upper/file', middleware=[upper])(file)
+    app.get('/upper/large', middleware=[upper])(large)
+    app.get('/upper/pieces', middleware=[upper])(pieces)
+
+
+async def asgi_other(scope, receive, send):
+    body, more = b'', True
+    while more:
+        message = await receive()
+        body += message.get('body', b'')
+        more = message.get('more_body')
+    await send({'type': 'http.response.start', 'status': 203,
+                'headers': [(b'content-type', b'application/json'),
+                            (b'x-other', b'a'), (b'x-other', b'b')]})
+    await send({'type': 'http.response.body', 'more_body': True,
+                'body': b'["asgi", '})
+    await send({'type': 'http.response.body', 'body': json.dumps([
+        scope['method'], scope['root_path'], scope['path'],
+        scope['query_string'].decode(), body.decode()]).encode()[1:]})
+
+
+def wsgi_other(environ, start_response):
+    body = environ['wsgi.input'].read(
+        int(environ.get('CONTENT_LENGTH') or 0))
+    start_response('203 Other', [
+        ('Content-Type', 'application/json'),
+        ('X-Other', 'a'), ('X-Other', 'b')])
+    yield b'["wsgi", '
+    yield json.dumps([
+        environ['REQUEST_METHOD'], environ['SCRIPT_NAME'],
+        environ['PATH_INFO'], environ['QUERY_STRING'],
+        body.decode()]).encode()[1:]
+
+
+def add_others(app):
+    app.mount(from_asgi(asgi_other), '/asgi')
+    app.mount(from_wsgi(wsgi_other), '/wsgi')
+
+
+def add_settings(app):
+    os.environ['ROWS_PLACE'] = 'environment'
+    config = Config(HERE / 'rows_pages' / 'settings.txt', prefix='ROWS_')
+    app.get('/config')(lambda request: [
+        config('PLACE'), config('COUNT', cast=int),
+        config('NAMES', cast=CommaSeparated),
+        repr(config('KEY', cast=Secret)), config('MISSING', default='none')])
+    app.get('/config/<name>')(lambda request, name: [
+        config(name, cast=int)])
+
+
 def add_users(app):
     login = Login('/log-in')
     login.max_account_failures = 2
@@ -284,7 +364,7 @@ def make_app(Application):
     app.middleware(TrustedProxies('127.0.0.1'))
     Compress(app)
     for add in (add_answers, add_requests, add_routes, add_state, add_files,
-                add_users, add_chat):
+                add_others, add_settings, add_users, add_chat):
         add(app)
 
     @app.lifespan

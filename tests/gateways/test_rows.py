@@ -114,6 +114,20 @@ ROWS = [
     ('body at a limit', 'POST', '/small', {}, b'x' * 10, 200, {}, 'x' * 10),
     ('body over a limit', 'POST', '/small', {}, b'x' * 11,
      413, {}, 'too large'),
+    ('body saved at a limit', 'POST', '/save', {}, b'x' * 10,
+     200, {}, {'saved': 'x' * 10}),
+    ('body saved over a limit', 'POST', '/save', {}, b'x' * 11,
+     413, {}, {'saved': 'old'}),
+    ('body saved far over a limit', 'POST', '/save', {}, b'x' * 20000,
+     413, {}, {'saved': 'old'}),
+    ('bodies at their limit', 'POST', '/length', {}, b'x' * 4000,
+     200, {}, [4000]),
+    ('bodies over their limit', 'POST', '/length', {}, b'x' * 4001,
+     503, {'Retry-After': '1'}, 'Too many bodies'),
+    ('bodies far over their limit', 'POST', '/length', {}, b'x' * 20000,
+     503, {'Retry-After': '1'}, 'Too many bodies'),
+    ('bodies after that', 'POST', '/length', {}, b'x' * 4000,
+     200, {}, [4000]),
     ('named proxy', 'GET', '/who', {
         'X-Forwarded-For': '192.0.2.1', 'X-Forwarded-Proto': 'https'}, None,
      200, {}, ['192.0.2.1', 'https']),
@@ -199,6 +213,31 @@ ROWS = [
     ('template', 'GET', '/hello/%3Cada%3E', {}, None, 203,
      {'Content-Type': 'text/html; charset=UTF-8'},
      '<p>&lt;ada&gt; GET /files/a'),
+    ('mapped text', 'GET', '/upper', {}, None,
+     200, {'Content-Length': '4'}, 'LOUD'),
+    ('mapped file', 'GET', '/upper/file', {}, None,
+     200, {}, PAGE.decode().upper()),
+    ('mapped stream', 'GET', '/upper/pieces', {}, None,
+     200, {}, 'AB' + 'C' * 600),
+    # Applications of others, settings
+    ('ASGI application', 'GET', '/asgi/a%20b?c=%20', {}, None,
+     203, {'X-Other': 'a, b', 'X-Hooked': 'True'},
+     ['asgi', 'GET', '/asgi', '/asgi/a b', 'c=%20', '']),
+    ('body for an ASGI application', 'POST', '/asgi/', {}, b'x' * 3000,
+     203, {}, ['asgi', 'POST', '/asgi', '/asgi/', '', 'x' * 3000]),
+    ('WSGI application', 'GET', '/wsgi/a%20b?c=%20', {}, None,
+     203, {'X-Other': 'a, b', 'X-Hooked': 'True'},
+     ['wsgi', 'GET', '/wsgi', '/a b', 'c=%20', '']),
+    ('body for a WSGI application', 'POST', '/wsgi/', {}, b'x' * 3000,
+     203, {}, ['wsgi', 'POST', '/wsgi', '/', '', 'x' * 3000]),
+    ('beside applications of others', 'GET', '/wsgia', {}, None,
+     404, {}, 'Not found'),
+    ('settings', 'GET', '/config', {}, None, 200, {},
+     ['environment', 2, ['a', 'b'], "Secret('***')", 'none']),
+    ('setting of another type', 'GET', '/config/NAMES', {}, None,
+     500, {}, 'Internal server error'),
+    ('missing setting', 'GET', '/config/MISSING', {}, None,
+     500, {}, 'Internal server error'),
     # Life, users
     ('lifespan', 'GET', '/alive', {}, None, 200, {}, [True]),
     ('who has not logged in', 'GET', '/private?a=b', {}, None, 302,
@@ -211,6 +250,11 @@ ROWS = [
     ('who takes no gzip', 'GET', '/large', {'Accept-Encoding': 'gzip;q=0'},
      None, 200, {'Content-Encoding': None, 'Vary': 'Accept-Encoding'},
      'A long text. ' * 100),
+    ('best coding', 'HEAD', '/large', {'Accept-Encoding': 'gzip, br, zstd'},
+     None, 200, {'Content-Encoding': 'zstd'}, ''),
+    ('coding that is liked best', 'HEAD', '/large',
+     {'Accept-Encoding': 'gzip;q=0.5, br, zstd;q=0.9'}, None,
+     200, {'Content-Encoding': 'br'}, ''),
     ('no compression', 'GET', '/raw', {'Accept-Encoding': 'gzip'}, None,
      200, {'Content-Encoding': None}, 'A long text. ' * 100),
 ]
@@ -226,6 +270,8 @@ class Answer:
         for name, value in headers:
             if name.lower() == 'set-cookie':
                 self.cookies.append(value)
+            elif name.lower() in self.headers:
+                self.headers[name.lower()] += ', ' + value
             else:
                 self.headers[name.lower()] = value
         self.body = body or b''
@@ -416,6 +462,12 @@ def test_compressed(server, coding, undo):
     assert undo(answer.body).decode() == 'A long text. ' * 100
     answer = server.ask('/pieces', headers={'Accept-Encoding': coding})
     assert undo(answer.body) == b'ab' + b'c' * 600
+    for path, body in ('large', 'A LONG TEXT. ' * 100), (
+            'pieces', 'AB' + 'C' * 600):
+        answer = server.ask('/upper/' + path,
+                            headers={'Accept-Encoding': coding})
+        assert answer.headers['content-encoding'] == coding
+        assert undo(answer.body).decode() == body
 
 
 def test_websocket(server):
