@@ -14,6 +14,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import threading
 import uuid
 
 import microdot.asgi
@@ -116,6 +117,17 @@ def add_requests(app):
 
     app.max_bodies = 4000
     app.post('/length')(lambda request: [len(request.body)])
+
+    holding, released = threading.Event(), threading.Event()
+
+    @app.post('/hold')
+    def hold(request):
+        holding.set()
+        # (a test that fails must not leave the server waiting)
+        return [len(request.body), released.wait(20)]
+
+    app.get('/holding')(lambda request: [holding.is_set()])
+    app.post('/release')(lambda request: released.set())
 
     @app.post('/save', max_body_length=100)
     async def save(request):

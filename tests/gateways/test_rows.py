@@ -4,6 +4,7 @@ A row of the table is a request and its answer; what takes several requests is
 a function. All of them are tried with the test client and on each server,
 which starts once. What a server cannot do is named in ``EXCEPTIONS``.
 """
+import concurrent.futures
 import contextlib
 import email.utils
 import gzip
@@ -409,6 +410,25 @@ def test_errors_as_json(server):
                 assert problem['detail'] == detail
     finally:
         assert server.ask('/switch', 'POST', body=b'').json == [False]
+
+
+def test_bodies_at_the_same_time_share_their_limit(server):
+    if server.kind == 'test client':
+        pytest.skip('it has one request at a time')
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        held = pool.submit(server.ask, '/hold', 'POST', (), b'x' * 3000)
+        try:
+            servers.wait_until(lambda: server.ask('/holding').json == [True],
+                               'the first body')
+            for size, status in (1000, 200), (1001, 503):
+                assert server.ask(
+                    '/length', 'POST', body=b'x' * size).status == status
+        finally:
+            server.ask('/release', 'POST', body=b'')
+        assert held.result().json == [3000, True]
+    # it is free a moment after the answer has come
+    servers.wait_until(lambda: server.ask(
+        '/length', 'POST', body=b'x' * 4000).status == 200, 'room')
 
 
 def cookie_of(answer):
