@@ -20,6 +20,7 @@ import zstandard
 import gateways
 import rows
 import servers
+from microdot import Response
 from microdot.test_client import TestClient
 
 KINDS = ['test client', 'built-in', 'uvicorn', 'hypercorn', 'granian',
@@ -334,8 +335,13 @@ class OnServer:
 def server(request):
     """Each server in turn."""
     if request.param == 'test client':
-        with TestClient(rows.make_app(rows.Microdot)) as client:
-            yield InMemory(client)
+        # what the application sets is set for all of the process
+        encoder = Response.json_encoder
+        try:
+            with TestClient(rows.make_app(rows.Microdot)) as client:
+                yield InMemory(client)
+        finally:
+            Response.json_encoder = encoder
         return
     with gateways.serve(request.param, app='rows') as server:
         yield OnServer(server)

@@ -19,6 +19,9 @@ app.head_timeout = 1
 app.keep_alive_timeout = 1
 app.stall_timeout = 2
 app.drain_timeout = 0.1
+# The same on all interpreters, as the talks expect.
+app.max_connections = 8 if sys.implementation.name == 'micropython' else 1000
+core.Request.max_content_length = core.Request.max_body_length = 16 * 1024
 app.tasks = 0
 app.errors = 0
 app.closed = 0
