@@ -23,6 +23,8 @@ import servers
 from microdot import Response
 from microdot.test_client import TestClient
 
+# Importing the application has set this, which its own process is to have.
+Response.json_encoder = None
 KINDS = ['test client', 'built-in', 'uvicorn', 'hypercorn', 'granian',
          'waitress', 'gunicorn-threads']
 #: Rows that a server does not let through, with its reason.
@@ -335,13 +337,11 @@ class OnServer:
 def server(request):
     """Each server in turn."""
     if request.param == 'test client':
-        # what the application sets is set for all of the process
-        encoder = Response.json_encoder
         try:
             with TestClient(rows.make_app(rows.Microdot)) as client:
                 yield InMemory(client)
         finally:
-            Response.json_encoder = encoder
+            Response.json_encoder = None
         return
     with gateways.serve(request.param, app='rows') as server:
         yield OnServer(server)
