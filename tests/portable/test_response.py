@@ -14,6 +14,7 @@ from microdot.microdot import (
     Response,
     abort,
     http_date,
+    make_response,
     parse_cookies,
     redirect,
     send_file,
@@ -640,6 +641,16 @@ class TestCookies(unittest.TestCase):
     def test_value_may_be_empty_or_have_an_equals_sign(self):
         self.check('a=', 'a', '')
         self.check('a=b=c', 'a', 'b=c')
+
+    def test_a_response_gets_what_stands_beside_it(self):
+        for rest, status, more in (
+                ((), 201, None), ((404,), 404, None), ((None,), 201, None),
+                (({'X-A': '2'},), 201, '2'), ((404, {'X-A': '2'}), 404, '2')):
+            res = make_response(
+                (Response('body', 201, {'X-B': '1'}),) + rest)
+            self.assertEqual(
+                (res.status_code, res.body, res.headers.get('X-A'),
+                 res.headers['X-B']), (status, b'body', more, '1'))
 
     def test_cookies_are_added(self):
         res = Response()

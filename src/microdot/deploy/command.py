@@ -90,7 +90,12 @@ def wifi_settings(name, hostname=None):
         settings['hostname'] = hostname
     password = os.environ.get(WIFI_PASSWORD)
     if password is None:
-        password = getpass.getpass('Password of the network %s: ' % name)
+        try:
+            password = getpass.getpass('Password of the network %s: ' % name)
+        except EOFError:
+            raise Failure('no password of the network %s: there is no '
+                          'terminal to ask at; put it into $%s' % (
+                              name, WIFI_PASSWORD)) from None
     settings['password'] = password
     return json.dumps(settings).encode()
 
@@ -141,9 +146,8 @@ class Deployment:
             [pathlib.Path(each) for each in options.add], options.exclude)
         self.line = None if options.to else lines.Line(
             options.port, options.timeout)
+        #: The settings of the network, once they have been asked for.
         self.wifi = None
-        if options.wifi:
-            self.wifi = wifi_settings(options.wifi, options.hostname)
 
     def run(self, ended=None):
         """Do what the options say.
@@ -157,10 +161,12 @@ class Deployment:
         if options.to:
             self._send()
             return
+        board = self._probe()
         written = {}
         if options.wifi:
+            self.wifi = self.wifi or wifi_settings(options.wifi,
+                                                   options.hostname)
             written[WIFI_FILE] = self.wifi
-        board = self._probe()
         written.update(self._for_updates(board))
         code = self._code(options.wifi or
                           board and WIFI_FILE in board['files'])
@@ -397,12 +403,10 @@ def watch(options, show):
 
             try:
                 with tempfile.TemporaryDirectory() as folder:
-                    password = deployment and deployment.wifi
-                    # (asked for once)
-                    options.wifi = None if password else options.wifi
+                    wifi = deployment and deployment.wifi
                     deployment = Deployment(options, show,
                                             pathlib.Path(folder))
-                    deployment.wifi = password or deployment.wifi
+                    deployment.wifi = wifi  # asked for once
                     deployment.run(ended)
             except Failure as failure:
                 show('error: %s' % failure)
