@@ -52,8 +52,8 @@ def test_short_keys_are_warned_of_once(size):
 
 
 @pytest.mark.parametrize('key', (
-    GOOD, GOOD.encode(), os.urandom(32), b'\xff' * 32, '\xe9' * 16,
-    os.urandom(64), 'change me, ' + GOOD))
+    GOOD, GOOD.encode(), bytes(range(100, 132)), b'\xff' * 32, '\xe9' * 16,
+    bytes(range(64)), 'change me, ' + GOOD))
 def test_others_are_taken_silently(key):
     with warnings.catch_warnings():
         warnings.simplefilter('error')
