@@ -1663,17 +1663,19 @@ def make_response(result):
     rest = ()
     if isinstance(result, tuple):
         result, rest = result[0], result[1:]
-    status = 0
+    status = None
     if isinstance(result, int):
         status, result = result, b''
     elif rest and isinstance(rest[0], int):
         status, rest = rest[0], rest[1:]
     if isinstance(result, Response):
         # as of html(): it gets what stands beside it
-        result.status_code = status or result.status_code
+        if status is not None:
+            result.status_code = status
         result.headers.update(rest and rest[0] or ())
         return result
-    return Response(result, status or 200, rest[0] if rest else None)
+    return Response(result, 200 if status is None else status,
+                    rest[0] if rest else None)
 
 
 async def next_piece(iterator):

@@ -1,5 +1,6 @@
 """What the deployments of tests run: it counts, and tells who listens."""
 
+import asyncio
 import os
 
 from microdot import Microdot
@@ -17,6 +18,24 @@ if url:
     app.on_shutdown(hub.close)
 else:
     hub = Hub(queue=2000, history=2000)
+
+
+async def listen():
+    # The topic is followed from the start, so that who comes gets what is
+    # said a moment later.
+    async with hub.subscribe('news') as messages:
+        async for _ in messages:
+            pass
+
+
+@app.on_startup
+async def begin():
+    app.g.task = asyncio.create_task(listen())
+
+
+@app.on_shutdown
+async def end():
+    app.g.task.cancel()
 
 
 @app.get('/')

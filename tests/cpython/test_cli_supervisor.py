@@ -454,7 +454,7 @@ def warnings_of(folder, program):
     ('every(app, 60)(print)', ['scheduled functions']),
     ('login = Login()', ['counts of failed logins']),
     ('login = Login()\nMetrics(app)\nevery(app, 60)(print)\n'
-     'RateLimit(app, "99/second")',
+     'RateLimit(app, "9999/second")',
      ['rate limits, counts of failed logins, metrics, scheduled functions']),
 ])
 def test_what_workers_do_not_share_is_named_once(folder, program, said):

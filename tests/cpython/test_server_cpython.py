@@ -427,16 +427,16 @@ def kept():
 def test_caches_keep_nothing_that_tells_who_somebody_is():
     microdot.parse_head(
         b'GET / HTTP/1.1\r\nHost: example.test\r\n'
-        b'Cookie: a=secret\r\nAuthorization: Bearer secret\r\n'
-        b'Proxy-Authorization: Basic secret\r\nX-Api-Key: secret\r\n'
-        b'x-csrf-token: secret\r\nReferer: http://a/?token=secret\r\n'
-        b'Sec-WebSocket-Protocol: bearer.secret\r\nApiKey: secret')
-    encoded({'Set-Cookie': 'a=secret', 'Location': '/?token=secret',
-             'X-CSRF-Token': 'secret', 'WWW-Authenticate': 'Digest secret',
+        b'Cookie: a=hush47\r\nAuthorization: Bearer hush47\r\n'
+        b'Proxy-Authorization: Basic hush47\r\nX-Api-Key: hush47\r\n'
+        b'x-csrf-token: hush47\r\nReferer: http://a/?token=hush47\r\n'
+        b'Sec-WebSocket-Protocol: bearer.hush47\r\nApiKey: hush47')
+    encoded({'Set-Cookie': 'a=hush47', 'Location': '/?token=hush47',
+             'X-CSRF-Token': 'hush47', 'WWW-Authenticate': 'Digest hush47',
              'X-Frame-Options': 'DENY'})
-    encoded({'Set-Cookie': 'b=secret'})
-    encoded({'Location': '/' + 'secret' * 1000})
-    assert 'secret' not in kept()
+    encoded({'Set-Cookie': 'b=hush47'})
+    encoded({'Location': '/' + 'hush47' * 1000})
+    assert 'hush47' not in kept()
     # but these are
     assert 'Host: example.test' in kept()
     assert 'X-Frame-Options: DENY' in kept()
