@@ -49,9 +49,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 CREATED = datetime.datetime(2026, 1, 2, 3, 4, 5)
 
 
-Template.initialize(HERE / 'rows_pages')
-
-
 class Color(enum.Enum):
     RED = 'red'
 
@@ -371,6 +368,7 @@ def add_chat(app):
 
 def make_app(Application):
     Response.json_encoder = own_form
+    Template.initialize(HERE / 'rows_pages')
     app = Application()
     TrustedHosts(app, ['*.example.com', 'example.com'], lan=True)
     app.middleware(TrustedProxies('127.0.0.1'))

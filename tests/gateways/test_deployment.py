@@ -242,8 +242,14 @@ def test_caddy_passes_all_on(redis_server):  # noqa: F811
                 'ws://chat.example.com/socket',
                 sock=deployment.connect_plainly(deployment.port)) as ws:
             ws.recv(servers.PATIENCE_S)
-            assert deployment.ask('POST', '/say', b'hi')[0] == 200
-            assert ws.recv(servers.PATIENCE_S) == 'hi'
+
+            def heard():
+                # (it tells its process a moment before it listens)
+                assert deployment.ask('POST', '/say', b'hi')[0] == 200
+                with contextlib.suppress(TimeoutError):
+                    return ws.recv(0.5) == 'hi'
+
+            servers.wait_until(heard, 'what was said')
         with Listener(deployment) as ada:
             with Load(deployment, str) as load:
                 load.until_more(20)
