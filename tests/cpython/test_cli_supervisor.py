@@ -448,8 +448,8 @@ def warnings_of(folder, program):
 @pytest.mark.parametrize('program, said', [
     ('', []),
     ('hub = Hub()', []),
-    ('RateLimit(app, "100/minute")', ['rate limits']),
-    ('index = limit("100/minute")(index)', ['rate limits']),
+    ('RateLimit(app, "9999/minute")', ['rate limits']),
+    ('index = limit("9999/minute")(index)', ['rate limits']),
     ('Metrics(app)', ['metrics']),
     ('every(app, 60)(print)', ['scheduled functions']),
     ('login = Login()', ['counts of failed logins']),
