@@ -476,5 +476,5 @@ def test_what_redis_shares_is_not_named(folder):
     assert warnings_of(folder, """
 from microdot.pubsub import RedisHub
 hub = RedisHub('redis://localhost:1')
-RateLimit(app, '99/second', redis='redis://localhost:1')
+RateLimit(app, '9999/second', redis='redis://localhost:1')
 """) == []
