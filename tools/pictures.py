@@ -26,6 +26,8 @@ import urllib.request
 TOP = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TOP / 'tools'), str(TOP / 'tests' / 'support')]
 
+from servers import free_port  # noqa: E402
+
 EXAMPLES = TOP / 'examples'
 PICTURES = TOP / 'docs' / '_static' / 'examples'
 #: The look that all examples share.
@@ -160,12 +162,6 @@ def copy_styles():
         shutil.copy(STYLE, path)
     subprocess.run([sys.executable, str(EXAMPLES / 'static/compress.py')],
                    check=True)
-
-
-def free_port():
-    """Return a TCP port that nothing listens on."""
-    from servers import free_port
-    return free_port()
 
 
 @contextlib.contextmanager

@@ -112,9 +112,6 @@ def update(receiver, files, show, version=None, lower=False, bar=None):
     files = {path: data for path, data in files.items()
              if path.rpartition('/')[2] not in KEPT}
     told = receiver.tell()
-    if told.get('trial'):
-        # this question was a request that it has served
-        told = receiver.tell()
     if version is None:
         version = told['version'] + 1
     manifest = {'version': version, 'files': {
