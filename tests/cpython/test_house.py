@@ -29,11 +29,11 @@ _SOCKET = 'the half of a WebSocket that speaks ASGI overrides it'
 _SOCKET_HALF = 'of the class that it derives from, for CPython'
 #: Private names of another module, with the reason.
 PRIVATE = {
-    ('_cpython.py', '_check_token'): _HALF,
-    ('_cpython.py', '_get_form'): _HALF,
-    ('_cpython.py', '_get_json'): _HALF,
-    ('_cpython.py', '_get_stream'): _HALF,
-    ('_cpython.py', '_parse_int'): _HALF,
+    ('_cpython/connection.py', '_check_token'): _HALF,
+    ('_cpython/connection.py', '_get_form'): _HALF,
+    ('_cpython/connection.py', '_get_json'): _HALF,
+    ('_cpython/connection.py', '_get_stream'): _HALF,
+    ('_cpython/connection.py', '_parse_int'): _HALF,
     ('asgi.py', '_deliver'): _SOCKET,
     ('asgi.py', '_end_reader'): _SOCKET,
     ('asgi.py', '_limit'): _SOCKET,
@@ -154,7 +154,8 @@ def patches(tree, methods):
 
 
 @pytest.mark.parametrize('name', [
-    name for name in TREES if name not in ('microdot.py', '_cpython.py')])
+    name for name in TREES if name not in (
+        'microdot.py', '_cpython/connection.py')])
 def test_no_extension_patches_the_core(name):
     found = set(patches(TREES[name], methods_of_the_core()))
     assert found - DOORS == set()

@@ -220,7 +220,7 @@ def test_the_package_works_under_another_name(interpreter, tmp_path):
 def test_package_without_what_is_for_cpython(interpreter, tmp_path):
     package = tmp_path / 'microdot'
     shutil.copytree(TOP / 'src' / 'microdot', package,
-                    ignore=shutil.ignore_patterns('_cpython.py',
+                    ignore=shutil.ignore_patterns('_cpython',
                                                   '__pycache__'))
     with servers.serve(interpreter, path=tmp_path) as child:
         check_hello(child)

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from microdot import Microdot
-from microdot import _cpython as parts
+from microdot._cpython import connection as parts
 from microdot.microdot import Disconnected, HTTPException
 from microdot.test_client import TestClient
 from serving import Server

@@ -34,9 +34,9 @@ import types
 import weakref
 from http import HTTPStatus
 
-from . import _streams
-from . import microdot as core
-from ._mistakes import (
+from .. import _streams
+from .. import microdot as core
+from .._mistakes import (
     WrongResult,
     check_mount,
     check_pattern,
@@ -47,7 +47,7 @@ from ._mistakes import (
     explain,
     inner,
 )
-from .microdot import HTTPException
+from ..microdot import HTTPException
 
 try:
     import orjson
@@ -1141,7 +1141,7 @@ def _is_own(function):
     # Whether it is the server that calls a function, rather than a handler.
     return isinstance(function, types.BuiltinFunctionType) or \
         str(getattr(function, '__module__', '')).startswith(
-            __package__ + '.')
+            core.__package__ + '.')
 
 
 def _unwanted(args):
@@ -1312,7 +1312,7 @@ def parse_uuid(value):
     """Return the ``UUID`` that a segment of a path is, or ``None``."""
     import uuid
 
-    from .patterns import check_uuid
+    from ..patterns import check_uuid
     return uuid.UUID(value) if check_uuid(value) else None
 
 
@@ -1320,7 +1320,7 @@ def parse_date(value):
     """Return the ``date`` that a segment of a path is, or ``None``."""
     import datetime
 
-    from .patterns import check_date
+    from ..patterns import check_date
     return datetime.date.fromisoformat(value) if check_date(value) else None
 
 
@@ -1681,7 +1681,7 @@ class Microdot(core.Microdot):
 
         :raises TypeError: it is no async generator.
         """
-        from ._lifespan import Lifespan
+        from .._lifespan import Lifespan
         lifespan = Lifespan(self, f)
         self.on_startup(lifespan.start)
         self.on_shutdown(lifespan.stop)
@@ -1784,7 +1784,7 @@ class Microdot(core.Microdot):
             self.on_run()
             return
         if root_path or self.root_path:
-            from ._rootpath import install
+            from .._rootpath import install
             install(self, root_path)
             self.root_path = root_path
         try:
@@ -1826,7 +1826,7 @@ def of_requests_alone(cls, function):
 def answer_file(req, res, extension):
     """Return what a request asks of a file, see
     :func:`microdot.static.answer_file`. Its validators are added."""
-    from . import static
+    from .. import static
     stat = os.fstat(res.body.fileno())
     for name, value in static.validators(
             stat.st_size, int(stat.st_mtime), stat.st_mtime_ns,
@@ -1843,7 +1843,7 @@ def guess_type(cls, name, compressed):
     extension = os.path.splitext(name)[1][1:].lower()
     if not extension or extension in cls.types_map:
         return None
-    from .static import TYPES
+    from ..static import TYPES
     if extension in TYPES:
         return TYPES[extension]
     import mimetypes
@@ -1865,7 +1865,7 @@ def show_errors(app):
     """Have errors answered by pages for the developer, to whom may see
     them."""
     try:
-        from . import debug
+        from .. import debug
     except ImportError:
         return  # left out
     debug.install(app)
@@ -1874,7 +1874,7 @@ def show_errors(app):
 def show_banner(sockets, ssl, root_path):
     """Say on stderr where a server listens, and how to stop it."""
     try:
-        from .cli import banner
+        from ..cli import banner
     except ImportError:
         return  # left out
     banner.show(sockets, bool(ssl), root_path.rstrip('/'))
