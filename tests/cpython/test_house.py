@@ -29,11 +29,11 @@ _SOCKET = 'the half of a WebSocket that speaks ASGI overrides it'
 _SOCKET_HALF = 'of the class that it derives from, for CPython'
 #: Private names of another module, with the reason.
 PRIVATE = {
-    ('_cpython/connection.py', '_check_token'): _HALF,
-    ('_cpython/connection.py', '_get_form'): _HALF,
-    ('_cpython/connection.py', '_get_json'): _HALF,
-    ('_cpython/connection.py', '_get_stream'): _HALF,
-    ('_cpython/connection.py', '_parse_int'): _HALF,
+    ('_cpython/__init__.py', '_check_token'): _HALF,
+    ('_cpython/requests.py', '_get_form'): _HALF,
+    ('_cpython/requests.py', '_get_json'): _HALF,
+    ('_cpython/requests.py', '_get_stream'): _HALF,
+    ('_cpython/routing.py', '_parse_int'): _HALF,
     ('asgi.py', '_deliver'): _SOCKET,
     ('asgi.py', '_end_reader'): _SOCKET,
     ('asgi.py', '_limit'): _SOCKET,
@@ -154,8 +154,8 @@ def patches(tree, methods):
 
 
 @pytest.mark.parametrize('name', [
-    name for name in TREES if name not in (
-        'microdot.py', '_cpython/connection.py')])
+    name for name in TREES
+    if name != 'microdot.py' and not name.startswith('_cpython/')])
 def test_no_extension_patches_the_core(name):
     found = set(patches(TREES[name], methods_of_the_core()))
     assert found - DOORS == set()

@@ -10,7 +10,7 @@ import uuid
 import pytest
 
 from microdot import Microdot, Response, html, json_response
-from microdot._cpython import connection
+from microdot._cpython import data
 from microdot.microdot import dump_json
 from microdot.test_client import TestClient
 
@@ -49,7 +49,7 @@ def test_objects_have_a_form(value, expected):
 
 @pytest.mark.parametrize('value, expected', VALUES)
 def test_slowly_too(value, expected):
-    assert json.loads(connection.slow_json([value, 'x'])) == [expected, 'x']
+    assert json.loads(data.slow_json([value, 'x'])) == [expected, 'x']
 
 
 def test_what_has_none_is_an_error_that_says_so():
@@ -106,8 +106,8 @@ def test_handlers_may_return_dataclasses():
 
 
 @pytest.mark.parametrize('dump', [
-    dump_json, connection.slow_json,
-    connection.fast_json(connection.slow_json)])
+    dump_json, data.slow_json,
+    data.fast_json(data.slow_json)])
 @pytest.mark.parametrize('value, said', [
     ({'a': [1, {'b c': float('nan')}, float('inf')]},
      "nan: null is sent for body['a'][1]['b c']"),
@@ -157,13 +157,13 @@ class Orjson:
         cls.asked += 1
         if not isinstance(value, dict):
             raise TypeError('on purpose')
-        return json.dumps(connection.finite(value)).encode()
+        return json.dumps(data.finite(value)).encode()
 
 
 def test_with_orjson_too(caplog, monkeypatch):
     app = Microdot()
-    monkeypatch.setattr(connection, 'orjson', Orjson)
-    dump = connection.with_orjson(connection.slow_json)
+    monkeypatch.setattr(data, 'orjson', Orjson)
+    dump = data.with_orjson(data.slow_json)
     value = {'a': float('nan')}
     assert dump(value) == b'{"a": null}'
     assert not caplog.records

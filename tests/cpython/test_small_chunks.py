@@ -5,7 +5,7 @@ import pytest
 
 from helpers import run
 from microdot import Microdot, Request
-from microdot._cpython import whole_chunks
+from microdot._cpython.wire import whole_chunks
 from serving import Server
 
 HEAD = b'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'

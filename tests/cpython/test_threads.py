@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from microdot import Microdot
-from microdot._cpython import connection as parts
+from microdot._cpython import connection
+from microdot._cpython import threads as parts
 from microdot.microdot import Disconnected, HTTPException
 from microdot.test_client import TestClient
 from serving import Server
@@ -22,7 +23,7 @@ def threads(monkeypatch):
     threads = parts.Threads()
     monkeypatch.setattr(parts, '_handlers', threads)
     monkeypatch.setattr(parts, '_steps', parts.Threads(0))
-    monkeypatch.setattr(parts.Microdot, 'max_threads', 2)
+    monkeypatch.setattr(Microdot, 'max_threads', 2)
     return threads
 
 
@@ -197,7 +198,7 @@ def test_a_generator_whose_client_leaves_in_a_step_is_closed_after_it():
 
 def test_a_generator_whose_client_leaves_before_its_first_step_never_begins(
         monkeypatch):
-    monkeypatch.setattr(parts.Microdot, 'max_threads', 1)
+    monkeypatch.setattr(Microdot, 'max_threads', 1)
 
     async def main():
         app = streaming_app()
@@ -251,7 +252,7 @@ def test_a_thread_that_cannot_be_started_is_not_counted(monkeypatch, threads):
 def test_work_of_clients_that_have_left_is_not_begun(
         monkeypatch, patience, left):
     # who has ended its own side alone gets an answer, unless it has to wait
-    monkeypatch.setattr(parts, '_LEFT_S', patience)
+    monkeypatch.setattr(connection, '_LEFT_S', patience)
 
     async def main():
         app = blocking_app()

@@ -1,0 +1,27 @@
+"""Tasks and futures of asyncio."""
+import asyncio
+import sys
+
+if sys.version_info >= (3, 12):
+    def start_task(coro, loop):
+        # The first step runs at once: most requests need no second one.
+        return asyncio.Task(coro, loop=loop, eager_start=True)
+else:
+    def start_task(coro, loop):
+        return loop.create_task(coro)
+
+
+def is_cancelled():
+    """Tell whether somebody has cancelled the task that runs, rather than
+    what it has awaited. Before Python 3.11 nobody knows."""
+    task = asyncio.current_task()
+    return not hasattr(task, 'cancelling') or task.cancelling()
+
+
+def settle(future, result=None, error=None):
+    """Set the outcome of a future, unless nobody waits for it any more."""
+    if not future.done():
+        if error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
