@@ -73,7 +73,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
         if path.suffix in ('.py', '.pyi', '.typed')
     } | {
         path.relative_to(PACKAGE.parent).as_posix()
-        for pattern in ('cli/*.py', 'deploy/**/*.py', 'deploy/*.pyi')
+        for pattern in ('_cpython/*.py', 'cli/*.py', 'deploy/**/*.py',
+                        'deploy/*.pyi')
         for path in PACKAGE.glob(pattern)
     } | {
         'microdot/pages/' + path.name for path in PACKAGE.glob('pages/*')
