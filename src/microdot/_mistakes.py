@@ -199,3 +199,80 @@ def check_mount(subapp, application):
     if not isinstance(subapp, application):
         raise TypeError('only a Microdot application can be mounted; this is '
                         '%s' % named(subapp))
+
+
+def check_error_key(key):
+    """See that what ``errorhandler()`` is given is a status code or a class
+    of exceptions.
+
+    :raises TypeError: it is neither, and its handler would never be called.
+    """
+    if isinstance(key, type) and issubclass(key, BaseException) or \
+            isinstance(key, int) and not isinstance(key, bool):
+        return
+    if inspect.isroutine(key):
+        raise TypeError('%s has a decorator without its status code; write: '
+                        '@app.errorhandler(404)' % describe(key))
+    raise TypeError(
+        'errorhandler() takes a status code, such as 404, or a class of '
+        'exceptions, such as ValueError; this is %s: %.100r' % (
+            named(key), key))
+
+
+#: What a handler may ask of a body of another type, where it is ``None``.
+_PARTS = {'form': 'The body must be a form',
+          'json': 'The body must be application/json',
+          'files': 'The body must be multipart/form-data'}
+
+
+def missing_part(request, exc):
+    """Return what a client gets for an exception that a handler has raised
+    because the body of the request is of another type: for
+    ``request.form['name']`` where there is no form.
+
+    :return: ``(status code, reason)``, or ``None``: it is the handler's
+             mistake.
+    """
+    # Both say so, and few of them come: it costs nothing elsewhere.
+    if not isinstance(exc, (TypeError, AttributeError)) or \
+            'NoneType' not in str(exc) or not exc.__traceback__:
+        return None
+    tb = exc.__traceback__
+    while tb.tb_next:
+        tb = tb.tb_next
+    part = _operand(tb.tb_frame.f_code, tb.tb_lasti)
+    if part not in _PARTS or getattr(request, part) is not None:
+        return None
+    kind = (request.content_type or '').partition(';')[0].strip().lower()
+    if part == 'json' and kind.endswith(('/json', '+json')):
+        return 400, 'The body must not be null'
+    if part == 'files' and kind == 'multipart/form-data':
+        return None  # nothing has parsed it
+    return 415, _PARTS[part]
+
+
+def _operand(code, offset):
+    # The attribute whose value the instruction at an offset has failed with,
+    # be it taken there, or kept in a local variable before; or else None.
+    import dis  # (slow to import, and for what is rare)
+    steps = [('', ''), ('', '')]
+    for one in dis.get_instructions(code):
+        # (some are two in one, such as STORE_FAST_LOAD_FAST)
+        words = re.findall('(?:LOAD|STORE)_FAST', one.opname)
+        if len(words) == 2:
+            steps += zip(words, one.argval)
+        else:
+            steps.append((words[0] if words else one.opname, one.argval))
+        if one.offset >= offset:
+            break
+    if steps.pop()[0] in ('BINARY_SUBSCR', 'BINARY_OP') and \
+            steps.pop()[0][:5] != 'LOAD_':
+        return None  # the key is something longer
+    kind, name = steps.pop()
+    if kind == 'LOAD_FAST':
+        stored = ('STORE_FAST', name)
+        if stored not in steps:
+            return None
+        last = len(steps) - 1 - steps[::-1].index(stored)
+        kind, name = steps[last - 1]
+    return name if kind == 'LOAD_ATTR' else None

@@ -2220,6 +2220,7 @@ class Microdot:
                 raise error or HTTPException(400, 'Bad request')
             else:
                 res = await self.handle(req)
+            return self.complete(req, res)
         except LEAVING:
             raise
         except BaseException as exc:

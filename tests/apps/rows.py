@@ -99,6 +99,8 @@ def add_answers(app):
 def add_requests(app):
     app.get('/key')(lambda request: request.args['q'])
     app.post('/form-key')(lambda request: request.form['q'])
+    app.post('/member')(lambda request: request.json['q'])
+    app.get('/version')(lambda request: [request.http_version])
     app.get('/cookie-key')(lambda request: request.cookies['q'])
     app.get('/header-key')(lambda request: request.headers['X-Q'])
     app.post('/json')(lambda request: request.get_json())
@@ -143,6 +145,14 @@ def add_requests(app):
     @app.errorhandler(413)
     async def too_large(request):
         return 'too large', 413
+
+    @app.errorhandler(416)
+    async def no_part(request):
+        return 'no such part', 416
+
+    @app.after_error_request
+    async def refused(request, response):
+        response.headers['X-Refused'] = str(response.status_code)
 
 
 def add_routes(app):

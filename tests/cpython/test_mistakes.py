@@ -1,12 +1,14 @@
 """Mistakes in programs, and what is said of them."""
 import asyncio
 import functools
+import http
 import logging
 import re
 
 import pytest
 
 from microdot import Microdot, debug, logs
+from microdot.microdot import HTTPException
 from microdot.test_client import TestClient
 
 
@@ -255,3 +257,171 @@ def test_an_error_has_the_id_where_logging_is_not_set_up(capsys, monkeypatch):
     assert text.count('Traceback') == 1
     assert 'ValueError: on purpose (request %s)\n' % \
         res.headers['X-Request-ID'] in text
+
+
+# ------------------------------------------------- errorhandler() of what?
+
+@pytest.mark.parametrize('key, said', [
+    ('x', "this is a str: 'x'"), (True, 'this is a bool'),
+    (None, 'this is a NoneType'), (ValueError('x'), 'this is a ValueError'),
+    ((404, 500), 'this is a tuple'), (str, 'this is a type'),
+    (asyncio.sleep, 'write: @app.errorhandler(404)')])
+def test_an_error_handler_is_for_a_status_or_an_exception(key, said):
+    app = Microdot()
+    with pytest.raises(TypeError) as caught:
+        app.errorhandler(key)
+    assert said in str(caught.value)
+    for right in (404, http.HTTPStatus.NOT_FOUND, ValueError, HTTPException,
+                  KeyboardInterrupt):
+        app.errorhandler(right)
+
+
+# ---------------------------------------- the body is not what was asked for
+
+async def field(request):
+    return request.form['x']
+
+
+def kept_field(request):
+    form = request.form
+    return form['x']
+
+
+async def two_fields(request):
+    form = request.form
+    return {'x': form['x'], 'y': form['y']}
+
+
+async def field_by_name(request, name='x'):
+    return request.form[name]
+
+
+async def field_of_kept(request, name='x'):
+    form = request.form
+    return form[name]
+
+
+async def got_field(request):
+    return request.form.get('x')
+
+
+async def looked_for_field(request):
+    return str('x' in request.form)
+
+
+async def all_fields(request):
+    return [name for name in request.form]
+
+
+async def member(request):
+    return request.json['x']['y']
+
+
+async def kept_member(request):
+    data = request.json
+    return [data['x'] + 1]
+
+
+async def got_member(request):
+    return request.json.get('x')
+
+
+async def file(request):
+    return request.files['x']
+
+
+@pytest.mark.parametrize('view, said', [
+    (field, 'a form'), (kept_field, 'a form'), (two_fields, 'a form'),
+    (field_by_name, 'a form'), (field_of_kept, 'a form'),
+    (got_field, 'a form'), (looked_for_field, 'a form'),
+    (all_fields, 'a form'), (member, 'application/json'),
+    (kept_member, 'application/json'), (got_member, 'application/json'),
+    (file, 'multipart/form-data')])
+def test_what_a_body_of_another_type_lacks_is_the_clients_fault(
+        view, said, caplog):
+    app = Microdot()
+    app.post('/')(view)
+    for content_type in ({'Content-Type': 'text/plain'}, {}):
+        res = asyncio.run(TestClient(app).post('/', content_type, b'x=1'))
+        assert (res.status_code, res.text) == (415, 'The body must be ' + said)
+    assert caplog.records == []
+
+
+def test_null_has_no_members(caplog):
+    app = Microdot()
+    app.post('/')(member)
+    for kind in 'application/json', 'Application/x+JSON; charset=utf-8':
+        res = asyncio.run(TestClient(app).post(
+            '/', {'Content-Type': kind}, b'null'))
+        assert (res.status_code, res.text) == (
+            400, 'The body must not be null')
+    assert caplog.records == []
+
+
+async def none_of_a_user(request):
+    form = request.form
+    user = None
+    return user['x'] if form is None else ''
+
+
+async def none_in_json(request):
+    data = request.json or {'x': None}
+    return data['x']['y']
+
+
+async def overwritten(request):
+    data = request.json
+    data = {}.get('x')
+    return data['x']
+
+
+async def computed(request):
+    return (request.form or None)['x']
+
+
+async def into_nothing(request):
+    request.form['x'] = 'y'
+
+
+async def wrong_type(request):
+    return 1 + 'x'
+
+
+@pytest.mark.parametrize('view', [
+    none_of_a_user, none_in_json, overwritten, computed, into_nothing,
+    wrong_type])
+def test_other_mistakes_are_those_of_the_handler(view, caplog):
+    app = Microdot()
+    app.post('/')(view)
+    res = asyncio.run(TestClient(app).post('/', body=b'x=1'))
+    assert res.status_code == 500
+    assert len(caplog.records) == 1
+
+
+def test_files_that_nothing_has_parsed_are_a_mistake_of_the_handler(caplog):
+    app = Microdot()
+    app.post('/')(file)
+    res = asyncio.run(TestClient(app).post('/', {
+        'Content-Type': 'multipart/form-data; boundary=x'}, b'--x--'))
+    assert res.status_code == 500
+    assert len(caplog.records) == 1
+
+
+def test_who_asks_for_the_exception_gets_it():
+    app = Microdot()
+    app.post('/')(field)
+
+    @app.errorhandler(TypeError)
+    async def mistake(request, exc):
+        return repr(exc.__cause__), 500
+
+    res = asyncio.run(TestClient(app).post('/', body=b'x=1'))
+    assert res.status_code == 500
+    assert res.text.startswith('TypeError(')
+
+    @app.errorhandler(415)
+    async def wrong(request):
+        return 'a form, please', 415
+
+    res = asyncio.run(TestClient(app).post('/', body=b'x=1'))
+    assert (res.status_code, res.text) == (415, 'a form, please')

@@ -104,6 +104,73 @@ def test_a_range_that_is_not_there_is_refused(file):
     assert res.headers['Content-Range'] == 'bytes */10'
 
 
+@pytest.mark.parametrize('headers, status, told', [
+    ({'Range': 'bytes=10-'}, 416, 'bytes */10'),
+    ({'If_Match': '"other"'}, 412, None)])
+def test_refusals_go_to_the_error_handlers(file, headers, status, told):
+    app = serve(file)
+    seen = []
+
+    @app.errorhandler(status)
+    async def answer(request):
+        return 'none of it', status
+
+    @app.after_error_request
+    async def after(request, response):
+        seen.append((request.error.status_code, response.status_code))
+
+    res = ask(app, **headers)
+    assert (res.status_code, res.text) == (status, 'none of it')
+    assert res.headers.get('Content-Range') == told
+    assert seen == [(status, status)]
+
+    @app.errorhandler(status)
+    async def raises(request):
+        raise KeyError('on purpose')
+
+    app.log_exception = lambda request, exc: seen.append(repr(exc))
+    assert ask(app, **headers).status_code == 500
+    assert seen[1:] == ["KeyError('on purpose')"]
+
+
+def test_an_error_handler_may_send_a_file(file):
+    app = serve(file)
+
+    @app.errorhandler(416)
+    async def answer(request):
+        return send_file(file)  # 200, of which the range is none either
+
+    res = ask(app, Range='bytes=10-')
+    assert (res.status_code, res.headers['Content-Range']) == (
+        416, 'bytes */10')
+
+    @app.errorhandler(416)
+    async def answer_416(request):
+        return send_file(file, status_code=416)
+
+    res = ask(app, Range='bytes=10-')
+    assert (res.status_code, res.body) == (416, b'0123456789')
+
+
+def test_what_is_to_run_after_a_file_runs_after_a_refusal(file):
+    app = Microdot()
+    seen = []
+
+    @app.get('/')
+    async def index(request):
+        request.after_response(seen.append, 'request')
+        res = send_file(file)
+        res.after_response(seen.append, 'response')
+        return res
+
+    async def refused():
+        async with TestClient(app) as client:
+            return await client.get('/', {'Range': 'bytes=10-'})
+
+    assert asyncio.run(refused()).status_code == 416
+    assert seen == ['request', 'response']
+
+
 def test_ranges_that_are_not_meant_are_ignored(file):
     tag = ask(serve(file)).headers['ETag']
     for headers in ({'Range': 'bytes=0-1,4-5'}, {'Range': 'lines=1-2'},

@@ -80,7 +80,8 @@ ROWS = [
     ('part of a file', 'GET', '/file', {'Range': 'bytes=1-3'}, None, 206,
      {'Content-Range': 'bytes 1-3/%d' % len(PAGE)}, PAGE[1:4].decode()),
     ('no part of a file', 'GET', '/file', {'Range': 'bytes=9999999-'}, None,
-     416, {'Content-Range': 'bytes */%d' % len(PAGE)}, None),
+     416, {'Content-Range': 'bytes */%d' % len(PAGE), 'X-Refused': '416'},
+     'no such part'),
     # Mistakes
     ('a set', 'GET', '/set', {}, None, 500, {}, 'Internal server error'),
     ('status first', 'GET', '/swapped', {}, None,
@@ -90,6 +91,12 @@ ROWS = [
      400, {}, "missing query parameter 'q'"),
     ('missing field', 'POST', '/form-key', AS_FORM, b'a=b',
      400, {}, "missing form field 'q'"),
+    ('field of what is no form', 'POST', '/form-key', AS_JSON, b'{"q": 1}',
+     415, {}, 'The body must be a form'),
+    ('member of what is no JSON', 'POST', '/member', AS_FORM, b'q=1',
+     415, {}, 'The body must be application/json'),
+    ('member of null', 'POST', '/member', AS_JSON, b'null',
+     400, {}, 'The body must not be null'),
     ('missing cookie', 'GET', '/cookie-key', {}, None,
      400, {}, "missing cookie 'q'"),
     ('missing header', 'GET', '/header-key', {}, None,
@@ -197,7 +204,10 @@ ROWS = [
      {'Content-Range': 'bytes 1-3/%d' % len(PAGE)}, PAGE[1:4].decode()),
     ('no part of a static file', 'GET', '/static/page.py',
      {'Range': 'bytes=9999999-'}, None, 416,
-     {'Content-Range': 'bytes */%d' % len(PAGE)}, None),
+     {'Content-Range': 'bytes */%d' % len(PAGE), 'X-Refused': '416'},
+     'no such part'),
+    ('another file than is meant', 'GET', '/file', {'If-Match': '"x"'}, None,
+     412, {'X-Refused': '412'}, 'Precondition Failed'),
     ('no static file', 'GET', '/static/none.py', {}, None,
      404, {}, 'Not found'),
     ('first of several folders', 'GET', '/both/cert.pem', {}, None,
@@ -379,6 +389,13 @@ def test_the_table(server):
 def test_no_row_comes_twice():
     names = [row[0] for row in ROWS]
     assert len(set(names)) == len(names)
+
+
+def test_http_version(server):
+    # Microdot 2.7 has these two forms, which programs compare with.
+    wanted = '1.1' if server.kind in ('test client', 'built-in') \
+        else 'HTTP/1.1'
+    assert server.ask('/version').json == [wanted]
 
 
 def test_etag(server):

@@ -10,11 +10,13 @@ from .. import _streams
 from .. import microdot as core
 from .._mistakes import (
     WrongResult,
+    check_error_key,
     check_mount,
     check_route,
     describe,
     explain,
     inner,
+    missing_part,
 )
 from ..microdot import HTTPException
 from .connection import Disconnected
@@ -48,6 +50,11 @@ def report(exc, request_id):
         print(text, file=sys.stderr)
 
 
+class WrongBody(HTTPException, TypeError):
+    """A handler has asked the body for what is there in another type of body
+    only. Who has no handler for the status may have one for TypeError."""
+
+
 class Microdot(core.Microdot):
     handle_request = _streams.handle_request
     #: Called with the application by :meth:`run`, in place of serving: a
@@ -77,13 +84,18 @@ class Microdot(core.Microdot):
         return '<%s, %d routes>' % (type(self).__name__, len(self.routes))
 
     def complete(self, req, res):
-        """Do what no handler has to think of. May be called again."""
+        """Do what no handler has to think of. May be called again.
+
+        :raises HTTPException: a file or a tagged body is not what the request
+                               wants: for the error handlers, unless it is the
+                               answer of one.
+        """
         if res.file and req and res.status_code == 200 and \
                 res.body is res.file[0]:
             try:
                 res = answer_file(req, res, res.file[1])
             except HTTPException as exc:
-                res = self.plain_error(req, exc)
+                res = self._refused(req, res, exc)
         res = super().complete(req, res)
         if not res.tagged or req is None or res.status_code != 200 or \
                 req.method not in ('GET', 'HEAD'):
@@ -92,10 +104,8 @@ class Microdot(core.Microdot):
         if wanted and wanted.strip() != '*' and \
                 res.headers['ETag'] not in core.parse_list(wanted):
             # (RFC 9110, section 13.1.1)
-            refused = super().complete(
-                req, self.plain_error(req, HTTPException(412)))
-            refused.jobs = res.jobs
-            return refused
+            return super().complete(
+                req, self._refused(req, res, HTTPException(412)))
         if is_known(res, req.fields.get('if-none-match')):
             # another object: a handler may return one response to many
             known = Response(b'', 304, res.headers)
@@ -104,11 +114,23 @@ class Microdot(core.Microdot):
             return known
         return res
 
+    def _refused(self, req, res, exc):
+        # What is to run after a response that is not sent still is.
+        req.jobs = [*(req.jobs or ()), *(res.jobs or ())]
+        if not req.error:
+            raise exc
+        return self.plain_error(req, exc)
+
     async def answer_error(self, req, exc, last=True):
         """Return the response to an exception, as the core does."""
         # a TaskGroup makes a group of what says that the client has left
         if hasattr(exc, 'split') and not exc.split(Disconnected)[1]:
             raise Disconnected
+        wanted = req and missing_part(req, exc)
+        if wanted:
+            wrong = WrongBody(*wanted)
+            wrong.__cause__ = exc
+            exc = wrong
         return await super().answer_error(req, exc, last)
 
     @property
@@ -151,6 +173,10 @@ class Microdot(core.Microdot):
                 else:
                     self._known[same] = describe(value.handler)
         super().register(name, value, key)
+
+    def errorhandler(self, status_code_or_exception_class):
+        check_error_key(status_code_or_exception_class)
+        return super().errorhandler(status_code_or_exception_class)
 
     def lifespan(self, f):
         """Decorator: run an async generator around serving, up to its one
