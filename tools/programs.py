@@ -1,5 +1,5 @@
 """Obtain what the tests run beside Python, installing nothing:
-``redis-server``, ``nginx`` and ``caddy``.
+``redis-server``, ``nginx``, ``caddy``, ``mosquitto`` and ``postgres``.
 
 ``python3 tools/programs.py`` fetches what is missing and prints where it is.
 Other scripts import :func:`find`. A program that is installed is used; else
@@ -10,6 +10,7 @@ cache beside the interpreters'. Deleting that is always safe.
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -18,10 +19,13 @@ import sys
 import interpreters
 from interpreters import FetchError
 
-#: Package and path of each program.
+#: Package and path of each program. The version of PostgreSQL is part of its
+#: path, in which ``*`` stands for it.
 PROGRAMS = {'redis-server': ('redis-server', 'usr/bin/redis-server'),
             'nginx': ('nginx', 'usr/sbin/nginx'),
-            'caddy': ('caddy', 'usr/bin/caddy')}
+            'caddy': ('caddy', 'usr/bin/caddy'),
+            'mosquitto': ('mosquitto', 'usr/sbin/mosquitto'),
+            'postgres': ('postgresql', 'usr/lib/postgresql/*/bin/postgres')}
 #: Counts changes of the layout.
 LAYOUT = 'programs-1'
 
@@ -37,17 +41,25 @@ def find(name):
 
     :return: ``(command, environment)``, a list and a dict.
     """
-    installed = shutil.which(name, path=os.defpath + ':/usr/sbin')
+    installed = shutil.which(name, path=os.defpath + ':/usr/sbin') or (
+        _newest(pathlib.Path('/'), name))
     if installed:
-        return [installed], dict(os.environ)
+        return [str(installed)], dict(os.environ)
     folder = folder_of(name)
     try:
         info = json.loads((folder / 'info.json').read_text())
     except (OSError, ValueError):
         return None
     libraries = [str(folder / path) for path in info['libraries']]
-    return [str(folder / PROGRAMS[name][1])], {
+    return [str(_newest(folder, name))], {
         **os.environ, 'LD_LIBRARY_PATH': ':'.join(libraries)}
+
+
+def _newest(root, name):
+    # The program below a folder; of several versions, that with the longest
+    # and then largest number in its path.
+    return max(root.glob(PROGRAMS[name][1]), default=None,
+               key=lambda path: (len(str(path)), str(path)))
 
 
 def fetch(name):
@@ -65,7 +77,7 @@ def fetch(name):
 
 
 def _fill(name):
-    package, path = PROGRAMS[name]
+    package = PROGRAMS[name][0]
     target = folder_of(name)
     work = target.with_name(name + '.work')
     shutil.rmtree(work, ignore_errors=True)
@@ -78,8 +90,8 @@ def _fill(name):
             result.stderr.strip() or '?').splitlines()[-1])
     for deb in debs:
         _run(['dpkg-deb', '-x', str(deb), str(root)])
-    if not os.path.lexists(root / path):
-        raise FetchError('no %s in the packages of %s' % (path, package))
+    if not _newest(root, name):
+        raise FetchError('no %s in the packages of %s' % (name, package))
     libraries = sorted({
         str(file.parent.relative_to(root)) for file in root.rglob('*.so*')
         if 'nginx' not in file.parts and file.parent.name != 'modules'})

@@ -7,8 +7,8 @@ a ``console`` block is carried out against what came before it, over a socket,
 and what it prints is compared. A ``text`` block of the class ``output`` is
 what the ``python`` block before it prints; one with a caption is a file of
 that name. A ``literalinclude`` of a whole Python file is a block, too. What
-needs more than this machine has, such as a database server, has the class
-``compiled-only``.
+needs another server beside it, such as a database, has the class
+``with-server``: ``test_recipes.py`` runs it.
 """
 
 import gzip
@@ -31,6 +31,7 @@ import pytest
 
 import check
 import interpreters
+import test_recipes
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PAGES = [TOP / 'README.rst', *sorted((TOP / 'docs').rglob('*.rst'))]
@@ -98,9 +99,9 @@ class Block:
             r'^( *)(app\.run\(|asyncio\.run\()', self.text, re.MULTILINE)
 
     @property
-    def is_compiled_only(self):
-        """Whether it needs what is not here."""
-        return self.options.get('class') == 'compiled-only'
+    def needs_server(self):
+        """Whether it needs another server, and so has a test of its own."""
+        return self.options.get('class') == 'with-server'
 
     def __repr__(self):
         return '%s:%d' % (page_name(self.page), self.line)
@@ -144,7 +145,7 @@ def join_examples(blocks):
     """Return the examples of a page of the reference as one piece of code:
     they are many, and have no answers of a client between them."""
     python = [block for block in blocks
-              if block.language == 'python' and not block.is_compiled_only]
+              if block.language == 'python' and not block.needs_server]
     if not python:
         return blocks
     first = python[0]
@@ -167,7 +168,7 @@ def scenarios():
             answers = []
             while blocks and blocks[0].language != 'python':
                 answers.append(blocks.pop(0))
-            if block.language != 'python' or block.is_compiled_only:
+            if block.language != 'python' or block.needs_server:
                 continue
             if block.is_program and 'import ' in block.text:
                 source = pieces = block.text
@@ -379,11 +380,11 @@ def test_code_runs_and_answers_as_shown(source, answers, folder):
         assert process.returncode == 0
 
 
-@pytest.mark.parametrize('page', PAGES, ids=page_name)
-def test_code_that_cannot_run_here_compiles(page):
-    for block in read_blocks(page):
-        if block.is_compiled_only:
-            compile(block.text, repr(block), 'exec')
+def test_code_that_needs_a_server_is_in_recipes_that_are_tested():
+    assert {page_name(page): count for page in PAGES if (
+        count := sum(block.needs_server for block in read_blocks(page)))} == {
+            'recipes/%s.rst' % name: count
+            for name, count in test_recipes.WITH_SERVER.items()}
 
 
 @pytest.mark.parametrize('page', PAGES, ids=page_name)
