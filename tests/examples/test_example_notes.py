@@ -1,8 +1,8 @@
 """The notes, and the steps by which the tutorial comes to them."""
 
 import asyncio
+import difflib
 import importlib
-import pathlib
 import re
 import shutil
 import subprocess
@@ -217,10 +217,6 @@ INCLUDE = re.compile(r'^\.\. literalinclude:: (\S+)\n((?:   :.*\n)*)',
                      re.MULTILINE)
 
 
-#: The last chapter names the tests that it leaves out.
-SAID_ELSEWHERE = {pathlib.PurePath('test_app.py')}
-
-
 def code_of(path):
     """Return a file without the text at its top that says how to run it."""
     text = path.read_text()
@@ -248,24 +244,47 @@ def included(text, options):
     return lines[start:]
 
 
+def inclusions(text):
+    """Yield the files that a chapter includes, each with the options."""
+    for match in INCLUDE.finditer(text):
+        yield (TUTORIAL / match[1]).resolve(), dict(
+            line.strip()[1:].split(': ', 1)
+            for line in match[2].splitlines())
+
+
+@pytest.mark.parametrize('number', range(2, 7))
+def test_chapter_marks_the_lines_that_are_new(number):
+    text = (TUTORIAL / (CHAPTERS[number - 1] + '.rst')).read_text()
+    for path, options in inclusions(text):
+        if 'emphasize-lines' not in options:
+            continue
+        before = STEPS[number - 1] / path.relative_to(STEPS[number])
+        old = before.read_text().split('\n')
+        lines = included(path.read_text(), options)
+        marked = set()
+        for part in options['emphasize-lines'].split(', '):
+            first, _, last = part.partition('-')
+            marked.update(range(int(first), int(last or first) + 1))
+        new = {count + 1 for tag, _, _, first, end in difflib.SequenceMatcher(
+            None, old, lines, False).get_opcodes() if tag != 'equal'
+            for count in range(first, end) if lines[count].strip()}
+        assert marked == new, path
+
+
 @pytest.mark.parametrize('number', range(1, 7))
 def test_chapter_shows_each_line_that_is_new(number):
-    page = TUTORIAL / (CHAPTERS[number - 1] + '.rst')
-    text = page.read_text()
+    text = (TUTORIAL / (CHAPTERS[number - 1] + '.rst')).read_text()
     shown = {}
-    for match in INCLUDE.finditer(text):
-        options = dict(line.strip()[1:].split(': ', 1)
-                       for line in match[2].splitlines())
-        path = (TUTORIAL / match[1]).resolve()
+    for path, options in inclusions(text):
         shown.setdefault(path, []).extend(
             included(path.read_text(), options))
     whole = {(TUTORIAL / target).resolve() for target in re.findall(
-        r':download:`[^`]*<([^>]+)>`', text)}
+        r':download:`[^`]*<([^>]+\.(?:html|css))>`', text)}
     missing = []
     for path in sorted(STEPS[number].rglob('*')):
         name = path.relative_to(STEPS[number])
         if path in whole or path.suffix not in (
-                '.py', '.html', '.js', '.css') or name in SAID_ELSEWHERE:
+                '.py', '.html', '.js', '.css'):
             continue
         before = STEPS.get(number - 1, TUTORIAL / 'none') / name
         old = before.read_text().split('\n') if before.exists() else []
