@@ -2,13 +2,14 @@
 
 A rule is ``str``, ``int``, ``float``, ``bool``, ``dict``, ``list``, ``object``
 (anything), ``[rule]``, a tuple of choices, a dict such as ``{'name': rule,
-'optional?': rule}``, or a :class:`Field`. What only CPython needs is in the
-sibling ``_models``: classes, unions, dates. There its functions take the place
-of those here, which remain what they are compared with.
-"""
-import re
+'optional?': rule}``, or a :class:`Field`.
 
-from .microdot import Request, abort, invoke_handler, load_json
+What is here is for boards, with ``fields`` beside it for bounds, queries and
+forms, which is loaded when a program has such. On CPython the sibling
+``_models`` takes the place of all of it, and has more: classes, unions, dates,
+unknown keys that are faults.
+"""
+from .microdot import Request, abort, invoke_handler
 
 
 class Field:
@@ -21,8 +22,6 @@ class Field:
     :param default: for a missing value. If it is ``None``, null is taken too.
     :raises ValueError: *pattern* without *max*, or on boards with over 200.
     """
-    #: Levels of objects and lists: more is a fault.
-    max_depth = 8
     #: Characters of a text and items of a list that have no *max*.
     max_length = 1000
     #: Faults that are told of a request, at most.
@@ -30,141 +29,76 @@ class Field:
     #: The largest *max* beside a *pattern*: boards run out of stack.
     max_pattern = 200
 
-    min = max = pattern = None
-    default = ...  # there is none
-
-    def __init__(self, rule=object, min=None, max=None, pattern=None,
-                 default=...):
-        self.rule = rule
-        self.min = min
-        self.max = max
-        self.default = default
-        if pattern:
-            if not 0 < (max or 0) <= self.max_pattern:
-                raise ValueError('pattern needs max')
-            self.pattern = re.compile('^(?:' + pattern + ')$')
+    def __init__(self, *args, **bounds):
+        from .fields import set_bounds
+        set_bounds(self, *args, **bounds)
 
 
-_NAMES = {str: 'text', int: 'an integer', float: 'a number', list: 'a list',
-          bool: 'true/false', dict: 'an object'}
-
-
-def _check(value, rule, at, faults, extra):
-    # Returns the value as the rule has it, and adds to the faults. A rule
-    # that is text is a fault itself.
-    field = Field
-    if isinstance(rule, Field):
-        field = rule
-        rule = field.rule
-    kind = rule if isinstance(rule, type) else type(rule)
-    text = at[0] != 'body'  # all values are
-    if field.default is None and (value is None or text and value == ''):
+def check_value(value, rule, at, faults):
+    # Returns the value as the rule has it, and adds to the faults. It calls
+    # itself as deep as the rule is, whatever the value is.
+    field = rule
+    rule = getattr(field, 'rule', field)
+    if value is getattr(field, 'default', ...) is None:
         return None
-    try:
-        if kind is tuple:
-            return _choose(value, rule, text)
-        if text and kind in (int, float, bool):
-            # (browsers send "on" for a box that is ticked)
-            try:
-                value = value == 'on' or load_json(value)
-            except ValueError:
-                pass
-        inner = kind is not rule and isinstance(value, kind)
-        if inner and len(at) > Field.max_depth:
-            raise ValueError('is too deep')
-        value = _fit(value, rule, kind, field)
-        if not inner:
-            return value
-    except ValueError as exc:
-        faults.append({'at': at, 'error': exc.args[0]})
-        if len(faults) >= Field.max_faults:
-            abort(422, {'errors': faults})
-        return value
-    if kind is dict:
-        return _check_object(value, rule, at, faults, extra)
-    return [_check(value[i], rule[0], at + [i], faults, extra)
-            for i in range(len(value))]
-
-
-def _check_object(value, rules, at, faults, extra):
-    result = {}
-    for key in rules:
-        rule = rules[key]
-        name = key.rstrip('?')
-        item = getattr(rule, 'default', ...)
-        if name in value:
-            item = value[name]
-            if hasattr(value, 'getlist') and \
-                    type(getattr(rule, 'rule', rule)) is list:
-                item = value.getlist(name)
-            item = _check(item, rule, at + [name], faults, extra)
-        elif hasattr(item, 'copy'):
-            item = item.copy()
-        elif item is ... and name == key:
-            _check(0, 'is missing', at + [name], faults, extra)
-        if item is not ...:
-            result[name] = item
-    if extra == 'forbid':
-        for key in value:
-            if key not in rules and key + '?' not in rules:
-                _check(0, 'is unknown', at + [key[:64]], faults, extra)
-    return result
-
-
-def _choose(value, rule, text):
-    for choice in rule:
-        # (1 equals True)
-        if str(choice) == value if text else \
-                choice == value and type(choice) is type(value):
-            return choice
-    raise ValueError('must be ' + ' or '.join(map(str, rule)))
-
-
-def _fit(value, rule, kind, field):
-    # Returns a value, or raises a ValueError that tells what is wrong with it.
-    if kind is str and rule is not str:
-        raise ValueError(rule)
-    if kind is float and type(value) is int:
+    if rule is float and type(value) is int:
         value = float(value)
-    # (1 - 1 == 0, but neither NaN nor infinity are)
-    if not isinstance(value, kind) or \
-            type(value) is bool and kind not in (bool, object) or \
-            kind is float and value - value != 0:
-        raise ValueError('must be ' + _NAMES[kind])
-    unit = ''
-    size = value
-    most = field.max
-    if kind in (str, list):
-        size = len(value)
-        unit = 'length '
-        if most is None:
-            most = Field.max_length
-    if most is not None and size > most:
-        raise ValueError(unit + 'is over %s' % most)
-    if field.min is not None and size < field.min:
-        raise ValueError(unit + 'is under %s' % field.min)
-    if field.pattern and not field.pattern.match(value):
-        raise ValueError('is malformed')
+    error = fault_of(value, rule, field)
+    if error:
+        if len(faults) < Field.max_faults:
+            faults.append({'at': at, 'error': error})
+    elif type(rule) is list:
+        result = []
+        for item in value:
+            result.append(check_value(
+                item, rule[0], at + [len(result)], faults))
+        return result
+    elif type(rule) is dict:
+        result = {}
+        for key in rule:
+            name = key.rstrip('?')
+            default = getattr(rule[key], 'default', ...)
+            if name in value:
+                result[name] = check_value(
+                    value[name], rule[key], at + [name], faults)
+            elif default is not ...:
+                result[name] = default.copy() \
+                    if hasattr(default, 'copy') else default
+            elif name == key:
+                faults.append({'at': at + [name], 'error': 'is missing'})
+        return result
     return value
 
 
-def with_body(rule, extra='ignore', where='body', attribute='json'):
+def fault_of(value, rule, field):
+    # Returns what is wrong with a value, or None. What is in it comes later.
+    if type(rule) is tuple:
+        # (1 equals True, but their texts differ)
+        if repr(value) not in map(repr, rule):
+            return 'must be ' + ' or '.join(map(str, rule))
+        return None
+    kind = rule if isinstance(rule, type) else type(rule)
+    # (boards: True is no int; 1 - 1 == 0, but neither NaN nor infinity are)
+    if not isinstance(value, kind) or kind is float and value - value != 0:
+        return 'must be ' + ('text' if kind is str else kind.__name__)
+    if field is not rule:
+        return field.fault_of(field, value)
+    if kind in (str, list) and len(value) > Field.max_length:
+        return 'length is over %d' % Field.max_length
+
+
+def with_body(rule, name='body', read=Request.get_json):
     """Decorator for a handler: it gets the body, checked, as ``body=``.
 
     A body of another type than JSON is answered with 415, what is not JSON
     with 400, faults with 422.
-
-    :param extra: ``'forbid'`` makes faults of keys that the rule lacks.
     """
     def decorated(f):
         async def wrapper(*args, **kwargs):
             # (the methods of a view have their object before it)
             request = args[not isinstance(args[0], Request)]
-            value = getattr(request, attribute)
-            if value is None:
-                abort(415)
             faults = []
-            kwargs[where] = _check(value, rule, [where], faults, extra)
+            kwargs[name] = check_value(read(request), rule, [name], faults)
             if faults:
                 abort(422, {'errors': faults})
             return await invoke_handler(f, *args, **kwargs)
@@ -172,19 +106,12 @@ def with_body(rule, extra='ignore', where='body', attribute='json'):
     return decorated
 
 
-def with_query(rule, extra='ignore'):
-    """The same for the query, as ``query=``."""
-    return with_body(rule, extra, 'query', 'args')
-
-
-def with_form(rule, extra='ignore'):
-    """The same for a form, as ``form=``."""
-    return with_body(rule, extra, 'form', 'form')
-
-
 try:
     import dataclasses  # noqa: F401
 except ImportError:
-    pass  # boards
+    def __getattr__(name):
+        # boards: with_query and with_form
+        from . import fields
+        return getattr(fields, name)
 else:
     from ._models import *  # noqa: F403

@@ -42,6 +42,10 @@ class Spec(NamedTuple):
     rule: Any
     extra: _Extra
 
+def check_value(
+    value: Any, rule: Any, at: list[str | int],
+    faults: list[dict[str, Any]]) -> Any: ...
+def fault_of(value: Any, rule: Any, field: Any) -> str | None: ...
 def check(
     value: Any, rule: Any, extra: _Extra = 'ignore'
 ) -> tuple[Any, list[dict[str, Any]]]: ...

@@ -1,5 +1,6 @@
 """Validation: what handlers get, and what is answered instead."""
 
+import sys
 import unittest
 
 from helpers import change, run
@@ -9,6 +10,11 @@ from microdot.validation import Field, with_body, with_form, with_query
 
 NEEDS_EVENT_LOOP = False
 FORM = 'application/x-www-form-urlencoded'
+#: What CPython calls the types that boards call by their names.
+WORDS = {} if sys.implementation.name == 'cpython' else {
+    'must be an integer': 'must be int', 'must be a number': 'must be float',
+    'must be a list': 'must be list', 'must be an object': 'must be dict',
+    'must be true/false': 'must be bool'}
 #: (name, rule, what is sent, what the handler gets)
 VALID = (
     ('text', str, '"ä"', 'ä'),
@@ -95,6 +101,7 @@ INVALID = (
     ('deep inside', {'a': [{'b': [int]}]}, '{"a": [{"b": [1, 2, "x"]}]}',
      ['a', 0, 'b', 2], 'must be an integer'),
 )
+INTEGER = WORDS.get('must be an integer', 'must be an integer')
 
 
 def make_client(decorator):
@@ -152,7 +159,7 @@ class TestValidation(unittest.TestCase):
                 res = post(client, body)
                 self.assertEqual(res.status_code, 422)
                 self.assertEqual(res.json, {'errors': [
-                    {'at': ['body'] + at, 'error': error}]})
+                    {'at': ['body'] + at, 'error': WORDS.get(error, error)}]})
                 self.assertEqual(client.app.got, [])
 
     def test_all_faults_are_told_at_once(self):
@@ -161,7 +168,7 @@ class TestValidation(unittest.TestCase):
         res = post(client, '{"name": 1, "age": true, "tags": ["a", 1, 2]}')
         self.assertEqual(res.status_code, 422)
         self.assertEqual(get_faults(res), {
-            'body/name': 'must be text', 'body/age': 'must be an integer',
+            'body/name': 'must be text', 'body/age': INTEGER,
             'body/tags/1': 'must be text', 'body/tags/2': 'must be text',
             'body/kind': 'is missing'})
 
@@ -170,11 +177,8 @@ class TestValidation(unittest.TestCase):
         for count, told in ((2, 2), (3, 3), (4, 3), (500, 3)):
             with self.subTest(count=count):
                 client = make_client(with_body(
-                    {'a?': Field([int], max=500), 'b?': int}, 'forbid'))
+                    {'a?': Field([int], max=500), 'b?': int}))
                 res = post(client, '{"a": [%s]}' % ','.join(['""'] * count))
-                self.assertEqual(len(res.json['errors']), told)
-                res = post(client, '{%s}' % ','.join(
-                    ['"x%d": 0' % i for i in range(count)]))
                 self.assertEqual(len(res.json['errors']), told)
 
     def test_the_length_of_texts_and_lists_is_bounded(self):
@@ -191,33 +195,6 @@ class TestValidation(unittest.TestCase):
                 for body in (over, far):
                     self.assertEqual(post(client, body).json, {'errors': [
                         {'at': ['body'], 'error': 'length is over 5'}]})
-
-    def test_the_depth_is_bounded(self):
-        change(self, Field, 'max_depth', 3)
-        rule = []
-        rule.append(rule)
-        client = make_client(with_body(rule))
-        for levels, status in ((2, 200), (3, 200), (4, 422), (50, 422)):
-            with self.subTest(levels=levels):
-                res = post(client, '[' * levels + ']' * levels)
-                self.assertEqual(res.status_code, status)
-                if status == 422:
-                    self.assertEqual(res.json, {'errors': [
-                        {'at': ['body', 0, 0, 0], 'error': 'is too deep'}]})
-
-    def test_unknown_keys_can_be_forbidden(self):
-        client = make_client(with_body({'a': {'b?': int}}, extra='forbid'))
-        self.assertEqual(post(client, '{"a": {"b": 1}}').status_code, 200)
-        res = post(client, '{"a": {"c": 1}, "b?": 2, "d": 3}')
-        self.assertEqual(get_faults(res), {
-            'body/a/c': 'is unknown', 'body/b?': 'is unknown',
-            'body/d': 'is unknown'})
-
-    def test_long_unknown_keys_are_told_in_part(self):
-        client = make_client(with_body({}, extra='forbid'))
-        res = post(client, '{"%s": 1}' % ('x' * 1000))
-        self.assertEqual(get_faults(res),
-                         {'body/' + 'x' * 64: 'is unknown'})
 
     def test_other_types_are_answered_with_415(self):
         client = make_client(with_body({}))
@@ -349,12 +326,12 @@ class TestPairs(unittest.TestCase):
         ('name=a&page=0', 'page', 'is under 1'),
     )
 
-    def send(self, where, pairs, extra='ignore'):
+    def send(self, where, pairs):
         if where == 'query':
-            client = make_client(with_query(self.RULE, extra))
+            client = make_client(with_query(self.RULE))
             res = run(client.post('/?' + pairs))
         else:
-            client = make_client(with_form(self.RULE, extra))
+            client = make_client(with_form(self.RULE))
             res = post(client, pairs, FORM)
         return res, client.app.got
 
@@ -378,16 +355,9 @@ class TestPairs(unittest.TestCase):
                 with self.subTest(where=where, pairs=pairs):
                     res, got = self.send(where, pairs)
                     self.assertEqual(res.status_code, 422)
-                    self.assertEqual(get_faults(res),
-                                     {where + '/' + at: error})
+                    self.assertEqual(get_faults(res), {
+                        where + '/' + at: WORDS.get(error, error)})
                     self.assertEqual(got, [])
-
-    def test_unknown_names_can_be_forbidden(self):
-        for where in ('query', 'form'):
-            with self.subTest(where=where):
-                res, _ = self.send(where, 'name=a&other=1', 'forbid')
-                self.assertEqual(get_faults(res),
-                                 {where + '/other': 'is unknown'})
 
     def test_bodies_that_are_no_form_are_answered_with_415(self):
         client = make_client(with_form(self.RULE))
@@ -408,6 +378,6 @@ class TestPairs(unittest.TestCase):
         self.assertEqual(post(client, '{"b": 2}', path='/?a=1').json,
                          {'a': 1, 'b': 2})
         self.assertEqual(get_faults(post(client, '{"b": ""}', path='/?a=1')),
-                         {'body/b': 'must be an integer'})
+                         {'body/b': INTEGER})
         self.assertEqual(get_faults(post(client, '{"b": 2}', path='/?a=b')),
-                         {'query/a': 'must be an integer'})
+                         {'query/a': INTEGER})
