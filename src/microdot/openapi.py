@@ -149,6 +149,43 @@ def guards_of(handler):
     return found
 
 
+def hooks_of(app):
+    """Return what lets only some people call any handler of an application,
+    as pairs: an object of ``auth`` or ``login``, and the list that
+    ``login.required_everywhere()`` has been given as ``except_``.
+    """
+    found: list[tuple[typing.Any, list[str]]] = []
+    for hook in app.before_request_handlers:
+        guard = getattr(hook, '__self__', None)
+        if isinstance(guard, BaseAuth):
+            found.append((guard, []))
+        code = getattr(hook, '__code__', None)
+        module = sys.modules.get(_PACKAGE + '.login')
+        if module is not None and code in _constants(
+                module.Login.required_everywhere):
+            names = inspect.getclosurevars(hook).nonlocals
+            guard = names['self']
+            found.append((guard, [
+                guard.login_url.partition('?')[0], *names['free']]))
+    return found
+
+
+def is_left_out(route, except_):
+    """Tell whether a route is among those that a hook lets everybody call:
+    ``True``, ``False``, or ``None`` where it depends on the path."""
+    pattern = route.pattern.url_pattern
+    begin = pattern.partition('<')[0]
+    sometimes = False
+    for one in except_:
+        if one in (pattern, route.name or getattr(
+                route.handler, '__name__', pattern)) or \
+                one[-1:] == '*' and begin.startswith(one[:-1]):
+            return True
+        sometimes = sometimes or begin != pattern and route.pattern.match(
+            one[:-1] + 'x' if one[-1:] == '*' else one) is not None
+    return None if sometimes else False
+
+
 def _is_login(value):
     module = sys.modules.get(_PACKAGE + '.login')
     return module is not None and isinstance(value, module.Login)
@@ -398,14 +435,6 @@ def parameter_schema(kind):
     return schema or {'type': 'string'}
 
 
-def routes_of(app):
-    """Return the routes of an application, in the order in which they are
-    asked, as ``(methods, pattern, handler, name, host)``."""
-    return [(route.methods, route.pattern.url_pattern, route.handler,
-             route.name, route.host.name if route.host else None)
-            for route in app.routes]
-
-
 def _is_hidden(handler):
     return description_of(handler).hidden or \
         _decorated_by(handler, 'static') or any(
@@ -445,20 +474,17 @@ class Writer:
         self.schemes = {}
         self.ids = set()
         self._shapes = {}       # of paths, without the names in them
-        self._guards = [
-            (handler.__self__, None) for handler in app.before_request_handlers
-            if isinstance(getattr(handler, '__self__', None), BaseAuth)]
 
     def document(self):
         """Return the document as a dict."""
         # a path is described once: rather for all hosts than for one
-        for methods, pattern, handler, name, host in sorted(
-                routes_of(self.app), key=lambda route: bool(route[4])):
-            if _is_hidden(handler):
+        for route in sorted(self.app.routes,
+                            key=lambda route: bool(route.host)):
+            if _is_hidden(route.handler):
                 continue
-            for method in methods:
+            for method in route.methods:
                 if method.lower() in METHODS:
-                    self._add(method.lower(), pattern, handler, name, host)
+                    self._add(method.lower(), route)
         info = {'title': self.api.title, 'version': self.api.version}
         if self.api.description:
             info['description'] = self.api.description
@@ -473,8 +499,8 @@ class Writer:
             document['components'] = components
         return document
 
-    def _add(self, method, pattern, handler, name, host):
-        path, parameters = parse_pattern(pattern)
+    def _add(self, method, route):
+        path, parameters = parse_pattern(route.pattern.url_pattern)
         # "/a/{x}" and "/a/{y}" are one path to OpenAPI.
         shape = re.sub(r'{\w+}', '{}', path)
         known = self._shapes.setdefault(shape, path)
@@ -482,23 +508,23 @@ class Writer:
         item = self.paths.setdefault(known, {})
         if method in item:
             return  # the first that was registered answers
-        handler = _method_of(handler, method)
         operation = item[method] = self._operation(
             method, {renamed[key]: parameters[key] for key in parameters},
-            handler, name)
-        if host:
-            url, schemas = parse_pattern(host)
+            route)
+        if route.host:
+            url, schemas = parse_pattern(route.host.name)
             operation['servers'] = [{'url': '//%s/' % url}]
             if schemas:
                 operation['servers'][0]['variables'] = {
                     one: {'default': 'www', **_choices(schema)}
                     for one, schema in schemas.items()}
 
-    def _operation(self, method, parameters, handler, name):
+    def _operation(self, method, parameters, route):
+        handler = _method_of(route.handler, method)
         said = description_of(handler)
         specs = spec_of(handler)
         operation = self._texts(said, handler)
-        operation['operationId'] = self._id(method, handler, name)
+        operation['operationId'] = self._id(method, handler, route.name)
         found = [{'name': key, 'in': 'path', 'required': True,
                   'schema': schema} for key, schema in parameters.items()]
         if 'query' in specs:
@@ -508,7 +534,7 @@ class Writer:
         body = self._body(handler, specs)
         if body:
             operation['requestBody'] = body
-        security, refusals = self._security(handler)
+        security, refusals = self._security(handler, route)
         if said.security is not None:
             security = said.security
         if security:
@@ -575,12 +601,21 @@ class Writer:
 
     # Security
 
-    def _security(self, handler):
+    def _security(self, handler, route):
         # Returns what OpenAPI calls security, and the answers to others.
         needed = {}
         optional = False
         refusals = {}
-        for guard, layer in self._guards + guards_of(handler):
+        for app in (self.app, *route.chain):
+            for guard, except_ in hooks_of(app):
+                free = is_left_out(route, except_)
+                if free:
+                    continue
+                scheme, status, text = self._scheme(guard)
+                refusals[status] = text
+                needed[scheme] = []
+                optional = optional or free is None
+        for guard, layer in guards_of(handler):
             scheme, status, text = self._scheme(guard)
             needed[scheme] = []
             code = getattr(layer, '__code__', None)
@@ -737,7 +772,8 @@ class OpenAPI:
         self.path = path
         self.docs = docs
         self.cookie_name = cookie_name
-        self._kept = None, None     # number of routes, document
+        # what it was made for, and the document
+        self._kept: tuple[typing.Any, typing.Any] = None, None
         if app is not None:
             self.initialize(app)
 
@@ -759,7 +795,7 @@ class OpenAPI:
 
         :raises ValueError: a handler is described by what is no rule.
         """
-        count = len(routes_of(self.app))
+        count = (len(self.app.routes), len(self.app.before_request_handlers))
         if self._kept[0] != count:
             self._kept = count, Writer(self.app, self).document()
         return self._kept[1]

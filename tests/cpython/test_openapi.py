@@ -358,6 +358,63 @@ def test_credentials_of_a_whole_application_are_described():
     assert operation(app)['security'] == [{'bearer': []}]
 
 
+def everywhere(app, except_=()):
+    login = Login(login_url='/in?lang=en')
+    Session(app, 'secret' * 8)
+    login.required_everywhere(app, except_)
+    for path in ('/in', '/', '/about', '/static/css/a', '/files/<path:name>',
+                 '/items/<int:id>', '/<name>'):
+        app.get(path)(lambda request, **args: '')
+    app.get('/named', name='hello')(run)
+
+    @app.get('/signed')
+    @BasicAuth()
+    async def signed(request):
+        pass
+
+
+@pytest.mark.parametrize('local', [False, True])
+def test_a_login_that_is_needed_everywhere_is_described(local):
+    app = Microdot()
+    inner = Microdot()
+    everywhere(inner, except_=[
+        '/x/about', '/x/static/*', 'hello', '/x/files/open/*', '/x/items/7',
+        '/elsewhere'])
+    app.mount(inner, '/x', local=local)
+    app.get('/outer')(run)
+    found = {path: item['get'] for path, item in
+             document_of(app)['paths'].items()}
+    validate(document_of(app))
+    guarded = [{'session': []}]
+    assert {path: one.get('security') for path, one in found.items()} == {
+        '/x/in': guarded, '/x/': guarded, '/x/about': None,
+        '/x/static/css/a': None, '/x/files/{name}': [{}, *guarded],
+        '/x/items/{id}': [{}, *guarded], '/x/{name}': [{}, *guarded],
+        '/x/named': None, '/x/signed': [{'session': [], 'basic': []}],
+        # without local, the hooks of a mounted application are for all
+        '/outer': None if local else guarded}
+    for path, one in found.items():
+        assert ('302' in one['responses']) == ('security' in one), path
+
+
+def test_the_login_page_needs_no_login():
+    app = Microdot()
+    everywhere(app)
+    paths = document_of(app)['paths']
+    assert 'security' not in paths['/in']['get']
+    assert paths['/about']['get']['security'] == [{'session': []}]
+
+
+def test_a_hook_that_comes_later_is_described():
+    app = Microdot()
+    app.get('/')(run)
+    assert 'security' not in operation(app)
+    api = OpenAPI(app)
+    assert 'security' not in api.document()['paths']['/']['get']
+    TokenAuth().initialize(app)
+    assert api.document()['paths']['/']['get']['security'] == [{'bearer': []}]
+
+
 def test_mounted_applications_are_described():
     app = Microdot()
     sub = Microdot()
