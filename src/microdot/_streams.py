@@ -1,5 +1,5 @@
 """What only tests with streams of their own use: requests read from a pair of
-streams, responses written to one.
+streams, responses written to one, and the routes as a list of tuples.
 
 On CPython these are methods of the core's classes, as they are in Microdot
 2.7. On a board, where nobody else needs them, :mod:`microdot.test_client` has
@@ -128,3 +128,72 @@ async def handle_request(self, reader, writer):
     conn.task = asyncio.current_task()
     conn.register()
     await conn.serve()
+
+
+# --- What a program has made its own ----------------------------------------
+
+def refuse_connections(app):
+    """Refuse an application with a ``handle_request`` of its own.
+
+    :raises TypeError: always.
+    """
+    raise TypeError(
+        'no server calls %s.handle_request(): override dispatch_request(), or '
+        'use @app.middleware' % type(app).__name__)
+
+
+def check_dispatch(app):
+    """Check that ``dispatch_request`` can be told of what is malformed.
+
+    :raises TypeError: it has no second parameter.
+    """
+    try:
+        # (no line of it runs)
+        app.dispatch_request(None, None).close()
+    except TypeError:
+        raise TypeError(
+            '%s.dispatch_request() is to answer what is malformed too: write '
+            'async def dispatch_request(self, req, error=None) and hand both '
+            'on' % type(app).__name__)
+
+
+class UrlMap(list):
+    """The routes of an application as Microdot 2.7 has them: a list of tuples
+    ``(methods, URLPattern, handler, url_prefix, subapp)``. What is appended is
+    registered."""
+
+    def __init__(self, app):
+        super().__init__([route[:5] for route in app.routes])
+        self.app = app
+
+    def append(self, entry):
+        """Register a route."""
+        # boards: no star within a tuple
+        methods, pattern, handler, prefix, subapp = (
+            tuple(entry) + ('', None))[:5]
+        pattern.compile()
+        self.app.register('routes', core.Route(
+            [method.upper() for method in methods], pattern, handler, prefix,
+            subapp, (), None, None, None, 2, None))
+        super().append(entry)
+
+    def extend(self, entries):
+        """Register several routes."""
+        for entry in entries:
+            self.append(entry)
+
+    def __iadd__(self, entries):
+        self.extend(entries)
+        return self
+
+    def refuse(self, *args, **kwargs):
+        """Stand in for the methods that have no effect on the application.
+
+        :raises TypeError: always.
+        """
+        raise TypeError('of url_map only append(), extend() and += have an '
+                        'effect on the application: its routes are never '
+                        'removed, replaced or put in another order')
+
+    insert = remove = pop = clear = sort = reverse = refuse
+    __setitem__ = __delitem__ = __imul__ = refuse

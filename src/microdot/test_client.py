@@ -14,6 +14,7 @@ from .microdot import (
     Connection,
     Disconnected,
     HTTPException,
+    Microdot,
     NoCaseDict,
     Response,
     Server,
@@ -25,7 +26,7 @@ from .microdot import (
 )
 
 __all__ = ['TestClient', 'TestResponse', 'create_request', 'handle_request',
-           'write_response']
+           'url_map', 'write_response']
 
 # The example of RFC 6455, section 1.3
 _KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
@@ -647,6 +648,10 @@ async def exchange(client, conn, is_head=False):
     except asyncio.CancelledError:
         if not conn.gone:
             raise
+    except TypeError:
+        from . import _streams
+        _streams.check_dispatch(client.app)
+        raise
     finally:
         data = await conn.finish()
     if conn.error:
@@ -722,6 +727,13 @@ async def handle_request(app, reader, writer):
     await _streams.handle_request(app, reader, writer)
 
 
+def url_map(app):
+    """Return the routes as a list of tuples, which may be appended to: what
+    ``Microdot.url_map`` is on CPython."""
+    from . import _streams
+    return _streams.UrlMap(app)
+
+
 # --- The client -------------------------------------------------------------
 
 def _method(method):
@@ -757,6 +769,8 @@ class TestClient:
                  7617).
     :raises ValueError: *base_url* is no such address, or comes beside
                         *scheme* or *host*.
+    :raises TypeError: on a board, which has no ``handle_request()`` of its
+                       own: the application has one, and nothing calls it.
     """
     __test__ = False
     #: Redirects that one request may lead to.
@@ -779,6 +793,11 @@ class TestClient:
                                  'https://host/path, not ' + base_url)
             if path.strip('/'):
                 self.base_path = '/' + path.rstrip('/')
+        if hasattr(app, 'handle_request') and \
+                not hasattr(Microdot, 'handle_request'):
+            # boards: it is the application's; on CPython the server says so
+            from . import _streams
+            _streams.refuse_connections(app)
         self.app = app
         self.cookies = {} if cookies is None else cookies
         self.scheme = scheme

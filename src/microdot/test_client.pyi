@@ -17,7 +17,7 @@ from .microdot import Microdot, NoCaseDict, Request, Response
 
 __all__ = ['SyncClient', 'SyncWebSocket', 'TestClient', 'TestResponse',
            'WebSocketClosed', 'WebSocketSession', 'create_request',
-           'handle_request', 'write_response']
+           'handle_request', 'url_map', 'write_response']
 
 _T = TypeVar('_T')
 _Content: TypeAlias = str | bytes | bytearray | memoryview | IO[Any]
@@ -242,3 +242,4 @@ async def create_request(
     scheme: str | None = None) -> Request | None: ...
 async def write_response(response: Response, stream: Any) -> None: ...
 async def handle_request(app: Microdot, reader: Any, writer: Any) -> None: ...
+def url_map(app: Microdot) -> list[tuple[Any, ...]]: ...

@@ -22,7 +22,7 @@ from ..microdot import HTTPException
 from .connection import Disconnected
 from .data import applications
 from .responses import Response, answer_file, is_known
-from .routing import RouteIndex, UrlMap
+from .routing import RouteIndex
 from .running import run_loop, tls_context
 
 logger = logging.getLogger('microdot.error')
@@ -137,7 +137,7 @@ class Microdot(core.Microdot):
     def url_map(self):
         """The routes as a list of tuples ``(methods, URLPattern, handler,
         url_prefix, subapp)``, which may be appended to."""
-        return UrlMap(self)
+        return _streams.UrlMap(self)
 
     @url_map.setter
     def url_map(self, value):
@@ -255,10 +255,7 @@ class Microdot(core.Microdot):
         # from being started.
         if getattr(self.handle_request, '__func__', None) is not \
                 _streams.handle_request:
-            raise TypeError(
-                'no server calls %s.handle_request(): override '
-                'dispatch_request(), or use @app.middleware' %
-                type(self).__name__)
+            _streams.refuse_connections(self)
         where = 'cannot serve on %s:%s' % (host, port)
         try:
             if isinstance(ssl, (tuple, list)):
