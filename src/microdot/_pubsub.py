@@ -1,4 +1,4 @@
-"""CPython's hub: the classes of ``pubsub.py`` for many listeners.
+"""CPython's hub, for many listeners: ``pubsub.py`` takes its names from here.
 
 Whoever forwards to a connection is a sink: a message is encoded once for all
 connections of a kind, and written at once to each that keeps up. Only behind
@@ -9,10 +9,11 @@ two ``None`` until a listener needs them.
 """
 import asyncio
 import json
+import os
 from collections import OrderedDict, deque
 from threading import get_ident
 
-from . import _bus, pubsub
+from . import _bus
 from .microdot import dump_json
 
 _TEXT = 1
@@ -29,10 +30,20 @@ def _size(entry):
     return len(entry[1]) + len(entry[3]) + 100
 
 
-class Hub(pubsub.Hub):
-    __doc__ = pubsub.Hub.__doc__
+class Hub:
+    """Hands each message to all who listen to its topic.
 
+    ``counters`` is a dict: ``published`` and ``delivered`` messages, those
+    ``dropped`` and listeners ``closed`` because they did not keep up.
+
+    :param queue: messages that wait for a listener.
+    :param full: when there are more it loses the ``'oldest'``, or is closed:
+                 ``'close'``.
+    :param history: messages kept of each topic, for those who connect again.
+    """
+    #: Bytes that a message may have, encoded.
     max_message = 512 * 1024
+    #: Bytes of the history, each message counted as 100 more than it has.
     max_history = 16 * 1024 * 1024
     #: Characters that a topic may have.
     max_topic = 128
@@ -45,14 +56,20 @@ class Hub(pubsub.Hub):
     joins = True
 
     def __init__(self, queue=64, full='oldest', history=0):
-        super().__init__(queue, full, history)
         if full not in ('oldest', 'close'):
             raise ValueError("full is 'oldest' or 'close', not %r" % (full,))
         if queue < 1 or history < 0:
             raise ValueError(
                 'queue is at least 1 and history at least 0, not %r and %r'
                 % (queue, history))
+        self.queue = queue
+        self.closes = full == 'close'
+        self.history = history
+        self.counters = {'published': 0, 'delivered': 0, 'dropped': 0,
+                         'closed': 0}
         self.number = 0
+        # An id begins with this: one of another life is none of this.
+        self.life = '%x' % int.from_bytes(os.urandom(4), 'big')
         self.kept = OrderedDict()  # that silent for longest is the first
         self.kept_bytes = 0
         self.listeners = {}        # sets, by what they have subscribed to
@@ -278,9 +295,10 @@ class Hub(pubsub.Hub):
                 self.line.count(self, listener.topic)
 
 
-class Listener(pubsub.Listener):
-    __doc__ = pubsub.Listener.__doc__
-
+class Listener:
+    """An asynchronous iterator of ``(topic, message)``. It ends where it was
+    closed, as it did not keep up."""
+    closed = False
     waits = False  # something is in the queue, or on the way out of it
 
     def __init__(self, hub, topic, after=None):
@@ -435,10 +453,3 @@ def __getattr__(name):
         from ._redis import RedisHub
         return RedisHub
     raise AttributeError('module microdot.pubsub has no %r' % name)
-
-
-if pubsub.Hub is not Hub:
-    # This module was imported first, and that one had to do without.
-    pubsub.Hub = Hub
-    pubsub.Listener = Listener
-    pubsub.__getattr__ = __getattr__

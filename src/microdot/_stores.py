@@ -1,4 +1,7 @@
-"""Stores of sessions as CPython has them: used by several threads."""
+"""Stores of sessions as CPython has them: used by several threads.
+
+``stores.py`` takes the names of this module at its end.
+"""
 import threading
 
 from . import stores
@@ -8,6 +11,7 @@ class Store(stores.Store):
     # All access to a store is locked, so that nothing happens between reading
     # a session and writing it.
     __doc__ = stores.Store.__doc__
+    __module__ = stores.__name__
     lock: threading.Lock
 
     def __new__(cls, *args, **kwargs):
@@ -28,6 +32,7 @@ class Store(stores.Store):
 
 class MemoryStore(Store, stores.MemoryStore):
     __doc__ = stores.MemoryStore.__doc__
+    __module__ = stores.__name__
 
 
 def __getattr__(name):
@@ -38,14 +43,3 @@ def __getattr__(name):
         from ._redis import RedisStore
         return RedisStore
     raise AttributeError(name)
-
-
-# (here, as any of the two modules may be imported first)
-def _install(*classes):
-    for cls in classes:
-        cls.__module__ = stores.__name__
-        setattr(stores, cls.__name__, cls)
-
-
-_install(Store, MemoryStore)
-stores.__getattr__ = __getattr__

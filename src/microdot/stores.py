@@ -168,6 +168,5 @@ def __getattr__(name):
 
 
 if not _BOARD:
-    # Puts stores for threads and processes in place of these, and has a
-    # RedisStore that is loaded when it is used.
-    from . import _stores  # noqa: F401
+    # Those for threads and processes, and stores that are loaded when used.
+    from ._stores import MemoryStore, Store, __getattr__  # noqa: F401

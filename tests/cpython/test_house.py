@@ -6,7 +6,10 @@ a test fails as well when an exception is not needed any more.
 """
 
 import ast
+import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -56,6 +59,8 @@ PRIVATE = {
 #: Assignments to classes of the core that are no patches: the core has these
 #: attributes for that.
 DOORS = {'Microdot.on_run'}
+#: Modules that set names of another, until that one imports them.
+SETTING = {'_config.py', '_testing.py', '_websocket.py'}
 
 
 def functions(text):
@@ -165,6 +170,62 @@ def test_a_patch_would_be_seen():
     source = 'app.dispatch_request = f\nRequest.body = 1\napp.debug = True\n'
     assert list(patches(ast.parse(source), methods_of_the_core())) == [
         'app.dispatch_request', 'Request.body']
+
+
+def imported_modules(tree):
+    """Return the names that modules of the package have in a module."""
+    return {alias.asname or alias.name for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.level
+            and not node.module for alias in node.names}
+
+
+def sets_of_modules(tree):
+    """Yield what a module sets on another, or on a class of another."""
+    modules = imported_modules(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(
+                node.ctx, ast.Store) and ast.unparse(
+                node.value).partition('.')[0] in modules:
+            yield ast.unparse(node)
+        elif isinstance(node, ast.Call) and ast.unparse(
+                node.func) == 'setattr' and ast.unparse(
+                node.args[0]).partition('.')[0] in modules:
+            yield ast.unparse(node)
+
+
+def test_no_module_sets_names_of_another():
+    found = {name for name, tree in TREES.items()
+             if not name.startswith('_cpython')
+             and list(sets_of_modules(tree))}
+    assert found - SETTING == set(), 'import at the end of the other'
+    assert SETTING - found == set(), 'take these from the list'
+
+
+def test_a_name_that_is_set_elsewhere_would_be_seen():
+    source = ('from . import stores, _redis as redis\nstores.Store = 1\n'
+              'setattr(redis, name, cls)\nredis.Hub.size = 2\nown.x = 3\n')
+    assert list(sets_of_modules(ast.parse(source))) == [
+        'stores.Store', 'setattr(redis, name, cls)', 'redis.Hub.size']
+
+
+#: The halves of modules for CPython, with what a module takes of its half.
+HALVES = {
+    'pubsub': ('Hub', 'Listener'),
+    'stores': ('MemoryStore', 'Store'),
+}
+
+
+@pytest.mark.parametrize('first', ['', '_'])
+@pytest.mark.parametrize('name', HALVES)
+def test_a_half_is_in_its_place_or_not_imported(name, first):
+    """Import one of the two modules first, in an interpreter of its own."""
+    program = 'import microdot.%s\nfrom microdot import %s as whole, _%s as ' \
+        'half\nfor name in %r:\n    assert getattr(whole, name) is getattr(' \
+        'half, name), name\n' % (first + name, name, name, HALVES[name])
+    result = subprocess.run(
+        [sys.executable, '-c', program], capture_output=True, text=True,
+        env=dict(os.environ, PYTHONPATH=str(PACKAGE.parent)))
+    assert result.returncode == 0 or first and 'ImportError' in result.stderr
 
 
 def test_a_private_name_would_be_seen():

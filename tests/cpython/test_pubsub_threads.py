@@ -179,6 +179,32 @@ def test_a_star_elsewhere_is_refused():
         Hub().subscribe('room/*/x')
 
 
+def test_who_does_not_keep_up_is_closed():
+    async def main():
+        hub = Hub(queue=3, full='close')
+        async with hub.subscribe('a') as messages:
+            for number in range(3):
+                hub.publish('a', number)
+            assert not messages.closed
+            hub.publish('a', 3)
+            assert messages.closed
+            assert [each async for each in messages] == []
+        assert hub.counters == {
+            'published': 4, 'delivered': 4, 'dropped': 1, 'closed': 1}
+
+    run(main())
+
+
+def test_an_id_that_is_still_to_come_has_nothing_after_it():
+    async def main():
+        hub = Hub(history=3)
+        hub.publish('a', 1)
+        async with hub.subscribe('a', hub.event_id(99)) as messages:
+            assert messages.queue == []
+
+    run(main())
+
+
 def test_what_is_no_json_is_the_publishers_error():
     with pytest.raises(TypeError):
         Hub().publish('a', object())

@@ -195,12 +195,15 @@ def test_the_package_works_under_another_name(interpreter, tmp_path):
     (tmp_path / 'lib' / '__init__.py').touch()
     if interpreter.is_micropython:
         shutil.copy(TOP / 'libs' / 'micropython' / 'hmac.py', tmp_path)
-    names = sorted(path.stem for path in CORE.parent.glob('*.py')
-                   if path.stem not in (
-                       # (these need libraries)
-                       '__init__', 'jinja', 'utemplate', '_redis', '_models')
-                   and (deploy.for_boards(path.stem)
-                        or not interpreter.is_micropython))
+    # (those with an underscore last: some can only be imported by the module
+    # that they are a half of)
+    names = sorted((path.stem for path in CORE.parent.glob('*.py')
+                    if path.stem not in (
+                        # (these need libraries)
+                        '__init__', 'jinja', 'utemplate', '_redis', '_models')
+                    and (deploy.for_boards(path.stem)
+                         or not interpreter.is_micropython)),
+                   key=lambda name: (name[0] == '_', name))
     app = tmp_path / 'served.py'
     app.write_text(
         servers.APP.read_text().replace('from microdot', 'from lib.microdot')

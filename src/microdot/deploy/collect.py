@@ -39,6 +39,7 @@ LOADED_WHEN_USED = {
     'microdot.patterns': r'<(uuid|date|any\([^\'"()]*\)):\w+>|'
                          r'[\'"]/[^\'"\s]*<[^\'"/\s]+>[^\'"/\s<>]+<',
     'microdot.problems': r'\b(json_errors|nan|inf|NaN|problem)\b',
+    'microdot.replay': r'\bhistory\b',
     'microdot.socketviews': r'\bWebSocketView\b',
     'microdot.uploads': r'\brequest\.save\(',
     'microdot.urls': r'\b(url_for|redirect_slashes)\b',
