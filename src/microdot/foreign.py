@@ -11,8 +11,17 @@ import asyncio
 import itertools
 import sys
 import tempfile
+from typing import Any
 
-from .microdot import Microdot, Response, invoke_handler
+from .microdot import (
+    Disconnected,
+    HTTPException,
+    Microdot,
+    Response,
+    abort,
+    invoke_handler,
+    parse_list,
+)
 
 _METHODS = ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS',
             'QUERY', 'TRACE')
@@ -71,18 +80,36 @@ def _server(request):
 # --- ASGI -------------------------------------------------------------------
 
 _running = set()
+_SCHEMES = {'http': 'ws', 'https': 'wss'}
+
+
+def _pairs(message):
+    # The headers of a message, as text.
+    return [[bytes(text).decode('latin-1') for text in pair]
+            for pair in message.get('headers') or ()]
+
+
+def _wants_websocket(request):
+    scope = getattr(request, 'asgi_scope', None)
+    if scope:
+        return scope['type'] == 'websocket'
+    return request.method == 'GET' and 'websocket' in parse_list(
+        request.fields.get('upgrade', '').lower())
 
 
 class _Exchange:
     # One request to an ASGI application. It runs in a task of its own, and
     # waits with each message until the one before has been taken.
+    prefix = 'http.response'
+
     def __init__(self, app, request):
         self.request = request
         self.read = False
         self.over = asyncio.Event()
         self.messages = asyncio.Queue(1)
+        self.refused = None  # what is wrong with the body of the request
         self.app = app
-        self.task = None
+        self.task: Any = None
 
     def start(self, scope):
         self.task = asyncio.create_task(self.run(scope))
@@ -90,7 +117,7 @@ class _Exchange:
         self.task.add_done_callback(_running.discard)
 
     async def run(self, scope):
-        error = RuntimeError('the application has not answered')
+        error = None
         try:
             await self.app(scope, self.receive, self.send)
         except asyncio.CancelledError:
@@ -99,35 +126,71 @@ class _Exchange:
             # (sys.exit() must not end the server)
             error = exc if isinstance(exc, Exception) else \
                 RuntimeError('the application has ended with %r' % exc)
-            if self.over.is_set():
+            if self.over.is_set() and not isinstance(exc, Disconnected):
                 self.request.app.log_exception(self.request, error)
-        await self.send({'type': 'end', 'error': error})
+        await self.end(error)
+
+    async def end(self, error):
+        # The application has returned, or has raised an error.
+        await self.send({'type': 'end', 'error': error or RuntimeError(
+            'the application has not answered')})
 
     async def receive(self):
         if not self.read:
-            data = await self.request.stream.read(_PIECE)
+            try:
+                data = await self.request.stream.read(_PIECE)
+            except (HTTPException, OSError) as exc:
+                # It is ours to answer that: others make a 500 of what they
+                # do not know.
+                self.read = True
+                self.refused = exc
+                if self.messages.empty():
+                    self.messages.put_nowait({'type': 'refused'})
+                return {'type': 'http.disconnect'}
             self.read = not data
             return {'type': 'http.request', 'body': data,
                     'more_body': not self.read}
-        await self.over.wait()
+        if not self.refused:
+            await self.over.wait()
         return {'type': 'http.disconnect'}
 
     async def send(self, message):
         if not self.over.is_set():
             await self.messages.put(message)
 
+    async def first(self):
+        # The next message, whatever it is.
+        message = await self.messages.get()
+        if self.refused:
+            raise self.refused
+        if message['type'] == 'end':
+            raise message['error']
+        return message
+
     async def next(self, kind):
         """Return the next message.
 
         :raises Exception: what the application has raised in its place.
         """
-        message = await self.messages.get()
-        if message['type'] == 'end':
-            raise message['error']
-        if message['type'] != 'http.response.' + kind:
-            raise RuntimeError('%s came in place of http.response.%s' % (
-                message['type'], kind))
+        message = await self.first()
+        if message['type'] != '%s.%s' % (self.prefix, kind):
+            raise RuntimeError('%s came in place of %s.%s' % (
+                message['type'], self.prefix, kind))
         return message
+
+    async def answer(self):
+        """Return the response."""
+        return await self.respond(await self.next('start'))
+
+    async def respond(self, start):
+        """Return the response that begins with a message."""
+        message = await self.next('body')
+        body = bytes(message.get('body') or b'')
+        if message.get('more_body'):
+            body = _Pieces(self, message)
+        else:
+            self.finish()
+        return _response(start['status'], _pairs(start), body)
 
     def finish(self):
         # The response is out, and the application may have more to do.
@@ -138,6 +201,111 @@ class _Exchange:
             self.finish()
             self.task.cancel()
             await asyncio.wait([self.task])
+
+
+class _Talk(_Exchange):
+    # One WebSocket of an ASGI application. Once it has been accepted the
+    # application sends and receives by itself.
+    prefix = 'websocket.http.response'
+    connected = False  # the application knows that somebody wants to
+    accepted = None    # the message by which it has agreed
+    ws = None
+    told = False       # the application knows that it is over
+    error = None       # what it has raised then
+
+    def __init__(self, app, request):
+        super().__init__(app, request)
+        self.settled = asyncio.Event()  # whether there is a WebSocket
+
+    async def answer(self):
+        message = await self.first()
+        if message['type'] == 'websocket.close':
+            self.finish()
+            abort(403)
+        if message['type'] == 'websocket.http.response.start':
+            return await self.respond(message)
+        if not self.accepted:
+            raise RuntimeError('%s came in place of websocket.accept' %
+                               message['type'])
+        from .websocket import websocket_wrapper
+        return await websocket_wrapper(self.follow, self.upgrade)(
+            self.request)
+
+    async def upgrade(self, request):
+        from .websocket import websocket_upgrade
+        headers: dict[str, list[str]] = {}
+        for name, value in _pairs(self.accepted):
+            headers.setdefault(name, []).append(value)
+        protocol = self.accepted.get('subprotocol')
+        return await websocket_upgrade(
+            request, protocol and (protocol,), None, headers)
+
+    async def follow(self, request, ws):
+        # The handler of the WebSocket.
+        self.ws = ws
+        self.settled.set()
+        try:
+            await asyncio.wait([self.task])
+        finally:
+            if self.told:
+                self.finish()  # it may take its time to clean up
+            await self.aclose()
+        if self.error:
+            raise self.error
+
+    def finish(self):
+        super().finish()
+        self.settled.set()
+
+    async def end(self, error):
+        if self.accepted:
+            self.error = error
+        else:
+            await super().end(error)
+
+    async def receive(self):
+        if not self.connected:
+            self.connected = True
+            return {'type': 'websocket.connect'}
+        await self.settled.wait()
+        code, reason = 1006, ''
+        if self.ws:
+            from .websocket import WebSocketError
+            try:
+                data = await self.ws.receive()
+                return {'type': 'websocket.receive',
+                        'text' if isinstance(data, str) else 'bytes': data}
+            except WebSocketError as exc:
+                code, reason = exc.code, exc.reason
+        self.told = True
+        return {'type': 'websocket.disconnect', 'code': code,
+                'reason': reason}
+
+    async def send(self, message):
+        kind = message['type']
+        if self.accepted:
+            await self.settled.wait()
+        if not self.ws:
+            if kind == 'websocket.accept':
+                self.accepted = message
+            await super().send(message)
+            if self.accepted:
+                await self.settled.wait()
+        elif kind == 'websocket.send':
+            data = message.get('text')
+            await self.push(message['bytes'] if data is None else data)
+        elif kind == 'websocket.close':
+            await self.ws.close(message.get('code') or 1000,
+                                message.get('reason') or '')
+        else:
+            raise RuntimeError('%s came in place of websocket.send' % kind)
+
+    async def push(self, data):
+        from .websocket import WebSocketError
+        try:
+            await self.ws.send(data)
+        except WebSocketError:
+            raise Disconnected from None
 
 
 class _Pieces:
@@ -213,8 +381,8 @@ def asgi_app(other):
     to be mounted. Its ``lifespan`` is run with ours, and a start that fails
     keeps ours from starting.
 
-    WebSockets are not handed over: requests that ask for one are answered by
-    what it answers to the HTTP request.
+    A request for a WebSocket is a scope ``websocket``, for which the
+    application may send a response too.
 
     :param other: a callable, as ASGI 3 has it.
     """
@@ -222,11 +390,9 @@ def asgi_app(other):
 
     async def handler(request, root, path):
         root = request.root_path + root
-        exchange = _Exchange(other, request)
-        exchange.start({
+        scope = {
             'type': 'http', 'asgi': {'version': '3.0', 'spec_version': '2.3'},
-            'http_version': _version(request),
-            'method': request.method, 'scheme': request.scheme,
+            'http_version': _version(request), 'scheme': request.scheme,
             'path': root + path,
             'raw_path': (request.root_path + request.url.partition('?')[0])
             .encode(),
@@ -235,18 +401,22 @@ def asgi_app(other):
                 (name.encode('latin-1'), value.encode())
                 for name, value in request.fields.items()],
             'client': request.client_addr, 'server': _server(request),
-            'state': lifespan.state.copy()})
+            'state': lifespan.state.copy()}
+        if _wants_websocket(request):
+            exchange = _Talk(other, request)
+            scope.update({
+                'type': 'websocket',
+                'asgi': {'version': '3.0', 'spec_version': '2.4'},
+                'scheme': _SCHEMES.get(request.scheme, request.scheme),
+                'subprotocols': parse_list(request.fields.get(
+                    'sec-websocket-protocol', '')),
+                'extensions': {'websocket.http.response': {}}})
+        else:
+            exchange = _Exchange(other, request)
+            scope['method'] = request.method
+        exchange.start(scope)
         try:
-            start = await exchange.next('start')
-            message = await exchange.next('body')
-            body = bytes(message.get('body') or b'')
-            if message.get('more_body'):
-                body = _Pieces(exchange, message)
-            else:
-                exchange.finish()
-            return _response(start['status'], [
-                [bytes(text).decode('latin-1') for text in pair]
-                for pair in start.get('headers') or ()], body)
+            return await exchange.answer()
         except BaseException:
             await exchange.aclose()
             raise
@@ -292,9 +462,15 @@ class _Result:
         return next(self.iterator)
 
     def close(self):
-        self.file.close()
-        if hasattr(self.result, 'close'):
-            self.result.close()
+        try:
+            _close(self.result)
+        finally:
+            self.file.close()
+
+
+def _close(result):
+    if hasattr(result, 'close'):
+        result.close()
 
 
 def _environ(request, root, path, file, length):
@@ -327,21 +503,25 @@ def _environ(request, root, path, file, length):
 def _call(other, environ):
     # In a thread. Returns status, headers and body.
     started = _Started()
+    file = environ['wsgi.input']  # it may put something else there
     result = other(environ, started)
-    iterator = iter(result)
-    first = b''
-    for first in iterator:
-        if started.status:
-            break
-    if not started.status:
-        raise RuntimeError('the application has not answered')
+    try:
+        iterator = iter(result)
+        first = b''
+        for first in iterator:
+            if started.status:
+                break
+        if not started.status:
+            raise RuntimeError('the application has not answered')
+    except BaseException:
+        _close(result)
+        raise
     if isinstance(result, (list, tuple)):
         body = b''.join([*started.written, *result])
         return started.status, started.headers, body
 
     return started.status, started.headers, _Result(
-        itertools.chain(started.written, [first], iterator), result,
-        environ['wsgi.input'])
+        itertools.chain(started.written, [first], iterator), result, file)
 
 
 def wsgi_app(other):

@@ -17,6 +17,8 @@ import tempfile
 import threading
 import uuid
 
+import prometheus_client
+
 import microdot.asgi
 import microdot.wsgi
 from microdot import (
@@ -289,7 +291,25 @@ def add_files(app):
     app.get('/upper/pieces', middleware=[upper])(pieces)
 
 
+async def asgi_chat(receive, send):
+    await send({'type': 'websocket.accept', 'subprotocol': 'rows'})
+    while True:
+        message = await receive()
+        if message.get('text') == 'close':
+            return await send({'type': 'websocket.close', 'code': 4000,
+                               'reason': 'so long'})
+        if message['type'] == 'websocket.receive':
+            await send(dict(message, type='websocket.send'))
+        elif message['type'] == 'websocket.disconnect':
+            return
+
+
 async def asgi_other(scope, receive, send):
+    if scope['type'] == 'websocket':
+        await receive()
+        if scope['path'].endswith('/chat'):
+            return await asgi_chat(receive, send)
+        return await send({'type': 'websocket.close'})
     body, more = b'', True
     while more:
         message = await receive()
@@ -321,6 +341,12 @@ def wsgi_other(environ, start_response):
 def add_others(app):
     app.mount(from_asgi(asgi_other), '/asgi')
     app.mount(from_wsgi(wsgi_other), '/wsgi')
+    registry = prometheus_client.CollectorRegistry()
+    prometheus_client.Gauge('rows', 'of a table', registry=registry).set(7)
+    app.mount(from_asgi(prometheus_client.make_asgi_app(registry)),
+              '/prometheus/asgi')
+    app.mount(from_wsgi(prometheus_client.make_wsgi_app(registry)),
+              '/prometheus/wsgi')
 
 
 def add_settings(app):

@@ -1,8 +1,12 @@
 """Applications of others, mounted into ours."""
 
 import asyncio
+from wsgiref.simple_server import demo_app
+from wsgiref.validate import validator
 
+import asgiref.wsgi
 import pytest
+import uvicorn.middleware.wsgi
 
 import microdot.asgi
 import microdot.wsgi
@@ -49,6 +53,14 @@ def other(module):
                 'Set-Cookie': ['a=b', 'c=d'], 'X-Other': 'yes'}
 
     return app
+
+
+microdot_wsgi = microdot.wsgi.Microdot()
+
+
+@microdot_wsgi.route('/<path:path>', methods=['GET', 'POST', 'OPTIONS'])
+async def shown(request, path):
+    return [request.method, path, request.root_path, request.query_string]
 
 
 MADE = {
@@ -183,6 +195,83 @@ def test_asgi_failures_are_errors_of_ours(inner, logged):
     assert logged in app.logged[0]
 
 
+def test_a_body_that_is_refused_is_not_left_to_it(monkeypatch):
+    # it knows the exceptions of its own framework alone
+    app = App()
+    ended = []
+
+    async def inner(scope, receive, send):
+        if scope['type'] != 'http':
+            return
+        message = {'more_body': True}
+        while message.get('more_body'):
+            message = await receive()
+        ended.append((message['type'], (await receive())['type']))
+        await send({'type': 'http.response.start', 'status': 500})
+        await send({'type': 'http.response.body', 'body': b'what?'})
+
+    app.mount(asgi_app(inner), '/x')
+    monkeypatch.setattr(Request, 'max_content_length', 100)
+    monkeypatch.setattr(Request, 'max_body_length', 10)  # on the stream
+
+    @app.errorhandler(413)
+    async def too_large(request):
+        return 'ours', 413
+
+    async def talk(data):
+        server = await app.start_server('127.0.0.1', 0, start_serving=False)
+        task = asyncio.create_task(server.serve_forever())
+        reader, writer = await asyncio.open_connection(
+            *server.sockets[0].getsockname()[:2])
+        writer.write(b'POST /x/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n'
+                     b'Transfer-Encoding: chunked\r\n\r\n' + data)
+        answer = await reader.read()
+        writer.close()
+        app.shutdown()
+        await task
+        return answer
+
+    for data, status, body in (
+            (b'65\r\n' + b'x' * 101 + b'\r\n', b'413', b'ours'),
+            (b'5\r\nabcdefg\r\n', b'400', b'Bad Request')):
+        answer = asyncio.run(asyncio.wait_for(talk(data), PATIENCE))
+        head, _, rest = answer.partition(b'\r\n\r\n')
+        assert (head[9:12], rest) == (status, body)
+    assert ended == [('http.disconnect', 'http.disconnect')] * 2
+    assert app.logged == []
+
+
+def test_a_client_that_cuts_its_body_is_told(monkeypatch):
+    monkeypatch.setattr(Request, 'max_body_length', 10)
+    told = []
+
+    async def inner(scope, receive, send):
+        if scope['type'] == 'http':
+            while not told or told[-1]['type'] == 'http.request':
+                told.append(await receive())
+
+    app = App()
+    app.mount(asgi_app(inner), '/x')
+
+    async def run():
+        server = await app.start_server('127.0.0.1', 0, start_serving=False)
+        task = asyncio.create_task(server.serve_forever())
+        reader, writer = await asyncio.open_connection(
+            *server.sockets[0].getsockname()[:2])
+        writer.write(b'POST /x/ HTTP/1.1\r\nHost: a\r\n'
+                     b'Content-Length: 1000000\r\n\r\nabc')
+        writer.write_eof()
+        assert await reader.read() == b''
+        writer.close()
+        app.shutdown()
+        await task
+
+    asyncio.run(asyncio.wait_for(run(), PATIENCE))
+    assert told[-1] == {'type': 'http.disconnect'}
+    assert b''.join(each.get('body', b'') for each in told) == b'abc'
+    assert app.logged == []
+
+
 def test_a_failure_in_the_middle_ends_the_body():
     app = App()
     app.mount(asgi_app(broken), '/x')
@@ -238,6 +327,57 @@ def test_what_it_returns_is_closed(pieces):
 
     assert (ask_wsgi(inner).body or b'') == b''.join(pieces)
     assert closed == [True]
+
+
+def test_what_fails_is_closed():
+    closed = []
+
+    class Result:
+        def __init__(self, pieces):
+            self.pieces = pieces
+
+        def __iter__(self):
+            return self.pieces
+
+        def close(self):
+            closed.append(True)
+
+    def inner(environ, start):
+        return Result(iter([b'without a start']))
+
+    assert ask_wsgi(inner).status_code == 500
+
+    def fails():
+        raise ValueError('oops')
+        yield b''
+
+    def inner_2(environ, start):
+        start('200 OK', [])
+        return Result(fails())
+
+    assert ask_wsgi(inner_2).status_code == 500
+    assert closed == [True, True]
+
+
+@pytest.mark.filterwarnings('ignore::DeprecationWarning')
+@pytest.mark.parametrize('make', [
+    lambda: wsgi_app(validator(demo_app)),
+    lambda: asgi_app(asgiref.wsgi.WsgiToAsgi(demo_app)),
+    lambda: asgi_app(uvicorn.middleware.wsgi.WSGIMiddleware(demo_app)),
+    lambda: wsgi_app(validator(microdot_wsgi))])
+@pytest.mark.parametrize('method', ['GET', 'HEAD', 'POST', 'OPTIONS'])
+def test_applications_and_validators_of_others(make, method, capsys):
+    app = App()
+    app.mount(make(), '/x')
+    res = ask(app, '/x/a/b?q=1', method,
+              body=b'abc' if method == 'POST' else None)
+    assert (res.status_code, app.logged) == (200, [])
+    if method == 'HEAD':
+        assert not res.body
+    else:
+        for text in 'a/b', 'q=1', '/x', method:
+            assert text in res.text
+    assert capsys.readouterr().err == ''
 
 
 def test_a_start_can_be_taken_back():

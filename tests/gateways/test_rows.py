@@ -244,6 +244,12 @@ ROWS = [
      ['wsgi', 'GET', '/wsgi', '/a b', 'c=%20', '']),
     ('body for a WSGI application', 'POST', '/wsgi/', {}, b'x' * 3000,
      203, {}, ['wsgi', 'POST', '/wsgi', '/', '', 'x' * 3000]),
+    ('application of Prometheus, ASGI', 'GET', '/prometheus/asgi', {}, None,
+     200, {}, re.compile('^rows 7.0$', re.M)),
+    ('application of Prometheus, WSGI', 'GET', '/prometheus/wsgi', {}, None,
+     200, {}, re.compile('^rows 7.0$', re.M)),
+    ('its method', 'POST', '/prometheus/wsgi', {}, b'a=b',
+     405, {'Allow': 'OPTIONS,GET'}, re.compile('405')),
     ('beside applications of others', 'GET', '/wsgia', {}, None,
      404, {}, 'Not found'),
     ('settings', 'GET', '/config', {}, None, 200, {},
@@ -529,3 +535,20 @@ def test_websocket(server):
         assert receive() == 'welcome'
         ws.send('hello')
         assert receive() == 'HELLO'
+
+
+def test_websocket_of_an_application_of_others(server):
+    if 'websocket' in EXCEPTIONS.get(server.kind, ()):
+        pytest.skip(EXCEPTIONS[server.kind]['websocket'])
+    with server.websocket('/asgi/chat') as ws:
+        receive = getattr(ws, 'receive', None) or ws.recv
+        for message in 'hello', b'bytes', 'x' * 70000:
+            ws.send(message)
+            assert receive() == message
+        ws.send('close')
+        with pytest.raises(Exception, match='so long'):
+            receive()
+        assert (ws.close_code, ws.close_reason) == (4000, 'so long')
+    with pytest.raises(Exception, match='403'):
+        with server.websocket('/asgi/other'):
+            pass
