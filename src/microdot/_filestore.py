@@ -4,7 +4,8 @@ import contextlib
 import json
 import os
 
-from . import filestore, stores
+from . import filestore
+from ._stores import Store
 
 try:
     import fcntl
@@ -12,9 +13,9 @@ except ImportError:
     fcntl = None  # Windows: processes may overwrite each other's changes
 
 
-class FolderStore(filestore.FolderStore):
+class FolderStore(Store, filestore.FolderStore):
     __doc__ = filestore.FolderStore.__doc__
-    __module__ = stores.__name__
+    __module__ = Store.__module__
 
     def __init__(self, path):
         path = os.fspath(path)

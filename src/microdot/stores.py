@@ -1,172 +1,78 @@
 """Stores that keep sessions on the server: the cookie has the id of one, and
 nothing of what is in it.
+
+What is here is for boards, which load the other stores from ``filestore`` when
+they are used. On CPython all of them come from the sibling ``_stores``.
 """
 import json
 import os
-import sys
-from binascii import hexlify, unhexlify
-
-from .microdot import HTTPException
-
-_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
-#: What a client gets when a store fails.
-UNAVAILABLE = 503, 'Sessions are not available', {'Retry-After': '10'}
+from binascii import hexlify
+from collections import OrderedDict
 
 
-class Store:
-    """The base of a store. One's own has methods ``read(id)``, which returns
-    what was given last to ``write(id, texts)``, or ``None``; ``remove(id)``;
-    and ``ids()``, which returns those of all. *texts* is a dict by name of
-    JSON, *id* a text. What they raise, for example because a disk is full, is
-    logged, and the client gets 503."""
+class MemoryStore:
+    """Keeps sessions in memory, until the program ends."""
 
-    #: Sessions that are kept. Of more, those that end soonest are dropped, a
-    #: tenth at once.
-    max_sessions = 16 if _BOARD else 10000
+    #: Sessions that are kept. Of more, those saved longest ago are dropped.
+    max_sessions = 16
     #: Characters of a session as JSON: a larger one cannot be saved.
-    max_session_size = 1024 if _BOARD else 16384
-    #: Seconds until sessions that are over are removed, when a new one comes.
-    sweep_period = 600
+    max_session_size = 1024
 
-    _count = 0  # sessions at most
-    _sweep_at = 0
+    def __init__(self):
+        # by id, as JSON; what was saved longest ago comes first
+        self.sessions = OrderedDict()
 
     def open(self, session, when):
         """Replace what the cookie says by the session of its id."""
-        id = session.get('_id')
+        # (the cookie ends when the session does)
+        session.id = str(session.get('_id'))
         session.clear()
-        session.id = None
-        session.kept = {}
-        try:
-            texts = len(unhexlify(id)) == 16 and \
-                self.ask(session, self.read, id)
-        except (TypeError, ValueError):
-            return  # not an id of ours
-        if not texts:
-            return
-        for key in texts:
-            session[key] = json.loads(texts[key])
-        if session.get('exp', when + 1) <= when:
-            session.clear()
-            self.ask(session, self.remove, id)
-            return
-        session.id = id
-        # (as text here: a board's dicts have another order when read again)
-        for key in session:
-            session.kept[key] = json.dumps(session[key])
+        text = self.sessions.get(session.id, '{}')
+        session.kept = json.loads(text)
+        session.update(json.loads(text))
 
     def keep(self, session, values, when):
         """Keep what has changed in a session; none of *values*: remove it.
 
         :return: what the cookie is to have, or ``None``: what it has.
-        :raises ValueError: it is too large.
+        :raises ValueError: it is too large, or not JSON.
         """
         id = session.id
-        if not values:
-            session.id = None
-            session.kept = {}
-            if id:
-                self.ask(session, self.remove, id)
-            return values
-        texts = {}
-        changes = {}
+        kept = session.kept
+        found = {}
+        if values and kept:
+            if id not in self.sessions:
+                return None  # another request has ended it meanwhile
+            found = json.loads(self.sessions[id])
+            for key in kept:
+                if key not in values:
+                    found.pop(key, None)
         for key in values:
-            texts[key] = text = json.dumps(values[key])
-            if text != session.kept.get(key):
-                json.loads(text)  # boards: dumps() takes anything
-                changes[key] = text
-        for key in session.kept:
-            if key not in texts:
-                changes[key] = None
-        if not changes:
+            if values[key] != kept.get(key):
+                found[key] = values[key]
+        text = json.dumps(found)
+        if len(text) > self.max_session_size:
+            raise ValueError('a session is over max_session_size')
+        session.kept = json.loads(text)  # boards: dumps() takes anything
+        self.sessions.pop(id, None)
+        if not values:
+            return values
+        if not kept:
+            session.id = hexlify(os.urandom(16)).decode()
+        while len(self.sessions) >= self.max_sessions:
+            self.sessions.pop(next(iter(self.sessions)))
+        self.sessions[session.id] = text
+        if kept and kept.get('exp') == values.get('exp'):
             return None
-        if not id and (when >= self._sweep_at or
-                       self._count >= self.max_sessions):
-            self.ask(session, self.sweep, when)
-        new = id or hexlify(os.urandom(16)).decode()
-        size = self.ask(session, self.merge, new, changes, not id)
-        if size > self.max_session_size:
-            raise ValueError(
-                'a session of %d characters is over its Store.max_session_'
-                'size (%d)' % (size, self.max_session_size))
-        if not size:
-            return None  # another request has ended it meanwhile
-        session.id = new
-        session.kept = texts
-        if id and 'exp' not in changes:
-            return None
-        found = {'_id': new}
+        found = {'_id': session.id}
         if 'exp' in values:
             found['exp'] = values['exp']
         return found
 
-    def ask(self, session, function, *args):
-        # Calls what may fail. There is no telling what a store raises.
-        try:
-            return function(*args)
-        except Exception as exc:
-            session.request.app.log_exception(session.request, exc)
-            raise HTTPException(*UNAVAILABLE)
 
-    def merge(self, id, changes, is_new):
-        # Changes a session by key, whatever other requests have changed.
-        # Gives its size, 0 if it is gone; one that is too large is left.
-        texts = {} if is_new else self.read(id)
-        if texts is None:
-            return 0
-        texts = texts.copy()
-        for key in changes:
-            if changes[key] is None:
-                texts.pop(key, None)
-            else:
-                texts[key] = changes[key]
-        size = sum([len(key) + len(texts[key]) for key in texts])
-        if size <= self.max_session_size:
-            self.write(id, texts)
-            self._count += is_new
-        return size
-
-    def sweep(self, when):
-        """Remove the sessions that have ended, and then as many as must be,
-        that there is room for a new one."""
-        found = []
-        for id in list(self.ids()):
-            texts = self.read(id)
-            end = json.loads(texts.get('exp', '9e9')) if texts else 0
-            if end <= when:
-                self.remove(id)
-            else:
-                found.append((end, id))
-        count = len(found)
-        most = self.max_sessions
-        if count >= most:
-            found.sort()
-            count = most - most // 10 - 1
-            for _, id in found[:len(found) - count]:
-                self.remove(id)
-        self._count = count
-        self._sweep_at = when + self.sweep_period
-
-
-class MemoryStore(Store):
-    """Keeps sessions in memory, until the program ends."""
-
-    def __init__(self):
-        sessions = {}
-        self.read = sessions.get
-        self.write = sessions.__setitem__
-        self.remove = lambda id: sessions.pop(id, None)
-        self.ids = sessions.keys
-
-
-def __getattr__(name):
-    # in a module of its own, as boards rarely have both
-    if name == 'FolderStore':
-        from .filestore import FolderStore
-        return FolderStore
-    raise AttributeError(name)
-
-
-if not _BOARD:
-    # Those for threads and processes, and stores that are loaded when used.
-    from ._stores import MemoryStore, Store, __getattr__  # noqa: F401
+if hasattr(os, 'fspath'):
+    from ._stores import *  # noqa: F403
+else:
+    def __getattr__(name):
+        from . import filestore
+        return getattr(filestore, name)

@@ -79,6 +79,10 @@ def claims(res):
     return parse_jwt(set_cookie(res)[8:].partition(';')[0], [KEY])
 
 
+def ids_of(store):
+    return list(store.ids() if hasattr(store, 'ids') else store.sessions)
+
+
 class Clock:
     """Takes the place of the clock, and can be set."""
 
@@ -99,6 +103,11 @@ def can_write():
 class Stores:
     """What all stores do."""
 
+    #: Has the limits, and how many of the characters that are counted are not
+    #: those of a text.
+    limits = Store
+    counted = 3 + 10 + 1 + 2  # "exp" and its number, a name, quotes
+
     def make(self):
         return MemoryStore()
 
@@ -118,12 +127,12 @@ class Stores:
     def test_a_session_lasts_from_request_to_request(self):
         client = self.client()
         self.assertEqual(self.ask(client).json, {})
-        self.assertEqual(list(self.store.ids()), [])
+        self.assertEqual(ids_of(self.store), [])
         res = self.post(client, name='J\xfcrgen \u20ac "\\', n=[1, {'a': 2}])
-        self.assertEqual(len(list(self.store.ids())), 1)
+        self.assertEqual(len(ids_of(self.store)), 1)
         # the cookie has no more than an id of 128 bits, and an end
         self.assertEqual(sorted(claims(res)), ['_id', 'exp'])
-        self.assertEqual(list(self.store.ids()), [claims(res)['_id']])
+        self.assertEqual(ids_of(self.store), [claims(res)['_id']])
         self.assertEqual(len(bytes.fromhex(claims(res)['_id'])), 16)
         res = self.ask(client)
         self.assertEqual(res.json, {'name': 'J\xfcrgen \u20ac "\\',
@@ -144,7 +153,7 @@ class Stores:
         two = TestClient(self.app)
         self.post(one, a=1)
         self.post(two, a=2)
-        self.assertEqual(len(list(self.store.ids())), 2)
+        self.assertEqual(len(ids_of(self.store)), 2)
         self.assertEqual(self.ask(one).json, {'a': 1})
         self.assertEqual(self.ask(two).json, {'a': 2})
 
@@ -172,9 +181,9 @@ class Stores:
         self.post(client, a=[1])
         self.post(client, a=2)
         self.assertEqual(self.ask(client).json, {'a': [1, 2]})
-        self.assertEqual(len(list(self.store.ids())), 1)
+        self.assertEqual(len(ids_of(self.store)), 1)
         self.ask(client, 'DELETE')
-        self.assertEqual(list(self.store.ids()), [])
+        self.assertEqual(ids_of(self.store), [])
 
     def test_a_session_can_be_deleted(self):
         client = self.client()
@@ -182,7 +191,7 @@ class Stores:
         old = client.cookies['session']
         self.assertIn('Max-Age=0', set_cookie(self.ask(client, 'DELETE')))
         self.assertEqual(client.cookies, {})
-        self.assertEqual(list(self.store.ids()), [])
+        self.assertEqual(ids_of(self.store), [])
         # who has kept a copy of the cookie has nothing
         client.cookies['session'] = old
         self.assertEqual(self.ask(client).json, {})
@@ -191,7 +200,7 @@ class Stores:
         client = self.client()
         self.post(client, a=1)
         self.assertIn('Max-Age=0', set_cookie(self.post(client, a=None)))
-        self.assertEqual(list(self.store.ids()), [])
+        self.assertEqual(ids_of(self.store), [])
         self.assertIsNone(set_cookie(self.post(client, a=None)))
 
     def test_what_is_saved_while_a_body_is_sent_is_kept(self):
@@ -246,7 +255,7 @@ class Stores:
             res = self.post(client, a=1)
             made = claims(res)['_id']
             self.assertTrue(made != payload.get('_id'))
-            self.assertIn(made, self.store.ids())
+            self.assertIn(made, ids_of(self.store))
         client.cookies['session'] = 'ab' * 16
         self.assertEqual(self.ask(client).json, {})
 
@@ -255,7 +264,7 @@ class Stores:
         old = claims(self.post(client, a=1))['_id']
         res = self.ask(client, 'POST', '/renew')
         self.assertTrue(claims(res)['_id'] != old)
-        self.assertEqual(list(self.store.ids()), [res.text])
+        self.assertEqual(ids_of(self.store), [res.text])
         self.assertEqual(self.ask(client).json, {'a': 1})
 
     def test_logging_in_and_out_changes_the_id(self):
@@ -279,7 +288,7 @@ class Stores:
         planted = claims(self.post(client, basket=1))['_id']
         thief = TestClient(self.app, cookies=dict(client.cookies))
         self.ask(client, 'POST', '/login', 302)
-        ids = list(self.store.ids())
+        ids = ids_of(self.store)
         self.assertEqual(len(ids), 1)
         self.assertTrue(ids[0] != planted)
         self.assertEqual(self.ask(thief).json, {})
@@ -287,7 +296,7 @@ class Stores:
                          {'_user_id': 7, '_fresh': True})
         kept = dict(client.cookies)
         self.ask(client, 'POST', '/logout')
-        self.assertEqual(list(self.store.ids()), [])
+        self.assertEqual(ids_of(self.store), [])
         self.assertEqual(
             self.ask(TestClient(self.app, cookies=kept)).json, {})
 
@@ -299,13 +308,8 @@ class Stores:
         clock.when += 59
         self.post(client, b=1)
         self.assertEqual(self.ask(client).json, {'a': 1, 'b': 1})
-        # also where the cookie would last
-        client.cookies['session'] = self.app.sessions.encode(
-            {'_id': list(self.store.ids())[0]})
-        self.assertEqual(self.ask(client).json, {'a': 1, 'b': 1})
         clock.when += 1
         self.assertEqual(self.ask(client).json, {})
-        self.assertEqual(list(self.store.ids()), [])
 
     def test_a_session_that_is_used_lasts(self):
         clock = Clock(self)
@@ -321,8 +325,54 @@ class Stores:
         client = self.client(max_age=0)
         self.assertEqual(sorted(claims(self.post(client, a=1))), ['_id'])
         clock.when += 10 ** 8
-        self.store.sweep(clock.when)
         self.assertEqual(self.ask(client).json, {'a': 1})
+
+    def test_a_limit_of_one(self):
+        change(self, self.limits, 'max_sessions', 1)
+        client = self.client()
+        for number in range(3):
+            client.cookies.clear()
+            self.post(client, a=number)
+            self.assertEqual(len(ids_of(self.store)), 1)
+            self.assertEqual(self.ask(client).json, {'a': number})
+
+    def test_the_size_is_limited(self):
+        change(self, self.limits, 'max_session_size', 100)
+        client = self.client()
+
+        @self.app.errorhandler(ValueError)
+        async def too_large(request, exc):
+            return str(exc), 400
+
+        room = 100 - self.counted
+        self.post(client, a='x' * room)
+        before = self.ask(client).json
+        for size in (room + 1, 5000):
+            res = self.ask(client, 'POST', status=400, json={'a': 'y' * size})
+            self.assertIn('max_session_size', res.text)
+            self.assertEqual(self.ask(client).json, before)
+        client.cookies.clear()
+        self.ask(client, 'POST', status=400, json={'a': 'x' * (room + 1)})
+        self.assertEqual(len(ids_of(self.store)), 1)
+
+    def test_what_is_not_json_is_refused(self):
+        client = self.client()
+
+        @self.app.get('/object')
+        @with_session
+        async def save_object(request, session):
+            session['a'] = object()
+            try:
+                session.save()
+            except (TypeError, ValueError):
+                return 'refused'
+
+        self.assertEqual(self.ask(client, path='/object').text, 'refused')
+        self.assertEqual(ids_of(self.store), [])
+
+
+class AskedStores(Stores):
+    """What the stores do that are asked by ids."""
 
     def test_those_that_are_over_are_removed(self):
         clock = Clock(self)
@@ -333,11 +383,11 @@ class Stores:
         clock.when += 599
         client.cookies.clear()
         self.post(client, a=1)
-        self.assertEqual(len(list(self.store.ids())), 6)
+        self.assertEqual(len(ids_of(self.store)), 6)
         clock.when += 1  # sweep_period
         client.cookies.clear()
         self.post(client, a=1)
-        self.assertEqual(len(list(self.store.ids())), 2)
+        self.assertEqual(len(ids_of(self.store)), 2)
 
     def test_the_number_is_limited(self):
         change(self, Store, 'max_sessions', 20)
@@ -350,11 +400,11 @@ class Stores:
                 first = dict(client.cookies)
             clock.when += 1
         last = dict(client.cookies)
-        self.assertEqual(len(list(self.store.ids())), 20)
+        self.assertEqual(len(ids_of(self.store)), 20)
         client.cookies.clear()
         self.post(client, a=1)
         # a tenth at once, and those that end soonest
-        self.assertEqual(len(list(self.store.ids())), 18)
+        self.assertEqual(len(ids_of(self.store)), 18)
         self.assertEqual(
             self.ask(TestClient(self.app, cookies=first)).json, {})
         self.assertEqual(
@@ -362,37 +412,7 @@ class Stores:
         for _ in range(100):
             client.cookies.clear()
             self.post(client, a=1)
-            self.assertTrue(len(list(self.store.ids())) <= 20)
-
-    def test_a_limit_of_one(self):
-        change(self, Store, 'max_sessions', 1)
-        client = self.client()
-        for number in range(3):
-            client.cookies.clear()
-            self.post(client, a=number)
-            self.assertEqual(len(list(self.store.ids())), 1)
-            self.assertEqual(self.ask(client).json, {'a': number})
-
-    def test_the_size_is_limited(self):
-        change(self, Store, 'max_session_size', 100)
-        client = self.client()
-
-        @self.app.errorhandler(ValueError)
-        async def too_large(request, exc):
-            return str(exc), 400
-
-        # "exp" and its number, a name, quotes
-        room = 100 - 3 - 10 - 1 - 2
-        self.post(client, a='x' * room)
-        before = self.ask(client).json
-        for size in (room + 1, 5000):
-            res = self.ask(client, 'POST', status=400, json={'a': 'y' * size})
-            self.assertIn('max_session_size', res.text)
-            self.assertIn('100', res.text)
-            self.assertEqual(self.ask(client).json, before)
-        client.cookies.clear()
-        self.ask(client, 'POST', status=400, json={'a': 'x' * (room + 1)})
-        self.assertEqual(len(list(self.store.ids())), 1)
+            self.assertTrue(len(ids_of(self.store)) <= 20)
 
     def test_a_store_that_fails_is_a_503(self):
         for name in ('read', 'write', 'remove', 'ids'):
@@ -428,20 +448,26 @@ class Stores:
         self.ask(client, 'POST', status=503, json={'b': 1})
         self.assertEqual(str(self.app.logged.pop()), 'broken')
 
-    def test_what_is_not_json_is_refused(self):
-        client = self.client()
+    def test_a_session_that_is_over_is_removed(self):
+        clock = Clock(self)
+        client = self.client(max_age=60)
+        self.post(client, a=1)
+        # where the cookie lasts
+        client.cookies['session'] = self.app.sessions.encode(
+            {'_id': ids_of(self.store)[0]})
+        clock.when += 59
+        self.assertEqual(self.ask(client).json, {'a': 1})
+        clock.when += 1
+        self.assertEqual(self.ask(client).json, {})
+        self.assertEqual(ids_of(self.store), [])
 
-        @self.app.get('/object')
-        @with_session
-        async def save_object(request, session):
-            session['a'] = object()
-            try:
-                session.save()
-            except (TypeError, ValueError):
-                return 'refused'
-
-        self.assertEqual(self.ask(client, path='/object').text, 'refused')
-        self.assertEqual(list(self.store.ids()), [])
+    def test_sessions_without_an_end_are_not_over(self):
+        clock = Clock(self)
+        client = self.client(max_age=0)
+        self.post(client, a=1)
+        clock.when += 10 ** 8
+        self.store.sweep(clock.when)
+        self.assertEqual(self.ask(client).json, {'a': 1})
 
 
 def fail_in(store, name):
@@ -455,13 +481,45 @@ class Broken(Exception):
     pass
 
 
-@unittest.skipIf(not RANDOM, 'no random numbers')
-class TestMemoryStore(Stores, unittest.TestCase):
+@unittest.skipIf(not RANDOM or issubclass(MemoryStore, Store),
+                 'no MemoryStore of its own')
+class TestMemoryStoreOfBoards(Stores, unittest.TestCase):
+
+    limits = MemoryStore
+    counted = len('{"exp": 1800000000, "a": ""}')
+
+    def test_the_number_is_limited(self):
+        change(self, MemoryStore, 'max_sessions', 3)
+        client = self.client()
+        kept = []
+        for number in range(3):
+            client.cookies.clear()
+            self.post(client, a=number)
+            kept.append(dict(client.cookies))
+        first = TestClient(self.app, cookies=kept[0])
+        self.post(first, b=1)
+        client.cookies.clear()
+        self.post(client, a=3)
+        # the one that was saved longest ago is gone
+        self.assertEqual(len(ids_of(self.store)), 3)
+        self.assertEqual(self.ask(first).json, {'a': 0, 'b': 1})
+        self.assertEqual(
+            self.ask(TestClient(self.app, cookies=kept[1])).json, {})
+        self.assertEqual(
+            self.ask(TestClient(self.app, cookies=kept[2])).json, {'a': 2})
+        for _ in range(20):
+            client.cookies.clear()
+            self.post(client, a=1)
+            self.assertEqual(len(ids_of(self.store)), 3)
+
+
+@unittest.skipIf(not issubclass(MemoryStore, Store), 'no locks')
+class TestMemoryStore(AskedStores, unittest.TestCase):
     pass
 
 
 @unittest.skipIf(not RANDOM or not can_write(), 'no file system')
-class TestFolderStore(Stores, unittest.TestCase):
+class TestFolderStore(AskedStores, unittest.TestCase):
     def make(self):
         clear()
         self.addCleanup(clear)
@@ -493,7 +551,7 @@ class TestFolderStore(Stores, unittest.TestCase):
         for number in range(3):
             client.cookies.clear()
             self.post(client, a=number)
-        self.assertEqual(len(list(self.store.ids())), 1)
+        self.assertEqual(len(ids_of(self.store)), 1)
         for name in ('notes.txt', 'x' * 32, '.session'):
             with open(FOLDER + '/' + name) as file:
                 self.assertEqual(file.read(), 'mine')
