@@ -1,34 +1,19 @@
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from os import PathLike
 from typing import Any
 
 from typing_extensions import Self
 
+from . import filestore
+from .filestore import UNAVAILABLE as UNAVAILABLE
 from .microdot import Microdot
-from .session import Session, SessionDict
+from .session import Session
 
-UNAVAILABLE: tuple[int, str, dict[str, str]]
-
-class Store:
-    max_sessions: int
-    max_session_size: int
-    sweep_period: float
+class Store(filestore.Store):
     # CPython's
     def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
     lock: AbstractContextManager[object]
     def locked(self) -> AbstractContextManager[object]: ...
-    def open(self, session: SessionDict, when: float) -> None: ...
-    def keep(
-        self, session: SessionDict, values: Mapping[str, Any], when: float,
-    ) -> Mapping[str, Any] | None: ...
-    def ask(
-        self, session: SessionDict, function: Callable[..., Any],
-        *args: Any) -> Any: ...
-    def merge(
-        self, id: str, changes: Mapping[str, str | None],
-        is_new: bool) -> int: ...
-    def sweep(self, when: float) -> None: ...
 
 class MemoryStore(Store):
     def __init__(self) -> None: ...
@@ -37,15 +22,8 @@ class MemoryStore(Store):
     remove: Callable[[str], object]
     ids: Callable[[], Iterable[str]]
 
-class FolderStore(Store):
-    path: str
-    def __init__(self, path: str | PathLike[str]) -> None: ...
+class FolderStore(Store, filestore.FolderStore):
     def locked(self) -> AbstractContextManager[None]: ...
-    def file_of(self, id: str) -> str: ...
-    def read(self, id: str) -> dict[str, str] | None: ...
-    def write(self, id: str, texts: Mapping[str, str]) -> None: ...
-    def remove(self, id: str) -> None: ...
-    def ids(self) -> list[str]: ...
 
 class RedisStore(Store):
     max_idle: int
