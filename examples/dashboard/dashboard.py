@@ -6,9 +6,10 @@ GND, which the slider dims, and a push button between GP14 and GND. On others
 set ``LED``, ``LAMP``, ``BUTTON`` and ``SENSOR`` below. Flash: 42 KB.
 Heap: 90 KB.
 
-From the top of the repository::
+From the top of the repository, with the package installed as
+``docs/start/board.rst`` says::
 
-    $ python3 -m microdot.deploy examples/dashboard --wifi "NAME" \\
+    $ microdot deploy examples/dashboard --wifi "NAME" \\
         --main --start
 
 Then open http://ADDRESS:5000/ on a phone and a laptop: what one does, the

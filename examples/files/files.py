@@ -3,9 +3,10 @@
 Board: any, with some flash to spare. Wiring: none.
 Flash: 38 KB and the files. Heap: 78 KB, however large a file is.
 
-From the top of the repository::
+From the top of the repository, with the package installed as
+``docs/start/board.rst`` says::
 
-    $ python3 -m microdot.deploy examples/files --wifi "NAME" --main --start
+    $ microdot deploy examples/files --wifi "NAME" --main --start
 
 Then open http://ADDRESS:5000/. Or on a computer, where the files go to the
 folder ``uploads`` of the current one::

@@ -4,9 +4,10 @@ Board: Pico W. Wiring: a push button between GP14 and GND; the LED and the
 temperature sensor are on the board. On others set ``LED``, ``BUTTON`` and
 ``SENSOR`` below. Flash: 38 KB. Heap: 84 KB.
 
-From the top of the repository::
+From the top of the repository, with the package installed as
+``docs/start/board.rst`` says::
 
-    $ python3 -m microdot.deploy examples/gpio --wifi "NAME" --main --start
+    $ microdot deploy examples/gpio --wifi "NAME" --main --start
 
 Then open http://ADDRESS:5000/ in several browsers: all of them change at
 once. Or on a computer, where stand-ins play the parts of the pins::

@@ -3,9 +3,10 @@
 Board: any whose Wi-Fi can be an access point, such as Pico W or ESP32.
 Wiring: none. Flash: 46 KB. Heap: 84 KB.
 
-From the top of the repository::
+From the top of the repository, with the package installed as
+``docs/start/board.rst`` says::
 
-    $ python3 -m microdot.deploy examples/portal --main --start
+    $ microdot deploy examples/portal --main --start
 
 Then connect a telephone to the network ``microdot-setup`` with the password
 ``microdot``. It finds that every name leads to the board, and shows the page

@@ -3,10 +3,11 @@
 Board: any. Wiring: none. Flash: 34 KB and the site, compressed. Heap: 68 KB.
 
 A board has no time to compress anything, and need not: a computer does it
-once. From the top of the repository::
+once. From the top of the repository, with the package installed as
+``docs/start/board.rst`` says::
 
     $ python3 examples/static/compress.py
-    $ python3 -m microdot.deploy examples/static --exclude www \\
+    $ microdot deploy examples/static --exclude www \\
         --exclude compress.py --wifi "NAME" --main --start
 
 Or on a computer::

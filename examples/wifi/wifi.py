@@ -3,9 +3,10 @@
 Board: any with Wi-Fi, such as Pico W or ESP32. Wiring: none.
 Flash: 38 KB. Heap: 74 KB.
 
-Put it on a board from the top of the repository; that asks for the password::
+Put it on a board, from the top of the repository, with the package installed
+as ``docs/start/board.rst`` says; that asks for the password of the network::
 
-    $ python3 -m microdot.deploy examples/wifi --wifi "NAME" --main --start
+    $ microdot deploy examples/wifi --wifi "NAME" --main --start
 
 It prints the address of the board once it is connected. Where there is no
 board, stand-ins for its modules let it run on a computer, on port 5000::

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 
 import pytest
@@ -540,6 +541,25 @@ def test_what_is_not_for_boards_is_warned_of(run, folder):
 
 # ---------------------------------------------------------------- on a board
 
+def plain(text):
+    """Return what was printed, without the numbers that differ."""
+    return re.sub(r'[\d.,]*\d', 'N', text).strip()
+
+
+@on_a_board
+def test_the_documentation_shows_what_is_printed(flash, run):
+    page = (TOP / 'docs' / 'boards' / 'deploying.rst').read_text()
+    words, shown = re.search(
+        r'\$ microdot deploy --port /dev/pts/5 (.*)\n((?:   .*\n)+)',
+        page).groups()
+    main, *words = words.split()
+    with simboard.Board(flash, flash_size=simboard.FLASH_SIZE,
+                        pty=True) as board:
+        status, output, _ = run(board, TOP / main, *words)
+    assert status == 0
+    assert plain(output) == plain(textwrap.dedent(shown))
+
+
 @on_a_board
 def test_an_application_is_deployed_and_serves(flash, folder, run):
     port = servers.free_port()
@@ -742,7 +762,7 @@ def test_a_network_is_tried_also_from_another_one(
                 assert (status, told in error) == (1, True)
             else:
                 assert (status, error) == (0, '')
-                assert 'network %s the board is 127.0.0.1' % name in output
+                assert 'network %s: the address is 127.0.0.1' % name in output
         # power was off: another board of the same kind
         monkeypatch.setenv(deploy.WIFI_PASSWORD, 'other')
         board.network.unlink()

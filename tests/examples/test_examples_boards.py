@@ -376,7 +376,7 @@ ALL = ['wifi', 'portal', 'gpio', 'dashboard', 'files', 'static_site']
 def test_it_says_what_it_needs_and_how_to_run_it(name):
     text = re.sub(r'\s+', ' ', load(name).__doc__)
     for word in ('Board: ', 'Wiring: ', 'Flash: ', 'Heap: ',
-                 'python3 -m microdot.deploy examples/', 'curl '):
+                 'microdot deploy examples/', 'curl '):
         assert word in text, word
 
 

@@ -68,6 +68,8 @@ SIMULATED = pathlib.Path(__file__).resolve().parent / 'simulated'
 
 class Kind(typing.NamedTuple):
     """What boards of a kind have."""
+    #: What it calls itself.
+    machine: str
     #: ``sys.platform`` of their firmware.
     platform: str
     #: Bytes of heap that are free when they have started.
@@ -79,8 +81,10 @@ class Kind(typing.NamedTuple):
 #: A Pico W: its heap was measured on its firmware, the time of its flash is
 #: the typical one of the chip's data sheet (45 ms to erase a sector, 0.4 ms
 #: to write a page). An ESP32 without PSRAM.
-KINDS = {'pico-w': Kind('rp2', 198432, (52, 20)),
-         'esp32': Kind('esp32', 102400, (60, 20))}
+KINDS = {'pico-w': Kind('a simulated Pico W', 'rp2', 198432, (52, 20)),
+         'esp32': Kind('a simulated ESP32', 'esp32', 102400, (60, 20))}
+#: Bytes of flash that a Pico W leaves to files.
+FLASH_SIZE = 848 * 1024
 
 
 class Process:
@@ -104,6 +108,7 @@ class Process:
             'emulation': str(EMULATION), 'here': str(SIMULATED),
             'networks': board.networks,
             'network': str(board.network.parent),
+            'machine': kind.machine if kind else 'a simulated board',
             'platform': kind.platform if kind else None,
             'free': kind.free if kind else 0,
             'flash_ms': kind.flash_ms if kind and board.slow else (0, 0)}
@@ -514,8 +519,10 @@ def main(argv=None):
                         help='with --kind: write as slowly as its flash')
     parser.add_argument('--heap', default=HEAP,
                         help='bytes of heap (default: %(default)s)')
-    parser.add_argument('--flash-size', type=int, default=0, metavar='N',
-                        help='bytes of flash (default: no end)')
+    parser.add_argument('--flash-size', type=int, default=FLASH_SIZE,
+                        metavar='N',
+                        help='bytes of flash (default: %(default)s, as a '
+                             'Pico W has; 0: as much as the computer)')
     parser.add_argument('--rom-size', type=int, default=0, metavar='N',
                         help='bytes of a ROMFS partition (default: none)')
     options = parser.parse_args(argv)

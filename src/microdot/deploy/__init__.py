@@ -1,4 +1,4 @@
-"""Put an application on a board: ``python -m microdot.deploy app.py``.
+"""Put an application on a board: ``microdot deploy app.py``.
 
 Finds what the application imports, compiles it for the board, copies what
 differs. It runs on a computer with CPython and is never copied to a board.

@@ -1,4 +1,4 @@
-"""The command line: ``python -m microdot.deploy``."""
+"""The command line: ``microdot deploy``."""
 
 import argparse
 import getpass
@@ -172,7 +172,7 @@ class Deployment:
                           board and WIFI_FILE in board['files'])
         if options.main and self.found.main.name != 'main.py':
             written['main.py'] = (
-                b'# Written by microdot.deploy.\n' + code.encode())
+                b'# Written by microdot deploy.\n' + code.encode())
         plan = self._plan(board, written)
         if options.dry_run:
             print_plan(plan, self.show)
@@ -261,10 +261,10 @@ class Deployment:
             self.show('warning: %s' % failure)
             self.show('this is the plan for an empty board')
             return None
-        self.show('%s, MicroPython %s, %s of heap and %s of flash free' % (
-            board['machine'], '.'.join(map(str, board['version'])),
+        self.show('MicroPython %s on %s; free: %s of heap, %s of flash' % (
+            '.'.join(map(str, board['version'])), board['machine'],
             in_bytes(board['heap']),
-            in_bytes(board['flash'][2]) if board['flash'] else 'some'))
+            in_bytes(board['flash'][2]) if board['flash'] else 'unknown'))
         for name in board['missing']:
             self.show('warning: the board has no module %s: mpremote mip '
                       'install %s, or put %s.py beside %s' % (
@@ -353,10 +353,10 @@ class Deployment:
                 kept, len(plan.steps)))
         check(self.line, self.found.items, self.show, self.options.romfs)
         if self.options.wifi:
-            self.show('in the network %s the board is %s%s' % (
+            self.show('connected to the network %s: the address is %s%s' % (
                 self.options.wifi, join(self.line, self.options.wifi),
                 self.options.hostname and
-                ', and %s.local' % self.options.hostname or ''))
+                ' or %s.local' % self.options.hostname or ''))
         if last:
             lines.copy(self.line, plan, self.folder, self.show, last)
         if self.options.start:
@@ -365,9 +365,11 @@ class Deployment:
         elif self.options.monitor:
             self.line.run('reset')
         elif has_main:
-            self.show('mpremote reset starts it, as power does')
+            self.show('the application starts when the board does: press its '
+                      'reset button, or type mpremote reset')
         else:
-            self.show('--start starts it, --main makes power start it')
+            self.show('to start the application, add --start; to start it '
+                      'whenever the board gets power, add --main')
 
 
 def deploy(options, show=show_line):
@@ -413,7 +415,7 @@ def watch(options, show):
             if not any(saved):
                 show('waiting for the next save')
                 changes.wait()
-            show('saved: once more')
+            show('saved: deploying again')
     except KeyboardInterrupt:
         show('')
 
@@ -448,7 +450,7 @@ def main(argv=None):
     :return: the exit status: 0 if all went well.
     """
     parser = argparse.ArgumentParser(
-        prog='python -m microdot.deploy',
+        prog='microdot deploy',
         description='Put an application on a board with MicroPython.')
     parser.add_argument(
         'application', nargs='?',

@@ -124,8 +124,8 @@ def update(receiver, files, show, version=None, lower=False, bar=None):
                           receiver.sign(told['nonce'], body))
     nonce, wanted = answer['nonce'], answer['wanted']
     total = sum(len(files[path]) for path in wanted)
-    show('version %d has %d files, of which %d differ from version %d: %s' % (
-        version, len(files), len(wanted), told['version'], in_bytes(total)))
+    show('version %d differs from version %d in %d of %d files, %s' % (
+        version, told['version'], len(wanted), len(files), in_bytes(total)))
     sent = 0
     for number, path in enumerate(wanted, 1):
         receiver.ask('PUT', '/' + urllib.parse.quote(path), files[path],

@@ -126,7 +126,7 @@ def start(line, code, follow, show, folder, ended=None):
     file = folder / 'start.py'
     file.write_bytes(code.encode())
     if follow:
-        show('started; Ctrl-C stops looking on, not the application')
+        show('started; Ctrl-C ends this view, the application goes on')
     output = collections.deque(maxlen=50)
     deadline = None if follow else time.monotonic() + STARTING_S
     with Reading(line.open(['run', str(file)])) as reading:

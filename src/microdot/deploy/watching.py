@@ -88,7 +88,7 @@ def monitor(line, show, ended=lambda: False):
     :param ended: asked now and then whether this is to end.
     """
     device = find_port(line)
-    show('what %s prints; Ctrl-C stops looking on, not the application'
+    show('what %s prints; Ctrl-C ends this view, the application goes on'
          % device)
     gone = False
     rest = b''

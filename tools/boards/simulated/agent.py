@@ -171,9 +171,32 @@ class Simulated:
     counts = counts
 
 
+class Implementation:
+    # sys.implementation, of another machine than this computer.
+    def __init__(self, machine):
+        self._machine = machine
+
+    def __getattr__(self, name):
+        return getattr(sys.implementation, name)
+
+    def __getitem__(self, index):
+        return sys.implementation[index]
+
+
+class System:
+    # The module sys, of the board that was asked for.
+    def __init__(self, machine, platform):
+        self.implementation = Implementation(machine)
+        self.platform = platform or sys.platform
+
+    def __getattr__(self, name):
+        return getattr(sys, name)
+
+
 def _take_place():
     # Be the board that was asked for: its network, and so much heap.
     sys.modules['simulated'] = Simulated
+    sys.modules['sys'] = System(_given['machine'], _given['platform'])
     if _given['platform']:
         scope = _load('lwip.py')
         scope['counts'].update(counts)
@@ -192,8 +215,19 @@ def _load(name):
     return scope
 
 
+def _begin_pool():
+    # Names are kept in pools. Make so many that a new pool is begun, so that
+    # the program does not have to pay for it.
+    for number in range(1000):
+        used = gc.mem_alloc()
+        hasattr(Simulated, 'name%d' % number)
+        if gc.mem_alloc() - used > 500:
+            break
+
+
 def _fill(free):
     # Return what leaves so many bytes of heap free, in one piece.
+    _begin_pool()
     gc.collect()
     piece = bytearray(free - 16)
     kept = None

@@ -432,20 +432,9 @@ class Select:
     poll = Poll
 
 
-class System:
-    """The module ``sys`` with another platform."""
-
-    def __init__(self, platform):
-        self.platform = platform
-
-    def __getattr__(self, name):
-        return getattr(sys, name)
-
-
 def install(platform):
     """Put the modules in place of those of the computer."""
     global _kind
     _kind = KINDS[platform]
     sys.modules['socket'] = Module()
     sys.modules['select'] = Select()
-    sys.modules['sys'] = System(platform)
