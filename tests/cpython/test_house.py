@@ -211,6 +211,7 @@ def test_a_name_that_is_set_elsewhere_would_be_seen():
 #: The halves of modules for CPython, with what a module takes of its half.
 HALVES = {
     'pubsub': ('Hub', 'Listener'),
+    'ratelimit': ('RateLimit', '_clock', 'client_address', 'limit'),
     'stores': ('MemoryStore', 'Store'),
 }
 

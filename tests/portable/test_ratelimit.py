@@ -45,6 +45,15 @@ class TestLimiter(unittest.TestCase):
         self.now += wait * 10 ** 6
         self.assertEqual(self.hits(limiter, 1), [0])
 
+    def test_it_counts_in_whole_numbers(self):
+        """Boards' floats have 24 bits, which is 47 seconds of a time."""
+        limiter = Limiter('7/second')
+        self.assertEqual(self.hits(limiter, 9),
+                         [6, 5, 4, 3, 2, 1, 0, -1, -1])
+        self.assertTrue(isinstance(limiter.hits['a'], int))
+        self.now += 142857142
+        self.assertEqual(self.hits(limiter, 2), [0, -1])
+
     def test_a_clock_that_is_set_back_locks_nobody_out(self):
         limiter = Limiter('1/second')
         self.hits(limiter, 1)
@@ -82,16 +91,12 @@ class TestApplications(unittest.TestCase):
             client = TestClient(app)
             first = await client.get('/')
             self.assertEqual(first.status_code, 200)
-            self.assertIn('r=1;', first.headers['RateLimit'])
-            self.assertEqual(first.headers['RateLimit-Policy'],
-                             '"default";q=2;w=60')
             # also those that no route matches
             second = await client.get('/nothing')
             self.assertEqual(second.status_code, 404)
             third = await client.get('/')
             self.assertEqual(third.status_code, 429)
             self.assertTrue(29 <= int(third.headers['Retry-After']) <= 31)
-            self.assertIn('r=0;', third.headers['RateLimit'])
 
         run(main())
 
