@@ -109,6 +109,29 @@ def check_redis(url):
         client.close()
 
 
+def parse_entry(fields):
+    """Read an entry of a stream that a hub has written.
+
+    :param fields: what Redis has of it: a dict of ``bytes``.
+    :return: ``(kind, topic, message, data)``; of kind ``b'p'`` the message is
+             that of a process: its life, and how many listen there.
+    :raises ValueError: something else has written it.
+    """
+    try:
+        kind = fields[b'k']
+        data = fields[b'd']
+        topic = fields[b't'].decode()
+        message = _pubsub.Hub.decode(kind, data)
+        if kind == b'p':
+            life, counts = message
+            # (the sum is a TypeError unless all are numbers)
+            if not isinstance(life, str) or sum(counts.values()) < 0:
+                raise ValueError('counts')
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        raise ValueError('this entry of a stream is of no hub') from None
+    return kind, topic, message, data
+
+
 class Link:
     """Tells once when Redis is gone, and when it is back."""
 
@@ -172,6 +195,7 @@ class RedisHub(_pubsub.Hub):
         self.others = {}       # reports of other processes: (time, counts)
         self.seen = 0, 0       # the newest that has arrived here
         self.tasks = None
+        self.strange = False   # one that is not of a hub has been met
 
     # Instead of handing on in this process alone.
 
@@ -273,19 +297,31 @@ class RedisHub(_pubsub.Hub):
                     last = number
                     self._take(number, fields)
 
+    def _parse(self, fields):
+        # An entry, or None: an operator, or another program that has the
+        # prefix too, must not end what all processes hear.
+        try:
+            return parse_entry(fields)
+        except ValueError as exc:
+            if not self.strange:
+                self.strange = True
+                _logger.error('%s: skipped, and so are further ones', exc)
+            return None
+
     def _take(self, number, fields):
-        kind = fields[b'k']
-        data = fields[b'd']
+        entry = self._parse(fields)
+        if not entry:
+            return
+        kind, topic, message, data = entry
         if kind == b'p':
-            life, counts = json.loads(data)
+            life, counts = message
             if life != self.life:
                 self.others.pop(life, None)
                 self.others[life] = time.monotonic(), counts
                 while len(self.others) > self.max_others:
                     del self.others[next(iter(self.others))]
             return
-        self.arrive(self.position(number.decode()), fields[b't'].decode(),
-                    self.decode(kind, data), data)
+        self.arrive(self.position(number.decode()), topic, message, data)
 
     def arrive(self, number, topic, message, data):
         self.seen = number
@@ -404,10 +440,10 @@ class RedisHub(_pubsub.Hub):
         for key in keys:
             for number, fields in await client.xrevrange(
                     key, '+', '(' + self.event_id(begin), self.length):
-                data = fields[b'd']
-                found.append([
-                    self.position(number.decode()), fields[b't'].decode(),
-                    self.decode(fields[b'k'], data), data, None, None])
+                entry = self._parse(fields)
+                if entry:
+                    found.append([self.position(number.decode()), *entry[1:],
+                                  None, None])
         found.sort(key=lambda entry: entry[0])
         return found
 

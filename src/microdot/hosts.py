@@ -23,7 +23,9 @@ def is_local(host):
         return True
     if not host.replace('.', '').encode().isdigit():
         return False
-    parts = [int(part or 256) for part in host.split('.')]
+    # (CPython refuses to read a number of thousands of digits)
+    parts = [int(part) if 0 < len(part) < 4 else 256
+             for part in host.split('.')]
     return len(parts) == 4 and max(parts) < 256 and (
         parts[0] in (10, 127) or parts[:2] in ([192, 168], [169, 254]) or
         parts[0] == 172 and 16 <= parts[1] < 32)
@@ -36,8 +38,8 @@ class Host:
 
     :param name: the name; each part between dots may have parameters, as the
                  segments of a pattern do: ``'<name>.example.com'``.
-    :raises ValueError: it has a port, a path, a ``*``, or a parameter for
-                        several parts or by an expression.
+    :raises ValueError: it has a port, a path, a ``*``, a dot in front, or a
+                        parameter for several parts or by an expression.
     """
     def __init__(self, name):
         # capitals of parameters stay
@@ -48,8 +50,8 @@ class Host:
         self.name = '<'.join(parts)
         self.pattern = URLPattern('/' + self.name.replace('.', '/'))
         self.pattern.compile()
-        refused = '/' in name or '*' in name or '<re:' in name or \
-            self.pattern.span is not None
+        refused = name[:1] == '.' or '/' in name or '*' in name or \
+            '<re:' in name or self.pattern.span is not None
         for segment in self.pattern.segments:
             if not isinstance(segment, str):
                 segment = segment[0] + segment[3]

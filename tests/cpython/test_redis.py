@@ -343,3 +343,42 @@ def test_a_report_of_listeners_is_bounded(
     counts = json.loads(data)[1]
     assert counts['popular'] == 2
     assert len(counts) == 51 if not over else 30 < len(counts) <= 51
+
+
+STRANGE = [
+    {'x': 'y'}, {'t': 'room/a', 'k': 's'}, {'k': 's', 'd': 'x'},
+    {'t': b'\xff', 'k': 's', 'd': 'x'}, {'t': 'room/a', 'k': 's',
+                                         'd': b'\xff'},
+    {'t': 'room/a', 'k': 'j', 'd': '{'}, {'t': 'room/a', 'k': 'q', 'd': ''},
+    {'t': 'room/a', 'k': 'j', 'd': '[' * 100000},
+    *({'t': '', 'k': 'p', 'd': json.dumps(each)} for each in (
+        1, [], ['a'], ['a', 1], [[], {}], ['a', {'room': 'x'}],
+        ['a', {'room': None}], ['a', {'room': 1}, 2]))]
+
+
+def test_what_no_hub_has_written_ends_nothing(
+        redis_server, caplog):  # noqa: F811
+    import redis
+
+    async def main():
+        async with hubs(redis_server, history=100) as (ada, bob):
+            async with bob.subscribe('room/*') as messages:
+                await ada.connect()
+                await bob.connect()
+                ada.publish('room/a', 'before')
+                assert await take(messages, 1) == ['before']
+                client = redis.Redis.from_url(redis_server.url)
+                for fields in STRANGE:
+                    client.xadd(bob.prefix + 'all', fields)
+                    client.xadd(bob._key('room/a'), fields)
+                client.close()
+                ada.publish('room/a', 'after')
+                assert await take(messages, 1) == ['after']
+                assert bob.count('room/a') >= 1
+            assert await gather(bob, 'room/a', '0-0') == ['before', 'after']
+
+    with caplog.at_level(logging.ERROR, 'microdot.error'):
+        run(main())
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ['this entry of a stream is of no hub: skipped, '
+                    'and so are further ones'] * 2  # a hub each

@@ -87,6 +87,8 @@ class TestTrustedHosts(unittest.TestCase):
                 ('172.15.0.1', False), ('172.32.0.1', False),
                 ('192.169.0.1', False), ('11.0.0.1', False),
                 ('10.0.0.256', False), ('10.0.0', False),
+                ('0010.0.0.1', False), ('1' * 5000, False),
+                ('10.0.0.' + '1' * 5000, False),
                 ('10.0.0.1.evil.net', False), ('10.a.0.1', False),
                 ('10.0.0.٣', False), ('[2001:db8::1]', False),
                 ('[fd]', False), ('xlocal', False), ('', False)):
@@ -256,7 +258,7 @@ class TestMountedHosts(unittest.TestCase):
     def test_what_is_no_host_is_refused(self):
         for host in ('a:80', 'http://a', 'a/b', '*.example.com', '<a>:80',
                      '<path:x>.com', '<re:[ab]:x>.com', '<x', '<x>.<x>',
-                     '<nope:x>.com'):
+                     '<nope:x>.com', '.example.com'):
             with self.subTest(host=host):
                 with self.assertRaises(ValueError):
                     Microdot().mount(Microdot(), host=host)

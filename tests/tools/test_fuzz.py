@@ -11,7 +11,8 @@ FUZZ = pathlib.Path(__file__).resolve().parents[2] / 'tools' / 'fuzz'
 COUNT = 300
 TARGETS = ['requests', 'head', 'host', 'chunks', 'url', 'cookies', 'pairs',
            'json', 'response', 'multipart', 'websocket', 'session', 'auth',
-           'login']
+           'login', 'ranges', 'forwarded', 'hosts', 'config', 'codings',
+           'deflate', 'names', 'redis']
 
 # In a process of its own, as the targets change limits of the core.
 CODE = """\

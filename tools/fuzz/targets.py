@@ -48,6 +48,7 @@ for _core in (fast, plain):
     _core.Request.max_content_length = 256
     _core.Request.max_body_length = 128
     _core.Request.max_fields = 16
+    _core.Request.max_members = 16
 
 
 class Target:
@@ -490,6 +491,11 @@ def fuzz_cookies(data):
     """Cookies are pairs of text; those that are set come back."""
     text = data.decode('latin-1')
     cookies = same('parse_cookies', text)
+    if isinstance(cookies, int):
+        # more of them than are taken
+        check(cookies == 431 and text.count(';') >= fast.Request.max_members,
+              cookies)
+        return
     for name, value in cookies.items():
         check(';' not in name + value and '=' not in name, name, value)
         # (what is in quotes may begin or end with blanks)
@@ -805,3 +811,314 @@ else:
         check(target.startswith('http://site.example/'), target)
         check(not re.search('[\0-\x20\x7f]', Response.redirect(
             url).headers['Location']), url)
+
+
+try:
+    from microdot import static
+except ImportError:
+    static = None
+else:
+    # (RFC 9110, section 14.1.2)
+    RANGE = re.compile('[ \t]*bytes[ \t]*=[ \t]*([0-9]*)-([0-9]*)[ \t]*',
+                       re.IGNORECASE)
+
+    @target('ranges', [
+        b'bytes=0-499', b'bytes=500-', b'bytes=-1', b'bytes=-0', b'bytes=5-2',
+        b'bytes=0-0,-1', b'lines=1-2', b'Sun, 06 Nov 1994 08:49:37 GMT',
+        b'Sunday, 06-Nov-94 08:49:37 GMT', b'Sun Nov  6 08:49:37 1994',
+        b'"a"', b'W/"a", "b"', b'*'],
+        [b'bytes', b'=', b'-', b',', b' ', b'\t', b'0', b'99999999999999999',
+         b'GMT', b':', b'Jan', b'"', b'W/', b'\xb2', b'+', b'_'])
+    def fuzz_ranges(data):
+        """A range is of bytes that there are; dates and tags are read or
+        ignored."""
+        text = data.decode('latin-1')
+        found = RANGE.fullmatch(text)
+        for size in (0, 1, 500):
+            got = outcome(static.parse_range, text, size)
+            if got is None:
+                check(not found or found[1] == found[2] == '' or
+                      len(text.partition('=')[2]) > 40 or
+                      found[1] and found[2] and
+                      int(found[1]) > int(found[2]), text)
+            elif got == 416:
+                check(found, text)
+                check(int(found[1]) >= size if found[1] else
+                      not size or not int(found[2]), text)
+            else:
+                first, last = got
+                check(found and 0 <= first <= last < size, got)
+                check(first == int(found[1]) if found[1] else
+                      last == size - 1, got)
+        date = static.parse_date(text)
+        check(date is None or len(date) == 6 and 1 <= date[1] <= 12 and
+              min(date) >= 0, date)
+        tags = [tag.strip() for tag in text.split(',')]
+        got = outcome(static.matches_etag, text, 'W/"a"')
+        if got == 431:
+            check(len(tags) > Request.max_members, text)
+        elif text.isprintable():  # (others never come so far)
+            check(got == (text.strip() == '*' or '"a"' in tags or
+                          'W/"a"' in tags), got)
+
+
+try:
+    from microdot import proxies
+except ImportError:
+    proxies = None
+else:
+    import ipaddress
+
+    TRUSTED = proxies.TrustedProxies('127.0.0.1', '10.0.0.0/8', host=True)
+
+    @target('forwarded', [
+        b'1.2.3.4', b'1.2.3.4, 10.0.0.1|https|b.example|/p',
+        b'[::1]:80, 10.1.1.1:5|http|[::1]:8|/p/q', b'::ffff:1.2.3.4|x|a b|..',
+        b'unknown|https, http|a, b|/p/../q', b'2001:db8::1||a:80|//p'],
+        [b'|', b',', b' ', b'.', b':', b'::', b'[', b']', b'10.0.0.1', b'/',
+         b'256', b'https', b'0', b'ffff', b'\xb2', b'%', b'..', b'\t'])
+    def fuzz_forwarded(data):
+        """What proxies say of a client is an address, a scheme, a host and a
+        path, or is not believed."""
+        values = data.decode('latin-1').split('|')
+        req = core_request()
+        names = ('For', 'Proto', 'Host', 'Prefix')
+        for name, value in zip(names, values):
+            req.headers['X-Forwarded-' + name] = value
+            req.fields['x-forwarded-' + name.lower()] = value
+
+        async def view(request):
+            return Response('', headers={'Location': '/x'})
+
+        try:
+            res = finish(TRUSTED(req, view))
+        except HTTPException as exc:
+            check(exc.status_code == 431 and
+                  values[0].count(',') >= Request.max_members, values)
+            return
+        host, port = req.client_addr
+        check(0 <= port < 65536, port)
+        ipaddress.ip_address(host)
+        check(req.scheme in ('http', 'https'), req.scheme)
+        host = req.headers['Host']
+        check(fast.parse_host(host) == host, host)
+        check(re.fullmatch(r'(/[A-Za-z0-9._~-]+)*', req.root_path))
+        check(not {'.', '..'} & set(req.root_path.split('/')))
+        check(res.headers['Location'] == req.root_path + '/x' or
+              req.root_path == '/x', req.root_path)
+
+
+def core_request():
+    """Return a request by a proxy."""
+    fields = {'host': 'a'}
+    return Request(app, ('127.0.0.1', 5), 'GET', '/', '1.1',
+                   (fields, [b'Host: a']), scheme='http')
+
+
+try:
+    from microdot import hosts
+except ImportError:
+    hosts = None
+else:
+    LAN = [ipaddress.ip_network(net) for net in (
+        '127.0.0.0/8', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16',
+        '169.254.0.0/16')]
+
+    @target('hosts', [
+        b'a.example.com|<name>.example.com', b'127.0.0.1|<int:n>.0.0.1',
+        b'[::1]:80|[::1]', b'A.EXAMPLE.COM.:80|a.example.com', b'x.local|*.a',
+        b'192.168.1.1|<a>-<b>.c', b'[fe80::1]|<uuid:x>', b'172.31.255.255|'],
+        [b'|', b'.', b':', b'[', b']', b'<', b'>', b'int:', b'path:', b're:',
+         b'*', b'/', b'0', b'256', b'10.', b'.local', b'localhost', b'\xb2'])
+    def fuzz_hosts(data):
+        """Each host fits a pattern or does not; those of the network at home
+        are known as such."""
+        host, _, pattern = data.decode('latin-1').partition('|')
+        if outcome(fast.parse_host, host) == 400:
+            return
+        req = core_request()
+        req.fields['host'] = host
+        name = hosts.host_name(req)
+        check(name == name.lower())
+        if re.fullmatch('[0-9.]*', name):
+            try:
+                address = ipaddress.ip_address(name)
+                found = any(address in net for net in LAN)
+            except ValueError:
+                found = None  # (it has no such number, or zeroes before it)
+            if found is not None:
+                check(hosts.is_local(name) == found, name)
+        hosts.is_local(name)
+        rule = outcome(hosts.Host, pattern)
+        if rule != 400:
+            args = rule(req, {'z': 1})
+            check(args is None or args['z'] == 1, args)
+            if '<' not in pattern and args is not None:
+                check(rule.name == name, rule.name, name)
+
+
+try:
+    from microdot import config
+except ImportError:
+    config = None
+else:
+    # without the environment, as on a board
+    FILE_ALONE = config.Config.__mro__[1]
+
+    @target('config', [
+        b'A=1', b'export A="b c" # d\n# e\nF=\'g\'', b'A = 1\r\nB', b'=\n=\n',
+        b'A="b', b"A=' # '", b'\xef\xbb\xbfA=1', b'A=b#c #d'],
+        [b'=', b'"', b"'", b' #', b'#', b'\n', b'\r\n', b'export ', b' ',
+         b'\t', b'A', b'\\', b'\0', b'\xc2\xa0'])
+    def fuzz_config(data):
+        """A file of settings has names and values of one line each; one that
+        is written plainly is read as it was."""
+        text = data.decode('latin-1')
+        got = FILE_ALONE()
+        got.parse(text)
+        for name, value in got.values.items():
+            check(name and '=' not in name and name.split() == [name], name)
+            check('\n' not in value, value)
+        check(len(got.values) <= text.count('='))
+        if text.isprintable() and '"' not in text:
+            again = FILE_ALONE()
+            again.parse('export A="%s" # x\nB = 1' % text)
+            check(again.values == {'A': text, 'B': '1'}, again.values)
+
+
+try:
+    from microdot import codings
+except ImportError:
+    codings = None
+else:
+    @target('codings', [
+        b'gzip', b'gzip, br;q=0.5', b'*;q=0', b'identity;q=0, *', b'br;q=0',
+        b'gzip;q=1.0, identity; q=0.5, *;q=0', b'gzip;q=nan', b'x;y=z;q=1'],
+        [b'gzip', b'br', b'*', b'identity', b';q=', b'; q=', b',', b'0', b'1',
+         b'0.001', b'1e9', b'-', b'nan', b'inf', b'_', b'q', b'\xb2'])
+    def fuzz_codings(data):
+        """A coding is one that the client takes, and not less gladly than
+        none."""
+        text = data.decode('latin-1')
+        got = outcome(codings.choose_coding, text, ['br', 'gzip'])
+        if got == 431:
+            check(text.count(',') >= Request.max_members)
+            return
+        check(got in (None, 'br', 'gzip'), got)
+        if got is not None:
+            items = [item.strip() for item in text.lower().split(',')]
+            names = [item.partition(';')[0].strip() for item in items]
+            check(got in names or '*' in names, names)
+            check(got + ';q=0' not in items or names.count(got) > 1, items)
+
+
+try:
+    from microdot import _deflate
+except ImportError:
+    _deflate = None
+else:
+    import zlib
+
+    def _deflated(text):
+        made = zlib.compressobj(9, zlib.DEFLATED, -12)
+        return made.compress(text) + made.flush(zlib.Z_SYNC_FLUSH)
+
+    @target('deflate', [
+        b'permessage-deflate|', b'permessage-deflate; client_max_window_bits|',
+        b'x, permessage-deflate; server_max_window_bits="9"; '
+        b'server_no_context_takeover; client_no_context_takeover|' +
+        _deflated(b'hello' * 9)[:-4], b'permessage-deflate|\xff\xff',
+        b'permessage-deflate|' + _deflated(b'\0' * 60000)[:-4]],
+        [b'permessage-deflate', b';', b',', b'=', b'"', b'|', b'8', b'15',
+         b'client_max_window_bits', b'server_max_window_bits', b'16',
+         b'client_no_context_takeover', b'server_no_context_takeover',
+         b'\0\0\xff\xff', b'\1', b'\3\0', b'\xff'])
+    def fuzz_deflate(data):
+        """What is agreed on was offered; a message is taken in pieces or
+        refused, and never longer than allowed."""
+        head, _, payload = data.partition(b'|')
+        text = head.decode('latin-1')
+        got = outcome(_deflate.negotiate, text)
+        if got == 431 or got is None:
+            return
+        value, inflate, deflate = got
+        agreed = _deflate.parse_offer(value)
+        check(agreed is not None, value)
+        for name in agreed:
+            check(name in text.lower() or name == 'server_max_window_bits',
+                  value)
+        for size in (200, 5):
+            try:
+                out = inflate.decompress(payload, True, size)
+            except Exception as exc:
+                check(getattr(exc, 'code', 0) in (1002, 1007, 1009) or
+                      isinstance(exc, (ValueError, zlib.error)), exc)
+                return
+            check(len(out) <= size, len(out))
+        sent = deflate.compress(payload)
+        bits = agreed['server_max_window_bits']
+        check(zlib.decompressobj(-bits).decompress(
+            sent + b'\0\0\xff\xff') == payload)
+
+
+try:
+    from microdot import captive, udp
+except ImportError:
+    captive = None
+else:
+    QUERY = b'ab\1\0\0\1\0\0\0\0\0\0\1a\2bc\0\0\1\0\1'
+
+    @target('names', [
+        QUERY, captive.encode_answer(QUERY, b'\1\2\3\4'), QUERY[:-4],
+        QUERY[:13] + b'\xc0\x0c\0\1\0\1', b'', QUERY[:12] + b'\0\0\1\0\1'],
+        [b'\xc0\x0c', b'\0\1\0\1', b'\0\1', b'\0', b'\xff', b'\x3f', b'\1a',
+         b'\0\0\0\x3c\0\4\1\2\3\4'])
+    def fuzz_names(data):
+        """A query is answered with its own name, which is read again; what
+        is no query is not."""
+        got = captive.encode_answer(data, b'\1\2\3\4')
+        if got is not None:
+            check(got[:2] == data[:2] and got[2] & 0x80, got)
+            check(len(got) <= len(data) + 16 and len(got) <= 287, len(got))
+            end = len(got) - 16 if got[7] else len(got)
+            check(data[12:].startswith(got[12:end]), got)
+            found = udp._find_address(got, end)
+            check(found == ('1.2.3.4' if got[7] else None), found)
+        if len(data) >= 12:
+            # (such an answer has been seen to have a head)
+            for start in (12, len(data) // 2):
+                found = udp._find_address(data, start)
+                check(found is None or len(found.split('.')) == 4, found)
+
+
+try:
+    from microdot import _redis
+except ImportError:
+    _redis = None  # needs the library redis
+else:
+    HUB = _redis.RedisHub('redis://127.0.0.1:1')
+
+    @target('redis', [
+        b's|room/a|text', b'b|room|\0\xff', b'j|a|{"a": [1, null]}',
+        b'p||["a1", {"room": 2}]', b'1-2', b'1700000000000-15', b'|', b'j||7'],
+        [b'|', b'p|', b'j|', b'[', b']', b'{', b'}', b'"a"', b':', b',',
+         b'NaN', b'-1', b'1e999', b'-', b'0', b'\xff', b'\xb2'])
+    def fuzz_redis(data):
+        """An entry is one of a hub or refused, and the id of an event that a
+        browser sends is a pair of numbers."""
+        kind, _, rest = data.partition(b'|')
+        topic, _, rest = rest.partition(b'|')
+        entry = outcome(_redis.parse_entry, {
+            b'k': kind, b't': topic, b'd': rest})
+        if entry != 400:
+            check(entry[0] == kind and entry[1] == topic.decode() and
+                  entry[3] == rest, entry)
+            HUB._take(b'1-1', {b'k': kind, b't': topic, b'd': rest})
+            check(len(HUB.others) <= HUB.max_others)
+            HUB.count('room')
+        text = data.decode('latin-1')
+        first, second = HUB.position(text)
+        check(first >= 0 and second >= 0)
+        if (first, second) != (0, 0):
+            again = HUB.event_id((first, second))
+            check(HUB.position(again) == (first, second), again)
