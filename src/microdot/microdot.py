@@ -1,11 +1,14 @@
-"""microdot: a web framework small enough for a microcontroller.
+"""microdot: a web framework small enough for a microcontroller."""
+# This file is the whole core and works when copied alone to a board. It is
+# written in three layers, in the order in which the bytes of a request meet
+# them. *Wire*: bytes to values and back, no ``await``. *Transport*: awaits,
+# reads, writes and times out, decides nothing. *Application*: routes, requests
+# and responses, knows no sockets.
+#
+# Docstrings are short here, since a board that compiles this file has to hold
+# them: what else is to be said is in the stub beside it, microdot.pyi, which
+# the reference and editors show.
 
-This file is the whole core and works when copied alone to a board. It is
-written in three layers, in the order in which the bytes of a request meet
-them. *Wire*: bytes to values and back, no ``await``. *Transport*: awaits,
-reads, writes and times out, decides nothing. *Application*: routes, requests
-and responses, knows no sockets.
-"""
 import asyncio
 import io
 import json
@@ -18,10 +21,6 @@ from collections import namedtuple
 # Boards lack inspect, threads and signals, have one type for coroutines and
 # generators, and their streams close only in wait_closed().
 _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
-
-#: Kept for programs that import it. The server needs no list of numbers: an
-#: error of a connection's own socket means that the client is gone.
-MUTED_SOCKET_ERRORS = [32, 54, 104, 128]
 
 # All of ASCII that a header may hold; the first 77 are for tokens, 73 of them
 # for names of hosts, of which 62 are letters and digits. strip() of these
@@ -50,8 +49,8 @@ def print_line(method, path, status):
 
 
 def iscoroutine(obj):
-    """Tell whether *obj* is to be awaited. On a board that is also true of a
-    generator, which has the same type there."""
+    """Tell whether *obj* is to be awaited."""
+    # On a board that is also true of a generator, which has the same type.
     return hasattr(obj, '__await__') or _BOARD and hasattr(obj, 'throw')
 
 
@@ -92,7 +91,7 @@ is_async = iscoroutine
 
 
 async def invoke_handler(_f, *args, **kwargs):
-    """Call a handler, await what it returns if need be, return the result."""
+    """Call a handler, and await what it returns if need be."""
     # (its own arguments may have any other name)
     result = _f(*args, **kwargs)
     if iscoroutine(result):
@@ -100,11 +99,20 @@ async def invoke_handler(_f, *args, **kwargs):
     return result
 
 
+def later(obj, name):
+    # A method that needs another module, see methods.py, which is loaded when
+    # the first of them is asked for.
+    try:
+        from .methods import find
+    except ImportError:
+        raise AttributeError(name)  # copied alone
+    return find(obj, name)
+
+
 # --- Errors -----------------------------------------------------------------
 
 class HTTPException(Exception):
-    """An answer in place of the handler's: raised by :func:`abort` and by
-    whatever finds a fault with the request."""
+    """An answer in place of the handler's, see :func:`abort`."""
     def __init__(self, status_code, reason=None, headers=None):
         super().__init__(status_code, reason)
         self.status_code = status_code
@@ -116,17 +124,17 @@ class HTTPException(Exception):
 
 
 class MalformedBody(ValueError):
-    """The body or query of a request is not what its type says. Where no
-    handler catches it, it is answered as an :class:`HTTPException` is. Its
-    text says what is wrong."""
+    """The body or query of a request is not what its type says."""
+    # Where no handler catches it, it is answered as an HTTPException is. Its
+    # text says what is wrong.
     status_code = 400
     reason = 'Bad Request'
     headers = None
 
 
 class MissingKey(KeyError):
-    """A request lacks what a handler takes from it by its name. Where no
-    handler catches it, it is answered as an :class:`HTTPException` is."""
+    """A request lacks what a handler takes from it by its name."""
+    # Where no handler catches it, it is answered as an HTTPException is.
     status_code = 400
     headers = None
 
@@ -140,9 +148,8 @@ _ANSWERS = (HTTPException, MalformedBody, MissingKey)
 
 
 class Disconnected(OSError):
-    """The client is gone: its socket failed, or ended inside a message.
-    Handlers may catch this ``OSError`` to clean up (on CPython it is a
-    ``ConnectionResetError``); what they let pass is not logged."""
+    """The client is gone: its socket failed, or ended in a message."""
+    # Handlers may catch it to clean up; what they let pass is not logged.
 
 
 # What is nobody's error, and ends more than a request.
@@ -283,14 +290,6 @@ def parse_token(text):
     return text.lower()
 
 
-def _is_escaped(text):
-    # Whether each "%" begins two hexadecimal digits (RFC 3986, section 2.1).
-    for part in text.split('%')[1:]:
-        if len(part) < 2 or part[:2].strip('0123456789abcdefABCDEF'):
-            return False
-    return True
-
-
 _host = ''  # the last that was good: boards have one name
 
 
@@ -312,9 +311,10 @@ def parse_host(host):
         name = name[1:-1]
     elif ':' in name:
         raise ValueError('host')
-    if name.encode().strip(_TEXT[:73] + b'(),;=:') or \
-            '%' in name and not _is_escaped(name):
+    if name.encode().strip(_TEXT[:73] + b'(),;=:'):
         raise ValueError('host')
+    for part in name.split('%')[1:]:
+        unhexlify(part[:2] or '%')  # or ValueError (RFC 3986, section 2.1)
     if len(host) < 64:
         _host = host
     return host
@@ -624,8 +624,7 @@ def _measure(res, size, length):
 # --- Containers -------------------------------------------------------------
 
 class Values(dict):
-    """What a request has under names: cookies, or fields of a form. What it
-    lacks is answered with 400, see :class:`MissingKey`."""
+    """What a request has under names; see :class:`MissingKey`."""
     kind = None  # of a request: what a key is called when it is missing
 
     def __getitem__(self, key):
@@ -647,8 +646,8 @@ class Values(dict):
 
 
 class NoCaseDict(Values):
-    """A dict whose keys are compared without regard to case. The spelling
-    of a key that was set first is the one that iteration shows."""
+    """A dict whose keys are compared without regard to case."""
+    # (iteration shows the spelling of a key that was set first)
     lines = ()  # of a request, as received
 
     def __init__(self, initial_dict=None):
@@ -726,10 +725,8 @@ class MultiDict(Values):
         except (KeyError, ValueError):
             if not strict:
                 return default
-        error = MalformedBody("malformed %s '%s'" % (
-            self.kind or 'value', key))
-        error.reason = str(error)
-        raise error
+        from .methods import malformed
+        raise malformed(self, key)
 
     def getlist(self, key, type=None):
         """Return all values of *key*, converted by *type*, as a list."""
@@ -738,8 +735,8 @@ class MultiDict(Values):
 
 
 class Stream:
-    """The methods of a stream that can be had from ``read(n)``, which returns
-    one to *n* bytes, or none at the end. Also an iterator of pieces."""
+    """The methods of a stream that can be had from ``read(n)``."""
+    # That returns one to *n* bytes, or none at the end.
     left = 0          # bytes that are known to follow
     data = b''        # read ahead
     pos = 0           # how much of that is used
@@ -756,8 +753,8 @@ class Stream:
         return bytes(data)
 
     async def readuntil(self, separator=b'\n'):
-        """Read up to and including a separator, less at the end, and never
-        more than ``Request.max_readline`` bytes."""
+        """Read up to and including a separator."""
+        # (less at the end, and never more than Request.max_readline bytes)
         line = b''
         most = Request.max_readline
         while most > 0 and line[-len(separator):] != separator:
@@ -1173,8 +1170,7 @@ class Connection(Stream):
 # --- Requests ---------------------------------------------------------------
 
 def after_response(*args, **kwargs):
-    """``after_response(f, *args, **kwargs)``: call ``f(*args, **kwargs)`` once
-    the response is out, or its client gone. Returns *f*."""
+    """Call ``f(*args, **kwargs)`` once the response is out."""
     # (an argument may be called f, or self)
     self, f = args[:2]
     if self.jobs is None:
@@ -1285,18 +1281,12 @@ class Request:
             value = Request.G()
         elif name == 'host':
             return self.fields.get('host', '')
-        elif name == 'absolute_url' or name == 'base_url':
-            url = self.url if name == 'absolute_url' \
-                else self.url.split('?', 1)[0]
-            if not url.startswith(self.root_path):
-                url = self.root_path + url
-            return self.scheme + '://' + self.host + url
         elif name in ('stream', 'json', 'form'):
             # On CPython these are properties. Boards: a class that has any
             # is searched whenever an attribute is set, a tenth of a request.
             return getattr(self, '_get_' + name)()
         else:
-            raise AttributeError(name)
+            return later(self, name)
         setattr(self, name, value)
         return value
 
@@ -1348,15 +1338,14 @@ class Request:
             self.body = bytes(data)
 
     def _get_stream(self):
-        """The body as an asynchronous stream: ``read(n)``, ``readexactly``,
-        ``readline``, ``async for``. Bounded by the body's length."""
+        """The body as an asynchronous stream."""
         if self.body and not isinstance(self.source, AsyncBytesIO) or \
                 not self.source:
             self.source = AsyncBytesIO(self.body)
         return self.source
 
     def _get_json(self):
-        """The body parsed as JSON, or ``None`` when it is of another type."""
+        """The body parsed as JSON, or ``None``."""
         if self._json is None:
             text = self._content('application/json', '+json')
             if text is not None:
@@ -1365,21 +1354,8 @@ class Request:
                     text[1:] if text[:1] == '\ufeff' else text)
         return self._json
 
-    def get_json(self):
-        """Return the body parsed as JSON."""
-        try:
-            value = self.json
-        except MalformedBody as exc:
-            exc.reason = str(exc)
-            raise
-        if value is None and self._content(
-                'application/json', '+json') is None:
-            raise HTTPException(415, 'The body must be application/json')
-        return value
-
     def _get_form(self):
-        """The fields of an URL-encoded form as a :class:`MultiDict`, or
-        ``None`` when the body is of another type."""
+        """The fields of a form as a :class:`MultiDict`, or ``None``."""
         if self._form is None:
             text = self._content('application/x-www-form-urlencoded')
             if text is not None:
@@ -1387,29 +1363,11 @@ class Request:
         return self._form
 
     def after_request(self, f):
-        """Decorator: call ``f(request, response)`` once this request has been
-        handled without error. May return another response."""
+        """Decorator: call ``f(request, response)`` for this request."""
         self.after_request_handlers.append(f)
         return f
 
     after_response = after_response
-
-    def save(self, path, max_size=None):
-        """Write the body to a file in pieces; to be awaited."""
-        from .uploads import save
-        return save(self, path, max_size)
-
-    async def is_disconnected(self):
-        """Tell whether the client has closed its connection, or said that it
-        sends no more. For handlers that take long: they are not cancelled."""
-        from .background import has_left
-        return await has_left(self)
-
-    def url_for(*names, **args):
-        """Return the absolute URL of a route, at the scheme and host that
-        this request was sent to. See :meth:`Microdot.url_for`."""
-        from .urls import request_url_for
-        return request_url_for(*names, **args)
 
 
 # --- Responses --------------------------------------------------------------
@@ -1500,42 +1458,35 @@ class Response:
     def set_cookie(self, cookie, value, path=None, domain=None, expires=None,
                    max_age=None, secure=False, http_only=False,
                    partitioned=False, same_site=None):
-        """Add a cookie. A value with blanks, commas, quotes or backslashes
-        is quoted, and ``Request.cookies`` has it without the quotes."""
+        """Add a cookie."""
         parse_token(cookie)
         if same_site and same_site.lower() not in ('strict', 'lax', 'none'):
-            raise ValueError(
-                "same_site is 'Strict', 'Lax' or 'None', not %r" % same_site)
-        if isinstance(expires, (int, float)) and \
-                time.gmtime(int(expires)) < (2001, 9, 9, 1, 46, 40):
-            # (boards may count from 2000)
-            expires += time.time()
+            raise ValueError('same_site %r' % same_site)
         if not isinstance(expires, (str, type(None))):
+            # (boards may count from 2000)
+            if isinstance(expires, (int, float)) and \
+                    time.gmtime(int(expires)) < (2001, 9, 9, 1, 46, 40):
+                expires += time.time()
             expires = http_date(expires)
         if hasattr(max_age, 'total_seconds'):
             max_age = max_age.total_seconds()
-        text = '%s=%s' % (cookie, _quote_cookie(str(value)))
-        breaks = 0
+        parts = ['%s=%s' % (cookie, _quote_cookie(str(value)))]
         for name, value in (
                 ('Path', path), ('Domain', domain), ('Expires', expires),
                 ('Max-Age', None if max_age is None else str(int(max_age))),
                 ('Secure', secure and 1), ('HttpOnly', http_only and 1),
                 ('Partitioned', partitioned and 1), ('SameSite', same_site)):
             if value:
-                text += '; ' + name
-                breaks += 1
-                if value != 1:
-                    text += '=' + value
-        if text.count(';') != breaks or _bad_text(text.encode(), 0):
+                parts.append(name if value == 1 else name + '=' + value)
+        text = '; '.join(parts)
+        if text.count(';') >= len(parts) or _bad_text(text.encode(), 0):
             raise ValueError('bad character in a cookie')
         cookies = self.headers.get('Set-Cookie', [])
-        self.headers['Set-Cookie'] = [text] if not cookies else \
-            ([cookies] if isinstance(cookies, str) else list(cookies)) + \
-            [text]
+        self.headers['Set-Cookie'] = (
+            [cookies] if isinstance(cookies, str) else list(cookies)) + [text]
 
     def delete_cookie(self, cookie, **kwargs):
-        """Make the client forget a cookie. Takes the options that it was set
-        with, but for ``expires`` and ``max_age``."""
+        """Make the client forget a cookie."""
         kwargs['expires'] = 'Thu, 01 Jan 1970 00:00:01 GMT'
         kwargs['max_age'] = 0
         self.set_cookie(cookie, '', **kwargs)
@@ -1568,8 +1519,7 @@ class Response:
     def send_file(cls, filename, status_code=200, content_type=None,
                   stream=None, max_age=None, compressed=False,
                   file_extension='', download_name=None, disposition=None):
-        """Send a file. The name is trusted: never take it from a request
-        unchecked."""
+        """Send a file, by a name that is to be trusted."""
         filename = str(filename)
         name = download_name or filename
         headers = {}
@@ -1619,22 +1569,14 @@ def load_json(text):
     #
     # :raises MalformedBody: it is none.
     try:
-        value = json.loads(text)
+        # The parsers of boards take text that has been cut: then what is put
+        # after it here ends up in the innermost list or object.
+        value = json.loads('[' + text + ',0]')
     except (ValueError, RuntimeError):
-        # RuntimeError: nested too deep
+        value = 0  # RuntimeError: nested too deep
+    if not isinstance(value, list) or value[1:] != [0]:
         raise MalformedBody('The body is not JSON')
-    if _BOARD and isinstance(value, (dict, list)):
-        # the parsers of boards take text that has been cut
-        depth = 0
-        outside = True
-        for part in text.replace('\\\\', '').replace('\\"', '').split('"'):
-            if outside:
-                depth += part.count('{') + part.count('[') - \
-                    part.count('}') - part.count(']')
-            outside = not outside
-        if depth:
-            raise MalformedBody('The body is not JSON')
-    return value
+    return value[0]
 
 
 def dump_json(value):
@@ -1827,10 +1769,6 @@ class URLPattern:
 
 # --- The application --------------------------------------------------------
 
-# What everybody knows (RFC 9110, section 9, and RFC 5789, and QUERY).
-_METHODS = 'GET HEAD POST PUT PATCH DELETE OPTIONS QUERY TRACE'.split()
-
-
 def _adder(name):
     def add(self, f):
         self.register(name + '_handlers', f)
@@ -1902,8 +1840,6 @@ class Microdot:
     streams = 0       # responses being streamed, by all servers
     body_bytes = 0    # bytes of bodies in memory
     running = 0       # servers that have been started up
-    starting = False  # the handlers for start-up run
-    shutdowns = 0     # calls of shutdown()
 
     def __init__(self):
         self.before_request_handlers = []
@@ -1938,24 +1874,22 @@ class Microdot:
         self._added = []    # (name, value, key) of all that was registered
         self._parents = []  # (parent, prefix, local, host)
 
+    __getattr__ = later
+
     # Registration
 
     def route(self, url_pattern, methods=None, max_content_length=None,
               name=None, middleware=None, max_body_length=None):
-        """Decorator: call ``f(request, **arguments)`` for matching requests.
-        """
+        """Decorator: call ``f(request, **arguments)`` for requests."""
         pattern = URLPattern(url_pattern)
 
         def decorated(f):
             pattern.compile()
             handler, names, label = f, methods or ('GET',), name
-            if hasattr(f, 'as_handler'):
-                # a class of microdot.views
-                handler, names, label = f.as_handler(methods, name)
-            if middleware:
-                from .middleware import around
-                handler = around(handler, middleware)
-                label = label or getattr(f, '__name__', None)
+            if middleware or hasattr(f, 'as_handler'):
+                # middleware, or a class of microdot.views
+                from .methods import dress
+                handler, names, label = dress(f, methods, name, middleware)
             self.register('routes', Route(
                 [method.upper() for method in names], pattern, handler, '',
                 None, (), max_content_length, label, None, 2,
@@ -1977,24 +1911,11 @@ class Microdot:
     on_shutdown = _adder('shutdown')
 
     def errorhandler(self, status_code_or_exception_class):
-        """Decorator: answer with ``f(request)`` for a status code, or
-        ``f(request, exception)`` for a class of exceptions."""
+        """Decorator: answer errors with ``f(request[, exception])``."""
         def decorated(f):
             self.register('error_handlers', f, status_code_or_exception_class)
             return f
         return decorated
-
-    def wrap_dispatch(self, wrapper, outermost=False):
-        """Have ``await wrapper(request, call_next)`` called in place of the
-        handling of each request, also of one that no route matches."""
-        from .wrapping import add_wrapper
-        add_wrapper(self, wrapper, outermost)
-
-    def middleware(self, f=None, before_routing=False):
-        """Decorator: call ``f(request, call_next)`` around the handling of
-        each request. See :mod:`microdot.middleware`."""
-        from .middleware import add
-        return add(self, f, before_routing)
 
     def register(self, name, value, key=None):
         # Registers something, here and with the applications above.
@@ -2106,11 +2027,6 @@ class Microdot:
             if req.method == 'OPTIONS' and self.options_handler else 405, \
             req.url_prefix, req.subapp
 
-    def url_for(*names, **args):
-        """Return the path of a route, percent-encoded."""
-        from .urls import url_for
-        return url_for(*names, **args)
-
     def default_options_handler(self, req):
         # Return the headers of the answer to an OPTIONS request.
         allow = list(self.match(req)[2])
@@ -2132,18 +2048,7 @@ class Microdot:
             handlers = local + handlers if local_first else handlers + local
         return handlers
 
-    async def error_response(self, req, status_code, reason=None):
-        # Return what the handler for a status code returns, or else
-        # ``(reason, status_code)``.
-        handler = self._error_handler(req, (status_code,))
-        if handler:
-            return await invoke_handler(handler, req)
-        if self.json_errors:
-            from .problems import problem
-            return problem(status_code, reason)
-        return reason or 'N/A', status_code
-
-    def _error_handler(self, req, keys):
+    def error_handler(self, req, keys):
         # The handler for the first of some keys, of the innermost application.
         chain = req.chain if req else ()
         if not chain and 404 in keys and req:
@@ -2171,24 +2076,25 @@ class Microdot:
         keys = list(mro(type(exc)))
         if http:
             keys = keys[:keys.index(Exception)]
-            if self._error_handler(req, (exc.status_code,)):
+            if self.error_handler(req, (exc.status_code,)):
                 # (who asks for a KeyError gets each)
                 keys = keys if isinstance(exc, KeyError) else []
             elif not isinstance(exc, HTTPException):
                 keys.append(HTTPException)
         if req:
             req.error = exc
-        handler = self._error_handler(req, keys)
+        handler = self.error_handler(req, keys)
         res = handler and await invoke_handler(handler, req, exc)
         if res is None:
+            if not http and not last:
+                raise exc
+            handler = self.error_handler(
+                req, (exc.status_code if http else 500,))
+            if not handler:
+                return self.plain_error(req, exc)
             if not http:
-                if not last:
-                    raise exc
                 self.log_exception(req, exc)
-                exc = HTTPException(500, INTERNAL_ERROR)
-            res = await self.error_response(req, exc.status_code, exc.reason)
-            if res == (exc.reason, 500):
-                res += {'Content-Type': default_type('text/plain')},
+            res = await invoke_handler(handler, req)
         res = make_response(res)
         if http and exc.headers:
             res.headers.update(exc.headers)
@@ -2281,9 +2187,10 @@ class Microdot:
         allow = None
         if target == 405:
             allow = self.default_options_handler(req)
-            if req.method.upper() not in _METHODS:
-                # nobody knows it (RFC 9110, section 15.6.2), but perhaps a
-                # route
+            # (RFC 9110, sections 9 and 15.6.2, and RFC 5789, and QUERY)
+            if ' %s ' % req.method.upper() not in \
+                    ' GET HEAD POST PUT PATCH DELETE OPTIONS QUERY TRACE ':
+                # nobody knows it, but perhaps a route
                 target = 501
                 for route in self.routes:
                     if req.method in route.methods:
@@ -2335,16 +2242,14 @@ class Microdot:
     def plain_error(self, req, exc):
         # Return a response to an exception that needs no handler: what
         # ``abort()`` was given, or 500, and then the exception is logged.
-        headers = {'Content-Type': 'text/plain'}
-        if isinstance(exc, _ANSWERS):
-            headers = exc.headers
-        else:
+        if not isinstance(exc, _ANSWERS):
             self.log_exception(req, exc)
-            exc = HTTPException(500, INTERNAL_ERROR)
+            exc = HTTPException(500, INTERNAL_ERROR,
+                                {'Content-Type': 'text/plain'})
         if self.json_errors:
             from .problems import problem
             return problem(exc.status_code, exc.reason, exc.headers)
-        return Response(exc.reason, exc.status_code, headers)
+        return Response(exc.reason, exc.status_code, exc.headers)
 
     def complete(self, req, res):
         # What no handler has to think of. May be called again.
@@ -2385,16 +2290,9 @@ class Microdot:
 
     # Serving
 
-    def start_server(self, host='0.0.0.0', port=5000, debug=False, ssl=None,
-                     start_serving=True):
-        """Serve until :meth:`shutdown`, beside whatever else runs; to be
-        awaited. May be called again meanwhile, for another address."""
-        # (a coroutine that has been made counts for shutdown())
-        return self._start_server(self.shutdowns, host, port, debug, ssl,
-                                  start_serving)
-
-    async def _start_server(self, shutdowns, host, port, debug, ssl,
-                            start_serving):
+    async def start_server(self, host='0.0.0.0', port=5000, debug=False,
+                           ssl=None, start_serving=True):
+        """Serve until :meth:`shutdown`, beside whatever else runs."""
         if port >> 16:
             # or else the system takes its last 16 bits
             raise ValueError('port out of range: %d, 0 to 65535' % port)
@@ -2402,56 +2300,34 @@ class Microdot:
         self.debug = debug
         if debug:
             print('Starting server on %s:%d...' % (host, port))
-        if shutdowns != self.shutdowns:
-            server.close()
         if not start_serving:
             return server
         await server.serve()
 
     async def start_up(self):
-        # Run the handlers for start-up, once for all servers that run.
-        while self.starting:
-            await asyncio.sleep(0.05)  # another server does
+        # Run the handlers for start-up, when a server begins.
         self.running += 1
-        if self.running == 1:
-            self.starting = True
-            try:
-                for handler in self.startup_handlers:
-                    await invoke_handler(handler)
-            finally:
-                self.starting = False
+        for handler in self.startup_handlers:
+            await invoke_handler(handler)
 
     async def shut_down(self):
-        # Run the handlers for shut-down when the last server ends. Return a
-        # list of what they have raised.
+        # Run the handlers for shut-down, when a server ends. Return a list of
+        # what they have raised.
         errors = []
-        self.running -= 1
-        if not self.running:
-            if self.background:
-                await self.background.finish()
-            for handler in reversed(self.shutdown_handlers):
-                try:
-                    await invoke_handler(handler)
-                except Exception as exc:
-                    self.log_exception(None, exc)
-                    errors.append(exc)
+        self.running = 0
+        if self.background:
+            await self.background.finish()
+        for handler in reversed(self.shutdown_handlers):
+            try:
+                await invoke_handler(handler)
+            except Exception as exc:
+                self.log_exception(None, exc)
+                errors.append(exc)
         return errors
 
-    def answered(self, req, res):
-        # Start what is to run after a response. The servers call this when
-        # the response is out, or its client gone, if there is anything to run.
-        #
-        # :param req: the request; ``None``: it was malformed.
-        if not self.background:
-            from .background import Background
-            self.background = Background(self)
-        self.background.start(req, res)
 
     def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None):
-        """Serve until :meth:`shutdown` or Ctrl-C. The arguments are those of
-        :meth:`start_server`, and on CPython ``banner``: whether to say on
-        stderr where it listens, true by default; and ``root_path``: the
-        prefix under which a proxy has the application."""
+        """Serve until :meth:`shutdown` or Ctrl-C."""
         try:
             asyncio.run(self.start_server(host, port, debug, ssl))
         finally:
@@ -2463,14 +2339,10 @@ class Microdot:
                 asyncio.new_event_loop()
                 self.background = None  # its tasks went with their loop
                 if self.running:
-                    self.running = 1
                     asyncio.run(self.shut_down())
 
     def shutdown(self):
-        """Stop all servers: no more connections, idle ones closed at once,
-        requests in flight finish. May be called at any time, also twice, on
-        CPython from any thread. A server that is started later runs."""
-        self.shutdowns += 1
+        """Stop serving: requests in flight finish."""
         for server in list(self.servers):
             server.close()
 
@@ -2480,9 +2352,9 @@ class Microdot:
 # --- The server -------------------------------------------------------------
 
 class Server:
-    """What serves an application on one address, or for a gateway that has
-    the sockets: connections, deadlines, and the task that accepts. It knows no
-    routes. The limits are those of the application."""
+    """What serves an application on one address."""
+    # (or for a gateway that has the sockets) Connections, deadlines, and the
+    # task that accepts. It knows no routes. The limits are the application's.
     closing = False  # no more is accepted
     ticks = 0        # sweeps so far
     sweeping = None  # the task that enforces deadlines
@@ -2741,14 +2613,7 @@ class Server:
                 self.ticks += 1
                 if self.flag:
                     self.flag.set()  # lwIP loses calls when many are due
-                left = False
-                # boards: iterate without a copy, there may be no memory for
-                # one; MicroPython allows the set to change meanwhile
-                for conn in app.connections if _BOARD \
-                        else list(app.connections):
-                    if conn.server is not self:
-                        continue
-                    left = True
+                for conn in self.own():
                     if conn.deadline and conn.request and app.min_rate:
                         # it is waited for: what it has sent or taken counts
                         conn.owed = max(conn.owed, 0) + \
@@ -2759,15 +2624,18 @@ class Server:
                             conn.expired = True
                             app.counters['timed_out'] += 1
                         conn.stop()
-                if not left:
+                if not self.own():
                     break
         finally:
             if self.sweeping is task:
                 self.sweeping = None
 
     def own(self):
-        # Return a list of the connections of this server.
-        return [conn for conn in self.app.connections if conn.server is self]
+        # Return the connections of this server. Boards have one server, and
+        # no memory for a copy; MicroPython allows the set to change
+        # meanwhile.
+        connections = self.app.connections
+        return connections if _BOARD else list(connections)
 
     async def _empty(self):
         while self.own():

@@ -87,7 +87,7 @@ def fault_of(value, rule, field):
         return 'length is over %d' % Field.max_length
 
 
-def with_body(rule, name='body', read=Request.get_json):
+def with_body(rule, name='body', read=None):
     """Decorator for a handler: it gets the body, checked, as ``body=``.
 
     A body of another type than JSON is answered with 415, what is not JSON
@@ -98,7 +98,9 @@ def with_body(rule, name='body', read=Request.get_json):
             # (the methods of a view have their object before it)
             request = args[not isinstance(args[0], Request)]
             faults = []
-            kwargs[name] = check_value(read(request), rule, [name], faults)
+            kwargs[name] = check_value(
+                read(request) if read else request.get_json(), rule, [name],
+                faults)
             if faults:
                 abort(422, {'errors': faults})
             return await invoke_handler(f, *args, **kwargs)

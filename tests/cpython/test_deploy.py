@@ -127,19 +127,23 @@ def test_the_core_alone_is_what_hello_needs():
 
 
 @pytest.mark.parametrize('code, names', [
-    ('@app.middleware', ['middleware', 'wrapping']),
-    ('app.wrap_dispatch(f)', ['wrapping']),
-    ('request.save("a")', ['uploads']),
+    ('@app.middleware', ['methods', 'middleware', 'wrapping']),
+    ('app.wrap_dispatch(f)', ['methods', 'wrapping']),
+    ('request.save("a")', ['methods', 'uploads']),
     ('send_file("a", download_name="b")', ['downloads']),
-    ('app.mount(app, host="a.b")', ['hosts', 'wrapping']),
+    ('app.mount(app, host="a.b")', ['hosts', 'methods', 'wrapping']),
     ('app.mount(app); app.run(host="a.b")', []),
-    ('from microdot.metrics import Metrics', ['metrics', 'wrapping']),
-    ('app.mount(b, host="a")', ['hosts', 'wrapping']),
-    ('app.url_for("a")', ['urls']), ('app.redirect_slashes = True', ['urls']),
+    ('from microdot.metrics import Metrics',
+     ['methods', 'metrics', 'wrapping']),
+    ('app.mount(b, host="a")', ['hosts', 'methods', 'wrapping']),
+    ('app.url_for("a")', ['methods', 'urls']),
+    ('app.redirect_slashes = True', ['methods', 'urls']),
     ('PATTERN = "/<uuid:id>"', ['patterns']),
     ('PATTERN = "/<any(a,b):x>"', ['patterns']),
     ("PATTERN = '/a/<x>-<int:y>'", ['patterns']),
-    ('request.after_response(f)', ['background'])])
+    ('request.get_json()', ['methods']),
+    ('request.args.get("n", type=int, strict=True)', ['methods']),
+    ('request.after_response(f)', ['background', 'methods'])])
 def test_a_module_that_the_core_loads_is_taken_if_it_is_used(
         tmp_path, code, names):
     app = tmp_path / 'app.py'

@@ -77,6 +77,9 @@ FUNCTIONS = {
     'connection_class': ProtocolConnection,
     # can be sent to another process, as a nested function cannot
     'expression': Expression,
+    # kept for programs that import it: errors of a connection's own socket,
+    # whatever their number, mean that the client is gone
+    'MUTED_SOCKET_ERRORS': [32, 54, 104, 128],
     # bound to the class that has them
     'redirect': Response.redirect,
     'send_file': Response.send_file,

@@ -6,7 +6,7 @@ import logging
 import sys
 import traceback
 
-from .. import _streams
+from .. import _streams, methods
 from .. import microdot as core
 from .._mistakes import (
     WrongResult,
@@ -56,6 +56,11 @@ class WrongBody(HTTPException, TypeError):
 
 
 class Microdot(core.Microdot):
+    answered = methods.answered
+    error_response = methods.error_response
+    middleware = methods.middleware
+    url_for = methods.url_for
+    wrap_dispatch = methods.wrap_dispatch
     handle_request = _streams.handle_request
     #: Called with the application by :meth:`run`, in place of serving: a
     #: command that imports a program, to serve it itself, puts it there.
@@ -64,6 +69,8 @@ class Microdot(core.Microdot):
     #: calls wait for one: the next is answered with 503. (Files and hashing
     #: have threads of their own; under WSGI the server's call handlers.)
     max_threads = 40
+    shutdowns = 0       # calls of shutdown()
+    starting = False    # the handlers for start-up run
     _banner = False     # run() has yet to say where it listens
     #: The prefix under which a proxy has it: an argument of :meth:`run`.
     root_path = ''
@@ -249,6 +256,12 @@ class Microdot(core.Microdot):
                     return route[2:5]
         return super().find_route(req)
 
+    def start_server(self, host='0.0.0.0', port=5000, debug=False, ssl=None,
+                     start_serving=True):
+        # (a coroutine that has been made counts for shutdown())
+        return self._start_server(self.shutdowns, host, port, debug, ssl,
+                                  start_serving)
+
     async def _start_server(self, shutdowns, host, port, debug, ssl,
                             start_serving):
         # TLS may be a pair of files, and run() is told what keeps a server
@@ -262,9 +275,8 @@ class Microdot(core.Microdot):
                 where = 'cannot use the TLS files %s and %s' % tuple(ssl)
                 ssl = tls_context(*ssl)
                 where = 'cannot serve on %s:%s' % (host, port)
-            server = await super()._start_server(
-                shutdowns, host, int(port), debug and not self._banner, ssl,
-                False)
+            server = await super().start_server(
+                host, int(port), debug and not self._banner, ssl, False)
         except (OSError, ValueError) as exc:
             exc.why_not_started = '%s: %s' % (
                 where, getattr(exc, 'strerror', None) or exc)
@@ -275,9 +287,36 @@ class Microdot(core.Microdot):
         if self._banner:
             self._banner = False
             show_banner(server.sockets, ssl, self.root_path)
+        if shutdowns != self.shutdowns:
+            server.close()
         if not start_serving:
             return server
         await server.serve()
+
+    async def start_up(self):
+        """Run the handlers for start-up, once for all servers that run."""
+        while self.starting:
+            await asyncio.sleep(0.05)  # another server does
+        if self.running:
+            self.running += 1
+            return
+        self.starting = True
+        try:
+            await super().start_up()
+        finally:
+            self.starting = False
+
+    async def shut_down(self):
+        """Run the handlers for shut-down when the last server ends. Return a
+        list of what they have raised."""
+        if self.running > 1:
+            self.running -= 1
+            return []
+        return await super().shut_down()
+
+    def shutdown(self):
+        self.shutdowns += 1
+        super().shutdown()
 
     def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None,
             banner=True, root_path=''):

@@ -1,5 +1,5 @@
 """What a request and its parts have on CPython alone."""
-from .. import _streams
+from .. import _streams, methods
 from .. import microdot as core
 
 
@@ -9,6 +9,12 @@ class Request(core.Request):
     json = property(core.Request._get_json)
     form = property(core.Request._get_form)
     create = staticmethod(_streams.create_request)
+    get_json = methods.get_json
+    is_disconnected = methods.is_disconnected
+    save = methods.save
+    url_for = methods.request_url_for
+    absolute_url = property(methods.absolute_url)
+    base_url = property(methods.base_url)
     # Set by logs.AccessLog and proxies.TrustedProxies, which ask for them
     # with each request; without these they would ask __getattr__().
     access = None

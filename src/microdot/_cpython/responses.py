@@ -65,6 +65,15 @@ class Response(core.Response):
             res.file = res.body, file_extension
         return res
 
+    def set_cookie(self, cookie, value, path=None, domain=None, expires=None,
+                   max_age=None, secure=False, http_only=False,
+                   partitioned=False, same_site=None):
+        if same_site and same_site.lower() not in ('strict', 'lax', 'none'):
+            raise ValueError(
+                "same_site is 'Strict', 'Lax' or 'None', not %r" % same_site)
+        super().set_cookie(cookie, value, path, domain, expires, max_age,
+                           secure, http_only, partitioned, same_site)
+
     def __repr__(self):
         kind = '%d bytes' % len(self.body) if isinstance(self.body, bytes) \
             else type(self.body).__name__

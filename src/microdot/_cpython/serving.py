@@ -63,6 +63,11 @@ class Server(core.Server):
         await self.start_serving()
         await self._task
 
+    def own(self):
+        """Return a list of the connections of this server: an application
+        may have several."""
+        return [conn for conn in self.app.connections if conn.server is self]
+
     async def serve(self):
         self._loop = asyncio.get_running_loop()
         await super().serve()

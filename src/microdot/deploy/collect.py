@@ -33,8 +33,10 @@ LOADED_WHEN_USED = {
     'microdot.helpers': r'\b(json_errors|nan|inf|NaN|problem)\b',
     'microdot.hosts': r'\bmount\([^()]*\bhost=',
     'microdot.middleware': r'\bmiddleware\b',
-    'microdot.origins':
-        r'\b(csrf|cors|websocket|is_own_origin|fits_host|without_port)\b',
+    'microdot.methods':
+        r'\b(url_for|wrap_dispatch|middleware|error_response|after_response|'
+        r'get_json|is_disconnected|absolute_url|base_url|strict|as_handler|'
+        r'View)\b|\brequest\.save\(',
     # (in patterns of routes)
     'microdot.patterns': r'<(uuid|date|any\([^\'"()]*\)):\w+>|'
                          r'[\'"]/[^\'"\s]*<[^\'"/\s]+>[^\'"/\s<>]+<',
@@ -339,9 +341,9 @@ class Collection:
                 queued.append(found)
                 for other in NEEDED_BY.get(found.path, ()):
                     self._find(other, 'framework', queued, programs)
-                # (the core has all the names that others are loaded for)
-                if found.kind == 'framework' and \
-                        found.source.stem not in ('microdot', '__init__'):
+                # (these have all the names that others are loaded for)
+                if found.kind == 'framework' and found.source.stem not in (
+                        'microdot', 'methods', '__init__'):
                     programs.append(names_in(read_source(found.source)))
 
     def _brings(self, name):
