@@ -404,6 +404,25 @@ def test_how_far_ahead_depends_on_what_is_soon_closed(pair):
         assert share.open_ahead == ahead
 
 
+@with_pair
+def test_nobody_looks_away_from_a_run_of_what_takes_time(pair):
+    measured(pair, 1, sharing.CHEAP_S * 1.1 * sharing.MEASURED)
+    # (what it keeps open is shared one by one)
+    assert pair.shares[1].open_ahead == 1
+    assert pair.takes(0, 3) == 3
+    assert pair.takes(1, 3) == 3
+
+
+@with_pair
+def test_who_looks_away_looks_again_when_what_it_took_may_be_done(pair):
+    share = pair.shares[0]
+    for cost, away in ((sharing.CHEAP_S / 2, sharing.AWAY_S),
+                       (sharing.CHEAP_S * 1.1, sharing.LEAST_AWAY_S),
+                       (0.01, 0.02), (1, sharing.AWAY_S)):
+        measured(pair, 0, cost * sharing.MEASURED)
+        assert away <= share.away_s <= away * 1.2, cost
+
+
 @pytest.mark.skipif(not sharing.AVAILABLE, reason='no epoll')
 def test_worker_that_is_busy_is_not_waited_for(folder):
     save(folder / 'app.py', HELLO + """

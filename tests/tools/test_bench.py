@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -21,6 +22,7 @@ import instructions  # noqa: E402
 import memory  # noqa: E402
 import speed  # noqa: E402
 import tables  # noqa: E402
+import workers  # noqa: E402
 from common import Case, Failure, Sample  # noqa: E402
 
 WRK = """\
@@ -291,3 +293,33 @@ def test_an_import_is_measured():
     with pytest.raises(Failure, match='nothing_of_that_name'):
         imports.once('', 'nothing_of_that_name', '')
     assert 'MISSED' in imports.report({'microdot': [11.0]})
+
+
+@pytest.mark.skipif(os.cpu_count() < 2, reason='one core')
+def test_workers_are_measured_beside_one_process(store, tmp_path):
+    counts = tmp_path / 'counts'
+    counts.mkdir()
+    servers = {'one': workers.Workers(1, counts),
+               'two': workers.Workers(2, counts, 'two'),
+               'apart': workers.Workers(1, counts, 'apart')}
+    case = workers.case_of('close', 2)
+    with common.running(servers):
+        one, two, apart = servers.values()
+        found = workers.measure([one, two, workers.Apart([one, apart])],
+                                case, common.PlainLoad(40), 1, 1)
+        assert len(two.serving()) == len(two.counts()) == 2
+        # 40 of a warm-up, and as many that were measured
+        assert sum(two.counts().values()) == 80
+        assert found['errors'] == 0
+        assert 0 < found['share'] <= 50
+        assert found['ratio'] > 0 and found['apart_ratio'] > 0
+    assert '1.10' in workers.report({'close': [found]})
+
+
+def test_only_a_process_that_handles_a_signal_gets_it():
+    old = signal.signal(signal.SIGUSR1, lambda *args: None)
+    try:
+        assert workers.catches(os.getpid(), signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, old)
+    assert not workers.catches(os.getpid(), signal.SIGUSR2)

@@ -86,6 +86,18 @@ def cores():
     return usable[0], usable[-1]
 
 
+def pin(core):
+    """Keep this process on one core. ``None``: let it run on any; for root,
+    its session goes before all others on the machine then, as it shares the
+    cores with all that runs there."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+        return
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
+        pathlib.Path('/proc/self/autogroup').write_text('-20')
+
+
 _latency = None
 
 
@@ -129,6 +141,8 @@ class Server:
     :param command: with ``{port}`` where the port belongs.
     :param env: variables beside those of this process.
     """
+    pinned = True  # else it may run on all
+
     def __init__(self, name, command, env=None):
         self.name = name
         self.port = free_port()
@@ -137,13 +151,13 @@ class Server:
         variables = dict(os.environ, PYTHONWARNINGS='ignore')
         variables.pop('PYTHONPATH', None)
         variables.update(env or {})
-        core = cores()[0]
+        core = cores()[0] if self.pinned else None
         with open(self.log, 'w') as log:
             self.process = subprocess.Popen(
                 [word.replace('{port}', str(self.port)) for word in command],
                 env=variables, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True,
-                preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+                preexec_fn=lambda: pin(core))
 
     def wait(self, patience_s=PATIENCE_S):
         """Wait until it listens."""
@@ -321,7 +335,10 @@ end""")
 
 
 class Wrk:
-    """Load by ``wrk``, from one core."""
+    """Load by ``wrk``."""
+
+    pinned = True  # to one core, else from any
+    threads = 1     # at most, each with its share of the connections
 
     def __init__(self):
         self.command = wrk_command()
@@ -329,14 +346,16 @@ class Wrk:
 
     def run(self, port, case, seconds):
         """Return ``(requests, seconds, errors)``."""
-        core = cores()[1]
+        core = cores()[1] if self.pinned else None
         result = subprocess.run(
-            [*self.command, '-t1', '-c%d' % case.connections,
+            [*self.command, '-t%d' % min(self.threads, case.connections),
+             '-c%d' % case.connections,
              '-d%ds' % seconds, '--timeout', '10s',
              '-s', str(write_script(case)),
              'http://127.0.0.1:%d%s' % (port, case.path)],
             capture_output=True, text=True, timeout=seconds + 60,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+            start_new_session=not self.pinned,
+            preexec_fn=lambda: pin(core))
         return parse_wrk(result.stdout + result.stderr)
 
 

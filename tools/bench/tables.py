@@ -16,11 +16,12 @@ import fanout
 import growth
 import memory
 import speed
+import workers
 from common import HERE, TOP
 
 FOLDER = TOP / 'docs' / 'project' / 'benchmarks'
 TOOLS = ('speed', 'instructions', 'board_speed', 'memory', 'growth',
-         'imports', 'fanout', 'deployments')
+         'imports', 'fanout', 'deployments', 'workers')
 #: The cases shown of all servers, in this order.
 SHOWN = ('text', 'headers', 'changing', 'json', 'param', 'post', 'file',
          'stream', 'close')
@@ -201,6 +202,12 @@ def deployments_tables(data):
          'messages delivered a second')] + [
         (each['label'], each['request_us'], each['delivery_us'],
          round(each['deliveries'])) for each in data]
+
+
+def workers_tables(data):
+    """Yield the same of what workers.py prints."""
+    for kind, rows in data.items():
+        yield 'workers-' + kind, workers.rows_of(rows)
 
 
 def main(argv=None):

@@ -6,7 +6,8 @@ for nothing. So each tells the others, in memory that all have, how many it
 has and has had. One takes a run of them, as what comes together costs less
 together, while the others look away. Who is ahead then looks away as well, and
 rings for one that does. Where connections stay open, or take long, runs are
-short. A worker that does not keep up is not waited for.
+short; where each costs more than a run saves, there are none, so that all
+work. A worker that does not keep up is not waited for.
 """
 from __future__ import annotations
 
@@ -36,10 +37,17 @@ MOST_AHEAD = 32
 WORK_AHEAD_S = 0.004
 SHORT_AHEAD = 32
 SOON_CLOSED = 0.5
+#: Seconds of work that a short connection is, from which on nobody looks away
+#: while another one takes a run. What a run saves is a small part of them, and
+#: who is free is to work.
+CHEAP_S = 0.0003
 #: Connections by which that is measured.
 MEASURED = 64
 #: Seconds after which it looks again whether the others do take them.
 AWAY_S = 0.05
+#: Where what comes takes its time, that is twice what one takes, at least so
+#: many: it may be done, and those that it looked away for are not.
+LEAST_AWAY_S = 0.001
 #: Seconds for which those that did not are not waited for.
 STUCK_S = 0.5
 #: Seconds between two times at which it tells how many it has, if any.
@@ -132,6 +140,9 @@ class Share:
         self.open_ahead = 1
         # How many more it may have accepted, and when it had measured.
         self.ahead = ACCEPTED_AHEAD
+        # Whether what comes is left to who is at it, and for how long.
+        self.in_runs = True
+        self.away_s = AWAY_S
         self.times: deque[float] = deque(maxlen=64)
         self.measured = time.process_time(), self.accepted, count_open()
         self.away: asyncio.TimerHandle | None = None
@@ -174,6 +185,8 @@ class Share:
         self.times.append(time.monotonic())
         self.open_ahead = 1
         self.ahead = ACCEPTED_AHEAD
+        self.in_runs = True
+        self.away_s = AWAY_S
         if 1 - (more - opened) / count >= SOON_CLOSED:
             worth = int(WORK_AHEAD_S / cost)
             self.open_ahead = max(1, min(SHORT_AHEAD, worth))
@@ -182,6 +195,10 @@ class Share:
                 MEASURED * (1 + len(self.board.others(self.row)))
             self.ahead = max(self.ahead, min(
                 MOST_AHEAD, 2 * worth, int(second * OF_SECOND)))
+        if cost > CHEAP_S:
+            self.in_runs = False
+            self.open_ahead = 1
+            self.away_s = min(AWAY_S, max(LEAST_AWAY_S, 2 * cost))
 
     def behind(self) -> list[tuple[int, int, int]]:
         """Return row, state and accepted connections of those that are to
@@ -199,7 +216,7 @@ class Share:
                 self.measured = time.process_time(), self.accepted, opened
             more = opened + 1 - theirs
             slack = max(self.open_ahead, OPEN_AHEAD * (opened + theirs))
-            runs = state == _LISTENS and \
+            runs = self.in_runs and state == _LISTENS and \
                 accepted != self.last.get(row, accepted) and \
                 ahead > -MOST_AHEAD and more > 1 - slack
             if self.stuck.get(row) != accepted and (
@@ -257,7 +274,7 @@ class Share:
 
     def wait(self) -> None:
         self.away = asyncio.get_running_loop().call_later(
-            AWAY_S, self.look_again)
+            self.away_s, self.look_again)
 
     def look_again(self) -> None:
         """See whether the others have taken what has come."""
