@@ -224,12 +224,18 @@ def test_other_attributes_of_requests():
     @app.get('/<name>')
     async def shout(request, name):
         assert not hasattr(request, 'whispered')
-        with pytest.raises(AttributeError, match='^whispered$'):
+        with pytest.raises(AttributeError, match="'whispered'$"):
             request.whispered
         return request.shouted
 
     assert get(app, '/a').text == '/A'
-    # an application need not be one
-    request = Request('app', None, 'GET', '/', '1.1', {})
-    with pytest.raises(AttributeError):
-        request.session
+    # an application need not be one, and each has its own
+    for other in ('app', Microdot()):
+        request = Request(other, None, 'GET', '/', '1.1', {})
+        with pytest.raises(AttributeError):
+            request.session
+        with pytest.raises(AttributeError, match="'shouted'$"):
+            request.shouted
+    for change in ('update', 'setdefault'):
+        with pytest.raises(TypeError, match='one function at a time'):
+            getattr(app.request_attributes, change)({})

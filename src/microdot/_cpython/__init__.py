@@ -103,5 +103,6 @@ def install():
             if inspect.isfunction(value) and not value.__doc__:
                 value.__doc__ = getattr(inherited, '__doc__', None)
         setattr(core, cls.__name__, cls)
+    delattr(Request.__base__, '__getattr__')  # see requests.py
     core.URLPattern.segment_parsers.update(
         int=parse_int, uuid=parse_uuid, date=parse_date)

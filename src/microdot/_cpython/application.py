@@ -21,6 +21,7 @@ from .._mistakes import (
 from ..microdot import HTTPException
 from .connection import Disconnected
 from .data import applications
+from .requests import RequestAttributes
 from .responses import Response, answer_file, is_known
 from .routing import RouteIndex
 from .running import run_loop, tls_context
@@ -84,7 +85,7 @@ class Microdot(core.Microdot):
         applications[id(self)] = self
         #: By name functions ``f(request)``: what ``request.NAME`` gives, for
         #: extensions.
-        self.request_attributes = {}
+        self.request_attributes = RequestAttributes()
         super().__init__()
 
     def __repr__(self):

@@ -2,12 +2,72 @@
 from .. import _streams, methods
 from .. import microdot as core
 
+# The core's makes what is asked for first. It is called by the attributes
+# below, and install() takes it from the class: CPython 3.11 reads all
+# attributes of what has one without its shortcuts.
+_make = core.Request.__getattr__
+
+
+class _Made:
+    # An attribute that the core makes when it is first read.
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, request, owner=None):
+        return self if request is None else _make(request, self.name)
+
+
+class _Asked:
+    # An attribute that an extension has a function for, if the application
+    # of the request has that extension.
+    def __init__(self, name, missing=None):
+        self.name = name
+        self.missing = missing or \
+            "'Request' object has no attribute %r" % name
+
+    def __get__(self, request, owner=None):
+        if request is None:
+            return self
+        for app in (request.app, request.subapp):
+            function = getattr(app, 'request_attributes', {}).get(self.name)
+            if function:
+                return function(request)
+        raise AttributeError(self.missing)
+
+
+class RequestAttributes(dict):
+    """By name functions ``f(request)``: what ``request.NAME`` gives, where
+    the request has no such attribute."""
+
+    def __setitem__(self, name, function):
+        if not hasattr(Request, name):
+            setattr(Request, name, _Asked(name))
+        super().__setitem__(name, function)
+
+    def refuse(self, *args, **kwargs):
+        """Stand in for the methods that are not needed.
+
+        :raises TypeError: always.
+        """
+        raise TypeError('request_attributes takes one function at a time: '
+                        'app.request_attributes[name] = function')
+
+    setdefault = update = __ior__ = refuse
+
 
 class Request(core.Request):
-    # What boards find by __getattr__().
+    args = _Made()
+    headers = _Made()
+    cookies = _Made()
+    g = _Made()
+    host = _Made()
+    absolute_url = _Made()
+    base_url = _Made()
     stream = property(core.Request._get_stream)
     json = property(core.Request._get_json)
     form = property(core.Request._get_form)
+    session = _Asked('session', 'request.session is there with Session(app, '
+                     'key), see microdot.session')
     create = staticmethod(_streams.create_request)
     get_json = methods.get_json
     is_disconnected = methods.is_disconnected
@@ -16,30 +76,15 @@ class Request(core.Request):
     absolute_url = property(methods.absolute_url)
     base_url = property(methods.base_url)
     # Set by logs.AccessLog and proxies.TrustedProxies, which ask for them
-    # with each request; without these they would ask __getattr__().
+    # with each request.
     access = None
     proxied = False
-
-    def __getattr__(self, name):
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            for app in (self.app, self.subapp):
-                function = getattr(app, 'request_attributes', {}).get(name)
-                if function:
-                    return function(self)
-            if name == 'session':
-                raise AttributeError(
-                    'request.session is there with Session(app, key), see '
-                    'microdot.session') from None
-            raise
 
     def __repr__(self):
         return '<Request %s %r>' % (self.method, self.url)
 
     def __dir__(self):
-        names = {name for name in super().__dir__() if name[:4] != '_get'}
-        return sorted(names | {'args', 'cookies', 'g', 'headers'})
+        return sorted(name for name in super().__dir__() if name[:4] != '_get')
 
 
 class MultiDict(core.MultiDict):
