@@ -101,6 +101,7 @@ class _Exchange:
     # One request to an ASGI application. It runs in a task of its own, and
     # waits with each message until the one before has been taken.
     prefix = 'http.response'
+    answered = False  # the application has said all of its response
 
     def __init__(self, app, request):
         self.request = request
@@ -126,9 +127,14 @@ class _Exchange:
             # (sys.exit() must not end the server)
             error = exc if isinstance(exc, Exception) else \
                 RuntimeError('the application has ended with %r' % exc)
-            if self.over.is_set() and not isinstance(exc, Disconnected):
+            if self.is_over() and not isinstance(exc, Disconnected):
                 self.request.app.log_exception(self.request, error)
-        await self.end(error)
+        if not self.is_over():
+            await self.end(error)
+
+    def is_over(self):
+        # Whether nobody waits for what the application may still say.
+        return self.answered or self.over.is_set()
 
     async def end(self, error):
         # The application has returned, or has raised an error.
@@ -156,6 +162,8 @@ class _Exchange:
 
     async def send(self, message):
         if not self.over.is_set():
+            self.answered = message['type'] == self.prefix + '.body' and \
+                not message.get('more_body')
             await self.messages.put(message)
 
     async def first(self):
@@ -289,6 +297,7 @@ class _Talk(_Exchange):
             if kind == 'websocket.accept':
                 self.accepted = message
             await super().send(message)
+            self.answered = self.answered or kind == 'websocket.close'
             if self.accepted:
                 await self.settled.wait()
         elif kind == 'websocket.send':

@@ -477,6 +477,37 @@ def test_work_after_the_response_does_not_hold_it_up():
     assert (told, app.logged) == (['done'], ["ValueError('late')"])
 
 
+@pytest.mark.parametrize('pieces', [[b'a'], [b'a', b'b']])
+@pytest.mark.parametrize('steps', [0, 1, 3])
+def test_a_failure_after_the_response_is_logged(pieces, steps):
+    # as frameworks do that have answered it with their own 500
+    app = App()
+
+    async def inner(scope, receive, send):
+        if scope['type'] == 'lifespan':
+            return
+        await send({'type': 'http.response.start', 'status': 500})
+        for piece in pieces:
+            await send({'type': 'http.response.body', 'body': piece,
+                        'more_body': piece != pieces[-1]})
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        raise ValueError('late')
+
+    app.mount(asgi_app(inner), '/x')
+
+    async def run():
+        async with TestClient(app) as client:
+            res = await client.get('/x/')
+            while not app.logged:
+                await asyncio.sleep(0)
+            return res
+
+    res = asyncio.run(asyncio.wait_for(run(), PATIENCE))
+    assert (res.status_code, res.body) == (500, b''.join(pieces))
+    assert app.logged == ["ValueError('late')"]
+
+
 def test_a_client_that_leaves_ends_it():
     app = App()
     ended = []

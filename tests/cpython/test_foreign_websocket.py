@@ -373,6 +373,23 @@ def test_it_can_refuse():
     assert (res.status_code, res.body, logged) == (404, b'none', [])
 
 
+async def close_and_fail(scope, receive, send):
+    await close(scope, receive, send)
+    raise ValueError('late')
+
+
+async def deny_and_fail(scope, receive, send):
+    await deny(scope, receive, send)
+    raise ValueError('late')
+
+
+@pytest.mark.parametrize('inner, status', [
+    (close_and_fail, 403), (deny_and_fail, 401)])
+def test_a_failure_after_a_refusal_is_logged(inner, status):
+    res, logged = refused(inner)
+    assert (res.status_code, logged) == (status, ["ValueError('late')"])
+
+
 async def silent(scope, receive, send):
     pass
 
