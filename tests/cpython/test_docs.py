@@ -8,7 +8,8 @@ and what it prints is compared. A ``text`` block of the class ``output`` is
 what the ``python`` block before it prints; one with a caption is a file of
 that name. A ``literalinclude`` of a whole Python file is a block, too. What
 needs another server beside it, such as a database, has the class
-``with-server``: ``test_recipes.py`` runs it.
+``with-server``: ``test_recipes.py`` runs it. ``flask`` is code for Flask, and
+``moved`` what it becomes here: ``test_coming_from.py`` is about them.
 """
 
 import gzip
@@ -99,9 +100,9 @@ class Block:
             r'^( *)(app\.run\(|asyncio\.run\()', self.text, re.MULTILINE)
 
     @property
-    def needs_server(self):
-        """Whether it needs another server, and so has a test of its own."""
-        return self.options.get('class') == 'with-server'
+    def has_own_test(self):
+        """Whether it is not run here, but by a test of its own."""
+        return self.options.get('class') in ('with-server', 'flask', 'moved')
 
     def __repr__(self):
         return '%s:%d' % (page_name(self.page), self.line)
@@ -145,7 +146,7 @@ def join_examples(blocks):
     """Return the examples of a page of the reference as one piece of code:
     they are many, and have no answers of a client between them."""
     python = [block for block in blocks
-              if block.language == 'python' and not block.needs_server]
+              if block.language == 'python' and not block.has_own_test]
     if not python:
         return blocks
     first = python[0]
@@ -168,7 +169,7 @@ def scenarios():
             answers = []
             while blocks and blocks[0].language != 'python':
                 answers.append(blocks.pop(0))
-            if block.language != 'python' or block.needs_server:
+            if block.language != 'python' or block.has_own_test:
                 continue
             if block.is_program and 'import ' in block.text:
                 source = pieces = block.text
@@ -380,11 +381,12 @@ def test_code_runs_and_answers_as_shown(source, answers, folder):
         assert process.returncode == 0
 
 
-def test_code_that_needs_a_server_is_in_recipes_that_are_tested():
-    assert {page_name(page): count for page in PAGES if (
-        count := sum(block.needs_server for block in read_blocks(page)))} == {
-            'recipes/%s.rst' % name: count
-            for name, count in test_recipes.WITH_SERVER.items()}
+def test_code_that_is_not_run_here_has_tests():
+    counts = {page_name(page): count for page in PAGES if (
+        count := sum(block.has_own_test for block in read_blocks(page)))}
+    assert counts.pop('coming-from/flask.rst') == 4
+    assert counts == {'recipes/%s.rst' % name: count for name, count in
+                      test_recipes.WITH_SERVER.items()}
 
 
 @pytest.mark.parametrize('page', PAGES, ids=page_name)
