@@ -14,6 +14,7 @@ import socket
 import ssl
 import threading
 from queue import Empty, SimpleQueue
+from time import monotonic
 
 from . import microdot as core
 from ._cpython import Cache, caller, is_async, settle, start_task
@@ -102,8 +103,11 @@ class _Body(Stream):
     done = gone = False
     limit = 0
     request = None  # whose body it is
+    _owed = 0       # bytes that the client is behind min_rate
+    _pace = 1024    # bytes of the next read, to look at the clock after it
 
-    def __init__(self, call, file, length):
+    def __init__(self, app, call, file, length):
+        self._app = app
         self._call = call
         self._file = file
         self.length = length
@@ -115,13 +119,44 @@ class _Body(Stream):
             async for data in self:
                 pieces.append(data)
             return b''.join(pieces)
-        return await self._ask(self._file.read, n)
+        return await self._ask(self._read, n)
 
     async def readuntil(self, separator=b'\n'):
         if separator != b'\n':
             return await super().readuntil(separator)
         # at once: each question costs a change of threads
-        return await self._ask(self._file.readline, Request.max_readline)
+        return await self._ask(self._read_line, Request.max_readline)
+
+    def _read_line(self, n):
+        return self._measure(self._file.readline, n)
+
+    def _read(self, n):
+        # In pieces, as the server returns no sooner than a read is complete:
+        # each as long as takes about a second, by what the last one took.
+        pieces = []
+        while n > 0:
+            size = min(n, self._pace)
+            data = self._measure(self._file.read, size)
+            pieces.append(data)
+            n -= len(data)
+            if len(data) < size:
+                break  # the end, or a server that gives what it has
+        return b''.join(pieces)
+
+    def _measure(self, read, n):
+        rate = self._app.min_rate
+        start = monotonic()
+        data = read(n)
+        seconds = monotonic() - start
+        self._pace = max(1, int(min(
+            self._pace * 4, len(data) / max(seconds, 1e-9))))
+        if rate:
+            # (as the built-in server counts: what comes quickly makes up for
+            # what was slow before it, not for what will be)
+            self._owed = max(self._owed, 0) + rate * seconds - len(data)
+            if self._owed > rate * self._app.rate_window:
+                raise HTTPException(408)
+        return data
 
     async def _ask(self, read, n):
         if self.done or not n:
@@ -133,6 +168,10 @@ class _Body(Stream):
         except OSError:
             self.gone = True
             raise Disconnected
+        except HTTPException:
+            self.gone = True
+            self._app.counters['timed_out'] += 1
+            raise
         except Exception:
             # The server has found the body malformed. Each server has an
             # exception of its own for that, and its text is not ours to send.
@@ -620,7 +659,7 @@ class Microdot(_Microdot):
                 raise HTTPException(411)
         stream = None
         if length:
-            stream = _Body(call, environ['wsgi.input'], length)
+            stream = _Body(self, call, environ['wsgi.input'], length)
         root = environ.get('SCRIPT_NAME', '').encode('latin-1').decode()
         path = environ.get('PATH_INFO', '').encode('latin-1').decode()
         raw = environ.get('RAW_URI') or environ.get('REQUEST_URI')

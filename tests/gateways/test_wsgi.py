@@ -241,6 +241,113 @@ def test_a_client_that_leaves_within_a_body_ends_the_handler(app, monkeypatch):
     assert app.logged == []
 
 
+class Slow(io.BytesIO):
+    """A body of which each byte takes so long, by a clock that is not real."""
+
+    def __init__(self, data, seconds, clock):
+        super().__init__(data)
+        self.seconds = seconds
+        self.clock = clock
+        self.sizes = []
+
+    def _pass(self, data):
+        self.clock[0] += len(data) * self.seconds
+        return data
+
+    def read(self, size=-1):
+        self.sizes.append(size)
+        return self._pass(super().read(size))
+
+    def readline(self, size=-1):
+        return self._pass(super().readline(size))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(wsgi, 'monotonic', lambda: now[0])
+    return now
+
+
+def send_slowly(app, clock, data, seconds, path='/', **environ):
+    body = Slow(data, seconds, clock)
+    answer = Answer(app, 'POST', path, **{
+        'CONTENT_LENGTH': str(len(data)), 'wsgi.input': body, **environ})
+    answer.input = body
+    return answer
+
+
+@pytest.mark.parametrize('path', ['/', '/stream'])
+@pytest.mark.parametrize('length', ['known', 'unknown'])
+def test_a_body_that_comes_too_slowly_is_answered_with_408(
+        app, clock, path, length):
+    echo(app)
+    environ = {} if length == 'known' else {
+        'CONTENT_LENGTH': ..., 'HTTP_TRANSFER_ENCODING': 'chunked',
+        'wsgi.input_terminated': True}
+    # 90 bytes a second, and so 10 of 100 that are due are missing in each
+    answer = send_slowly(app, clock, bytes(50000), 1 / 90, path, **environ)
+    assert answer.status == 408
+    assert app.counters['timed_out'] == 1
+    assert app.logged == []
+    # about when 2,000 are missing
+    assert 17000 < answer.input.tell() < 20000
+
+
+@pytest.mark.parametrize('limits, seconds', [
+    ({}, 1 / 110), ({'min_rate': None}, 100), ({'min_rate': 0}, 100),
+    ({'min_rate': 1}, 1 / 2), ({'rate_window': 60}, 1 / 90)])
+def test_a_body_that_is_fast_enough_is_read(app, clock, limits, seconds):
+    echo(app)
+    for name, value in limits.items():
+        assert hasattr(app, name)
+        setattr(app, name, value)
+    for path in ('/', '/stream'):
+        answer = send_slowly(app, clock, bytes(50000), seconds, path)
+        assert (answer.status, answer.body[-5:]) == (
+            200, bytes(5) if path == '/' else b'50000')
+    assert app.counters['timed_out'] == 0
+
+
+def test_a_body_that_is_read_line_by_line_is_measured_too(
+        app, clock, monkeypatch):
+    monkeypatch.setattr(wsgi.Request, 'max_body_length', 0)
+
+    @app.post('/')
+    async def view(request):
+        while await request.stream.readline():
+            pass
+
+    answer = send_slowly(app, clock, b'a line\n' * 1000, 1)
+    assert answer.status == 408
+    assert 20 < answer.input.tell() < 30  # of 20 seconds
+
+
+def test_a_pause_of_the_handler_is_not_the_clients(app, clock, monkeypatch):
+    monkeypatch.setattr(wsgi.Request, 'max_body_length', 0)
+
+    @app.post('/')
+    async def view(request):
+        for _ in range(3):
+            clock[0] += 1000
+            await request.stream.read(100)
+        return 'x'
+
+    assert send_slowly(app, clock, bytes(300), 0).status == 200
+
+
+def test_the_clock_is_looked_at_about_once_a_second(app, clock):
+    echo(app)
+    app.min_rate = 1
+    answer = send_slowly(app, clock, bytes(50000), 1 / 2000, '/stream')
+    sizes = answer.input.sizes
+    assert sizes[0] == 1024
+    assert all(1900 < size <= 2000 for size in sizes[1:-1]), sizes
+    # and hardly ever where nobody waits
+    answer = send_slowly(app, clock, bytes(900000), 0, '/stream')
+    assert len(answer.input.sizes) < 30
+
+
 def test_the_body_is_read_by_the_thread_of_the_server(app):
     echo(app)
     threads = []
