@@ -103,6 +103,9 @@ def install():
             if inspect.isfunction(value) and not value.__doc__:
                 value.__doc__ = getattr(inherited, '__doc__', None)
         setattr(core, cls.__name__, cls)
-    delattr(Request.__base__, '__getattr__')  # see requests.py
+        if '__getattr__' in vars(base):
+            # CPython 3.11 reads all attributes of what has this without its
+            # shortcuts. What it makes or finds on boards has names here.
+            delattr(base, '__getattr__')
     core.URLPattern.segment_parsers.update(
         int=parse_int, uuid=parse_uuid, date=parse_date)

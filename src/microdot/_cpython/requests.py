@@ -2,9 +2,8 @@
 from .. import _streams, methods
 from .. import microdot as core
 
-# The core's makes what is asked for first. It is called by the attributes
-# below, and install() takes it from the class: CPython 3.11 reads all
-# attributes of what has one without its shortcuts.
+# Makes what is asked for first. The attributes below call it, and install()
+# takes it from the class.
 _make = core.Request.__getattr__
 
 
@@ -61,8 +60,6 @@ class Request(core.Request):
     cookies = _Made()
     g = _Made()
     host = _Made()
-    absolute_url = _Made()
-    base_url = _Made()
     stream = property(core.Request._get_stream)
     json = property(core.Request._get_json)
     form = property(core.Request._get_form)
