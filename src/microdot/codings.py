@@ -15,7 +15,7 @@ def choose_coding(value, codings):
             weight = float(weight.split('q=')[1]) if weight else 1
         except (ValueError, IndexError):
             weight = 0
-        weights[coding.strip()] = weight if weight <= 1 else 0
+        weights[coding.strip()] = weight if 0 <= weight <= 1 else 0
     found = None
     most = weights.get('identity', 0)
     for coding in codings:

@@ -480,6 +480,7 @@ class Request:
         :raises HTTPException: 413: it is larger. 507: there is no room.
         :raises OSError: the file cannot be written, or as
                          :class:`Disconnected` the client has left.
+        :raises RuntimeError: the body has been read already.
         """
     async def is_disconnected(self) -> bool: ...
 

@@ -52,6 +52,9 @@ async def save(request, path, max_size=None):
         if size > max_size:
             raise HTTPException(
                 413, 'Payload too large, see max_size of request.save()')
+        if request.content_length and not size:
+            # an empty file in place of another would be all that is left
+            raise RuntimeError('the body has been read already')
         # (what is in a buffer may find no room)
         await invoke_handler(file.close)
         await invoke_handler(_replace, part, path)

@@ -133,6 +133,13 @@ def test_refusals_go_to_the_error_handlers(file, headers, status, told):
     assert seen[1:] == ["KeyError('on purpose')"]
 
 
+def test_a_name_that_is_no_utf8_is_told_as_far_as_it_is(file):
+    name = os.fsdecode(b'a\xff\xc3\xa4.txt')
+    assert ask(serve(file, download_name=name)).headers[
+        'Content-Disposition'] == "attachment; filename=\"a?_.txt\"; " \
+        "filename*=UTF-8''a%3F%C3%A4.txt"
+
+
 def test_an_error_handler_may_send_a_file(file):
     app = serve(file)
 

@@ -89,7 +89,8 @@ class TestChooseCoding(unittest.TestCase):
                 ('gzip;q=0.5, identity;q=0.5', 'gzip'),
                 ('gzip;q=x', None), ('gzip;q=nan', None), ('gzip;q=2', None),
                 ('gzip;q=-1', None), ('gzip;q', None), ('gzip;level=9', None),
-                ('gzipped', None)):
+                ('gzipped', None), ('identity;q=-1', None),
+                ('br, identity;q=-0.5', None)):
             self.assertEqual(choose_coding(value, ('gzip',)), expected)
 
     def test_the_weightiest_wins_and_then_the_first(self):

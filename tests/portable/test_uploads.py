@@ -159,6 +159,19 @@ class TestSave(unittest.TestCase):
 
         self.assertEqual(self.post(app, b'x' * 150), (200, '140'))
 
+    def test_the_second_time_it_is_refused(self):
+        for size in (50, 150):
+            app = Recorder()
+
+            @app.post('/')
+            async def save(request):
+                await request.save(NAME)
+                return str(await request.save(NAME))
+
+            self.assertEqual(self.post(app, b'x' * size)[0], 500)
+            self.assertEqual(len(app.logged), 1)
+            self.assertEqual(self.files(), {'saved': b'x' * size})
+
 
 if __name__ == '__main__':
     unittest.main()

@@ -57,6 +57,10 @@ class Response(core.Response):
         if not content_type:
             content_type = guess_type(
                 cls, str(download_name or filename), compressed)
+        if download_name:
+            # (names that are no UTF-8 have half characters here)
+            download_name = str(download_name).encode(
+                'utf-8', 'replace').decode()
         res = super().send_file(
             filename, status_code, content_type, stream, max_age, compressed,
             file_extension, download_name, disposition)
