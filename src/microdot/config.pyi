@@ -16,7 +16,6 @@ class Config:
     path: str | PathLike[str] | None
     prefix: str
     values: MutableMapping[str, Any]
-    def parse(self, text: str) -> None: ...
     def __init__(
         self, path: str | PathLike[str] | None = None,
         prefix: str = '') -> None: ...

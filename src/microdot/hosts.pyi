@@ -1,18 +1,11 @@
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
 
-from .microdot import Microdot, Request, Response, URLPattern
+from .microdot import Microdot, Request, Response
+from .redirects import RedirectHTTPS as RedirectHTTPS
+from .vhosts import Host as Host
 
 def host_name(request: Request) -> str: ...
 def is_local(host: str) -> bool: ...
-
-class Host:
-    name: str
-    pattern: URLPattern
-    def __init__(self, name: str) -> None: ...
-    def __call__(
-        self, request: Request | None, args: dict[str, Any]
-    ) -> dict[str, Any] | None: ...
 
 class TrustedHosts:
     hosts: list[str]
@@ -25,12 +18,3 @@ class TrustedHosts:
     async def __call__(
         self, request: Request,
         call_next: Callable[[Request], Awaitable[Response]]) -> Response: ...
-
-class RedirectHTTPS:
-    hsts: int
-    def __init__(self, app: Microdot, hsts: int = 31536000) -> None: ...
-    async def __call__(
-        self, request: Request,
-        call_next: Callable[[Request], Awaitable[Response]]) -> Response: ...
-    def finish(
-        self, request: Request | None, response: Response) -> None: ...

@@ -60,7 +60,7 @@ PRIVATE = {
 #: attributes for that.
 DOORS = {'Microdot.on_run'}
 #: Modules that set names of another, until that one imports them.
-SETTING = {'_config.py', '_testing.py', '_websocket.py'}
+SETTING = {'_testing.py', '_websocket.py'}
 
 
 def functions(text):
@@ -210,6 +210,8 @@ def test_a_name_that_is_set_elsewhere_would_be_seen():
 
 #: The halves of modules for CPython, with what a module takes of its half.
 HALVES = {
+    'config': ('CommaSeparated', 'Config', 'Secret'),
+    'hosts': ('TrustedHosts', 'is_local'),
     'pubsub': ('Hub', 'Listener'),
     'ratelimit': ('RateLimit', '_clock', 'client_address', 'limit'),
     'stores': ('MemoryStore', 'Store'),

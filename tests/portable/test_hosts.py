@@ -71,27 +71,18 @@ class TestTrustedHosts(unittest.TestCase):
             with self.subTest(host=host):
                 self.assertEqual(ask(app, host).status_code, status)
 
-    def test_malformed_names_are_refused(self):
-        for host in ('', '*', '*.', 'a*.com', 'example.com:80',
-                     'http://example.com', '*.*.com'):
-            with self.subTest(host=host):
-                with self.assertRaises(ValueError):
-                    TrustedHosts(Microdot(), [host])
-
     def test_local_addresses_are_known(self):
         for host, local in (
                 ('127.0.0.1', True), ('10.255.0.1', True),
                 ('172.16.0.1', True), ('172.31.0.1', True),
                 ('192.168.0.1', True), ('169.254.1.1', True),
-                ('[::1]', True), ('[fe80::1]', True), ('[fd12::1]', True),
                 ('172.15.0.1', False), ('172.32.0.1', False),
                 ('192.169.0.1', False), ('11.0.0.1', False),
                 ('10.0.0.256', False), ('10.0.0', False),
                 ('0010.0.0.1', False), ('1' * 5000, False),
                 ('10.0.0.' + '1' * 5000, False),
                 ('10.0.0.1.evil.net', False), ('10.a.0.1', False),
-                ('10.0.0.٣', False), ('[2001:db8::1]', False),
-                ('[fd]', False), ('xlocal', False), ('', False)):
+                ('10.0.0.٣', False), ('xlocal', False), ('', False)):
             with self.subTest(host=host):
                 self.assertEqual(is_local(host), local)
 

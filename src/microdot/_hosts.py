@@ -1,0 +1,38 @@
+"""What ``hosts`` has on CPython: it takes these names at its end."""
+import socket
+
+from . import hosts
+
+
+def is_local(host):
+    """Tell whether a host is this machine, a private or link-local address,
+    or a name that ends in ``.local``."""
+    if host[:1] == '[':
+        return host == '[::1]' or host[1:6] == 'fe80:' or \
+            host[1:3] in ('fc', 'fd') and ':' in host
+    if host == 'localhost' or host[-6:] == '.local':
+        return True
+    if not host.replace('.', '').encode().isdigit():
+        return False
+    # (CPython refuses to read a number of thousands of digits)
+    parts = [int(part) if 0 < len(part) < 4 else 256
+             for part in host.split('.')]
+    return len(parts) == 4 and max(parts) < 256 and (
+        parts[0] in (10, 127) or parts[:2] in ([192, 168], [169, 254]) or
+        parts[0] == 172 and 16 <= parts[1] < 32)
+
+
+class TrustedHosts(hosts.TrustedHosts):
+    __doc__ = hosts.TrustedHosts.__doc__
+    __module__ = hosts.__name__
+
+    def __init__(self, app, hosts=(), redirect_www=False, lan=False):
+        hosts = [host.lower() for host in hosts]
+        for host in hosts:
+            name = host[2:] if host[:2] == '*.' else host
+            if not name or '*' in name or '/' in name or \
+                    ':' in name and name[-1] != ']':
+                raise ValueError('not the name of a host: %r' % host)
+        if lan:
+            hosts.append(socket.gethostname().lower())
+        super().__init__(app, hosts, redirect_www, lan)

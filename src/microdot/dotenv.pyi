@@ -1,0 +1,3 @@
+from collections.abc import Iterable
+
+def parse(lines: Iterable[str]) -> dict[str, str]: ...
