@@ -3,6 +3,8 @@ import socket
 
 from . import hosts
 
+_without_ipv6 = hosts.is_local
+
 
 def is_local(host):
     """Tell whether a host is this machine, a private or link-local address,
@@ -10,16 +12,7 @@ def is_local(host):
     if host[:1] == '[':
         return host == '[::1]' or host[1:6] == 'fe80:' or \
             host[1:3] in ('fc', 'fd') and ':' in host
-    if host == 'localhost' or host[-6:] == '.local':
-        return True
-    if not host.replace('.', '').encode().isdigit():
-        return False
-    # (CPython refuses to read a number of thousands of digits)
-    parts = [int(part) if 0 < len(part) < 4 else 256
-             for part in host.split('.')]
-    return len(parts) == 4 and max(parts) < 256 and (
-        parts[0] in (10, 127) or parts[:2] in ([192, 168], [169, 254]) or
-        parts[0] == 172 and 16 <= parts[1] < 32)
+    return _without_ipv6(host)
 
 
 class TrustedHosts(hosts.TrustedHosts):

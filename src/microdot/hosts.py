@@ -24,7 +24,9 @@ def is_local(host):
         return True
     if not host.replace('.', '').encode().isdigit():
         return False
-    parts = [int(part or 256) for part in host.split('.')]
+    # (CPython refuses to read a number of thousands of digits)
+    parts = [int(part) if 0 < len(part) < 4 else 256
+             for part in host.split('.')]
     return len(parts) == 4 and max(parts) < 256 and (
         parts[0] in (10, 127) or parts[:2] in ([192, 168], [169, 254]) or
         parts[0] == 172 and 16 <= parts[1] < 32)
