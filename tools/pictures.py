@@ -16,17 +16,20 @@ import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TOP / 'tools'), str(TOP / 'tests' / 'support')]
 
-from servers import free_port  # noqa: E402
+from servers import (  # noqa: E402
+    free_port,
+    is_listening,
+    start,
+    wait_until,
+)
 
 EXAMPLES = TOP / 'examples'
 PICTURES = TOP / 'docs' / '_static' / 'examples'
@@ -36,11 +39,6 @@ DESKTOP = 800, 500
 PHONE = 390, 700
 #: Of the pictures that need more than that.
 LARGER = {'dashboard': (800, 620)}
-PATIENCE_S = 20
-
-
-class Failure(Exception):
-    """An example does not start; the text is one line."""
 
 
 def fill(page, **values):
@@ -172,36 +170,18 @@ def running(script, cwd=None):
     """
     port = free_port()
     second = free_port() if script in SECOND_PORT else None
-    with tempfile.TemporaryDirectory() as folder, \
-            tempfile.TemporaryFile('w+') as output:
-        process = subprocess.Popen(
+    path = os.pathsep.join(
+        str(folder) for folder in (TOP / 'src', EXAMPLES / 'laptop'))
+    with tempfile.TemporaryDirectory() as folder, start(
             [sys.executable, str(EXAMPLES / script), '127.0.0.1', str(port),
              *([str(second)] if second else MORE.get(script, ()))],
-            cwd=cwd or folder, stdin=subprocess.DEVNULL, stdout=output,
-            stderr=subprocess.STDOUT,
-            env=dict(os.environ, PYTHONPATH=os.pathsep.join(
-                str(folder) for folder in (TOP / 'src',
-                                           EXAMPLES / 'laptop'))))
-        try:
-            address = 'http://127.0.0.1:%d' % port
-            deadline = time.monotonic() + PATIENCE_S
-            while True:
-                try:
-                    urllib.request.urlopen(address, timeout=5).close()
-                    break
-                except urllib.error.HTTPError:
-                    break  # it answers
-                except OSError:
-                    if process.poll() is not None or \
-                            time.monotonic() > deadline:
-                        output.seek(0)
-                        raise Failure('%s does not serve: %s' % (
-                            script, output.read()[-500:])) from None
-                    time.sleep(0.05)
-            yield 'http://127.0.0.1:%d' % second if second else address
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_S)
+            port, dict(os.environ, PYTHONPATH=path), cwd or folder) as child:
+        if second:
+            wait_until(lambda: is_listening(second), 'the second port')
+        yield 'http://127.0.0.1:%d' % (second or port)
+        # it is to keep what it writes
+        child.interrupt(signal.SIGTERM)
+        child.wait()
 
 
 def take(browser, name, target, size, dark=False):
@@ -261,7 +241,7 @@ def main(arguments=None):
                      PHONE if options.phone else LARGER.get(name, DESKTOP),
                      options.dark)
                 print(target)
-    except Failure as error:
+    except AssertionError as error:
         print('pictures: %s' % error, file=sys.stderr)
         return 1
     return 0

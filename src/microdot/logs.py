@@ -155,7 +155,8 @@ class AccessLog:
         for other in app.wrappers:
             if isinstance(other, AccessLog):
                 other.replaced = True
-        app.wrap_dispatch(self)
+        # around everything else: it is the whole time that counts
+        app.wrap_dispatch(self, True)
         app.finishers.append(self._finish)
 
     def known_id(self, request):

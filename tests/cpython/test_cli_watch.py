@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from command import PATIENCE
+from microdot import _saves
 from microdot.cli import watch
 
 
@@ -48,22 +49,34 @@ def test_named_file_is_seen_wherever_it_is(tmp_path):
 
 
 def test_changes_are_new_removed_and_saved_files():
-    assert watch.changes({'a': 1, 'b': 1, 'c': 1}, {'a': 1, 'b': 2, 'd': 1}) \
-        == ['b', 'c', 'd']
+    assert _saves.changes(
+        {'a': 1, 'b': 1, 'c': 1}, {'a': 1, 'b': 2, 'd': 1}) == ['b', 'c', 'd']
+
+
+def snapshot(*paths):
+    return _saves.snapshot(map(str, paths), lambda entry: False,
+                           lambda entry, folders: entry.name == 'a.py')
 
 
 def test_tree_without_end_is_cut(tmp_path, monkeypatch):
-    monkeypatch.setattr(watch, 'MAX_FILES', 3)
+    monkeypatch.setattr(_saves, 'MAX_FILES', 3)
     for number in range(5):
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / 'a.py').write_text('')
-    assert len(watch.snapshot([str(tmp_path)], [])) == 3
+    assert len(snapshot(tmp_path)) == 3
 
 
 def test_link_in_a_circle_is_not_followed(tmp_path):
     (tmp_path / 'a.py').write_text('')
     os.symlink(tmp_path, tmp_path / 'again')
-    assert len(watch.snapshot([str(tmp_path)], [])) == 1
+    assert len(snapshot(tmp_path)) == 1
+
+
+def test_what_is_not_there_is_left_out(tmp_path):
+    (tmp_path / 'a.py').write_text('')
+    os.symlink(tmp_path / 'nowhere', tmp_path / 'b.py')
+    assert list(snapshot(tmp_path / 'b.py', tmp_path / 'missing',
+                         tmp_path / 'a.py')) == [str(tmp_path / 'a.py')]
 
 
 @pytest.mark.parametrize('way', ['look', 'listen'])

@@ -1,4 +1,5 @@
 """Boards are updated over the network, watched, and listened to."""
+import argparse
 import contextlib
 import io
 import json
@@ -369,6 +370,24 @@ def test_each_save_is_copied_and_started(flash, folder):  # noqa: F811
         read_until(process, 'second one')
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize('name, counts', [
+    ('app.py', True), ('static/logo.png', True), ('data.json', True),
+    ('.git/index', False), ('__pycache__/app.cpython-311.pyc', False),
+    ('notes.md', False), ('env/lib/x.py', False), ('draft.txt', False)])
+def test_a_save_of_what_is_copied_is_seen(folder,  # noqa: F811
+                                          name, counts):
+    (folder / 'env').mkdir()
+    (folder / 'env' / 'pyvenv.cfg').write_text('')
+    changes = watching.Changes(argparse.Namespace(
+        application=str(folder / 'app.py'), add=[], exclude=['draft.*']))
+    assert not changes.seen()
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('saved')
+    assert changes.seen() == counts
+    assert not changes.seen()
 
 
 @on_a_board

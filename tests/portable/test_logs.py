@@ -76,6 +76,20 @@ class TestAccessLog(unittest.TestCase):
                     self.assertEqual(entry['bytes'], size)
                 self.assertTrue(0 <= entry['ms'] < 60000)
 
+    def test_it_goes_around_what_was_there_before(self):
+        app = Microdot()
+        seen = []
+
+        @app.middleware
+        async def middleware(request, call_next):
+            seen.append(request.id)
+            return await call_next(request)
+
+        log = AccessLog(app)
+        self.assertIs(app.wrappers[0], log)
+        run(TestClient(app).get('/'))
+        self.assertEqual(len(seen[0]), 16)
+
     def test_each_request_has_an_id(self):
         seen = []
         for _ in range(2):

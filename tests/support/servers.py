@@ -169,11 +169,23 @@ def serve(interpreter, *args, script=APP, path=TOP / 'src', heapsize=None,
     """
     port = free_port()
     command, env = _command(interpreter, path, heapsize)
+    with start(command + [str(arg) for arg in (script, *before, port, *args)],
+               port, env, TOP) as child:
+        yield child
+
+
+@contextlib.contextmanager
+def start(command, port, env, cwd):
+    """Run a server for the time of a ``with`` statement, from when it
+    listens.
+
+    :return: a :class:`Child`, which is killed at the end if it still runs.
+    :raises AssertionError: it has ended, or does not listen.
+    """
     with tempfile.NamedTemporaryFile() as output:
         process = subprocess.Popen(
-            command + [str(arg) for arg in (script, *before, port, *args)],
-            stdin=subprocess.DEVNULL, stdout=output,
-            stderr=subprocess.STDOUT, env=env, cwd=TOP)
+            command, stdin=subprocess.DEVNULL, stdout=output,
+            stderr=subprocess.STDOUT, env=env, cwd=cwd)
         child = Child(process, port, output)
         try:
             wait_until(

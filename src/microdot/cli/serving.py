@@ -36,8 +36,6 @@ def log_requests(app: Microdot, form: str) -> None:
             isinstance(wrapper, logs.AccessLog) for wrapper in app.wrappers):
         return
     logs.AccessLog(app, format=form)
-    # Around everything else: it is the whole time that counts.
-    app.wrappers.insert(0, app.wrappers.pop())
 
 
 #: What counts or keeps something in each process: its module, its class, what

@@ -5,8 +5,10 @@ import importlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from .._saves import State, changes, snapshot
 
 #: What endings of names matter: programs and templates. Other files may be
 #: what the program itself writes.
@@ -20,64 +22,23 @@ SKIPPED = frozenset((
 #: Seconds between two looks; at most that much of the time is spent looking.
 INTERVAL_S = 0.25
 SHARE = 0.1
-#: Files that are looked at; a tree that has more is cut there.
-MAX_FILES = 20000
 
 
-def matters(name: str, templates: bool = False) -> bool:
-    """Tell whether a file of this name is watched.
+def matters(name: str, folders: Iterable[str] = ()) -> bool:
+    """Tell whether a file is watched.
 
     :param name: without its folder.
-    :param templates: whether it is somewhere in a folder of templates.
+    :param folders: the names of those that it is in.
     """
     if name.startswith('.'):
         return name == '.env' or name.startswith('.env.')
-    return templates and not name.endswith('~') or \
+    return TEMPLATES in folders and not name.endswith('~') or \
         name == 'pyproject.toml' or name.endswith(ENDINGS)
 
 
 def is_skipped(name: str) -> bool:
     """Tell whether a folder of this name is left out."""
     return name.startswith('.') or name in SKIPPED
-
-
-def state_of(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def snapshot(folders: list[str], files: list[str]) -> dict[str, object]:
-    """Return what tells one state of the files from another, by path."""
-    found: dict[str, object] = {}
-    waiting = [(folder, False) for folder in folders]
-    while waiting and len(found) < MAX_FILES:
-        folder, templates = waiting.pop()
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    try:
-                        if entry.is_dir(follow_symlinks=False):
-                            if not is_skipped(entry.name):
-                                waiting.append((
-                                    entry.path,
-                                    templates or entry.name == TEMPLATES))
-                        elif matters(entry.name, templates):
-                            found[entry.path] = state_of(entry.stat())
-                    except OSError:
-                        continue  # removed meanwhile
-        except OSError:
-            continue
-    for path in files:
-        try:
-            found[path] = state_of(os.stat(path))
-        except OSError:
-            pass
-    return found
-
-
-def changes(before: dict[str, object], after: dict[str, object]) -> list[str]:
-    """Return the paths that differ between two snapshots."""
-    return sorted(path for path in before.keys() | after.keys()
-                  if before.get(path) != after.get(path))
 
 
 class Watcher(threading.Thread):
@@ -90,7 +51,13 @@ class Watcher(threading.Thread):
         self.folders = list(dict.fromkeys(map(os.path.abspath, folders)))
         self.files = list(map(os.path.abspath, files))
         self.changed = changed
-        self.state = snapshot(self.folders, self.files)
+        self.state = self.now()
+
+    def now(self) -> dict[str, State]:
+        """Return the state of all that is watched."""
+        return snapshot(
+            self.folders + self.files, lambda entry: is_skipped(entry.name),
+            lambda entry, folders: matters(entry.name, folders))
 
     def run(self) -> None:
         try:
@@ -113,8 +80,7 @@ class Watcher(threading.Thread):
             if not begun:
                 # What was saved before the system listened, it does not tell.
                 begun = True
-                paths = changes(self.state,
-                                snapshot(self.folders, self.files))
+                paths = changes(self.state, self.now())
             if paths:
                 self.changed(paths)
 
@@ -125,7 +91,7 @@ class Watcher(threading.Thread):
             if path.startswith(folder + os.sep):
                 *inner, name = path[len(folder) + 1:].split(os.sep)
                 if not any(map(is_skipped, inner)) and \
-                        matters(name, TEMPLATES in inner):
+                        matters(name, inner):
                     return True
         return False
 
@@ -135,7 +101,7 @@ class Watcher(threading.Thread):
         while True:
             time.sleep(pause)
             began = time.monotonic()
-            state = snapshot(self.folders, self.files)
+            state = self.now()
             pause = max(INTERVAL_S, (time.monotonic() - began) / SHARE)
             pause = min(pause, 3 * INTERVAL_S)
             found = changes(self.state, state)

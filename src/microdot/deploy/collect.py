@@ -4,6 +4,7 @@ import ast
 import collections
 import fnmatch
 import io
+import os
 import pathlib
 import re
 import tokenize
@@ -210,6 +211,11 @@ def is_ignored(path, patterns):
     return any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)
 
 
+def is_environment(path):
+    """Return whether a folder is a virtual environment."""
+    return os.path.isfile(os.path.join(path, ENVIRONMENT))
+
+
 def walk(folder, patterns, links=None):
     """Yield the files in a folder and below it, but those ignored.
 
@@ -225,7 +231,7 @@ def walk(folder, patterns, links=None):
             if links is not None:
                 links.append(path)
         elif path.is_dir():
-            if not (path / ENVIRONMENT).is_file():
+            if not is_environment(path):
                 yield from walk(path, patterns, links)
         elif path.is_file():
             yield path

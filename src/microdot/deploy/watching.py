@@ -5,28 +5,12 @@ import os
 import pathlib
 import time
 
-from .collect import Failure
+from .._saves import changes, snapshot
+from .collect import IGNORED, Failure, is_environment, is_ignored
 
 #: Seconds between two looks at the files, and at a port that is gone.
 INTERVAL_S = 0.3
 BAUD = 115200
-
-
-def snapshot(paths):
-    """Return what tells one state of files from another, by path; folders
-    count with all that is in them."""
-    found = {}
-    for path in paths:
-        below = [path] if path.is_file() else path.rglob('*')
-        for each in below:
-            if '__pycache__' in each.parts:
-                continue
-            try:
-                status = each.stat()
-            except OSError:
-                continue  # removed meanwhile
-            found[each] = status.st_mtime_ns, status.st_size
-    return found
 
 
 class Changes:
@@ -38,14 +22,23 @@ class Changes:
     def __init__(self, options):
         main = pathlib.Path(options.application)
         # a program imports what is beside it
-        self._paths = [main if main.is_dir() else main.parent]
-        self._paths += [pathlib.Path(each) for each in options.add]
-        self._state = snapshot(self._paths)
+        self._paths = [str(main if main.is_dir() else main.parent)]
+        self._paths += options.add
+        self._patterns = IGNORED + tuple(options.exclude)
+        self._state = self._now()
+
+    def _now(self):
+        # what is not copied does not count
+        return snapshot(
+            self._paths,
+            lambda entry: is_ignored(entry, self._patterns)
+            or is_environment(entry),
+            lambda entry, folders: not is_ignored(entry, self._patterns))
 
     def seen(self):
         """Return whether there was something since the last time."""
-        before, self._state = self._state, snapshot(self._paths)
-        return before != self._state
+        before, self._state = self._state, self._now()
+        return bool(changes(before, self._state))
 
     def wait(self):
         """Wait until there is something."""
