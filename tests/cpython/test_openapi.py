@@ -744,6 +744,13 @@ def test_the_page_fits_a_phone_and_is_used_by_keyboard(
         page.wait_for('document.querySelector("#add .status") !== null')
         assert page.evaluate('document.documentElement.scrollWidth') <= 390
         assert '200 OK' in page.text
+        # a link leads to what the search has hidden
+        page.fill('#find', 'no such thing')
+        page.wait_for('document.querySelector("#add").hidden')
+        assert 'Nothing is like that.' in page.text
+        page.evaluate('location.hash = "add"')
+        page.wait_for('!document.querySelector("#add").hidden')
+        assert 'Nothing is like that.' not in page.text
         page.close()
 
 

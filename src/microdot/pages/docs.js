@@ -439,8 +439,6 @@ function show() {
     main.append(make('section', { 'aria-label': tag },
       make('h2', {}, tag), ...cards));
   }
-  document.getElementById('state').textContent =
-    groups.size ? '' : 'There are no operations.';
   showKeys();
   const find = document.getElementById('find');
   find.addEventListener('input', filter);
@@ -461,16 +459,18 @@ function filter() {
     }
     section.hidden = !some;
   }
-  if (words.length) {
-    document.getElementById('state').textContent =
-      shown ? '' : 'Nothing is like that.';
-  }
+  document.getElementById('state').textContent = shown ? '' :
+    words.length ? 'Nothing is like that.' : 'There are no operations.';
 }
 
 function openNamed() {
   const one = document.getElementById(
     decodeURIComponent(location.hash.slice(1)));
   if (one && one.classList.contains('operation')) {
+    if (one.hidden) {
+      document.getElementById('find').value = '';
+      filter();
+    }
     one.open = true;
     one.scrollIntoView();
   }
