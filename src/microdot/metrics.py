@@ -1,13 +1,9 @@
-"""Figures for Prometheus, and a page that tells whether all is well."""
-import asyncio
+"""Figures for Prometheus, and a page that tells whether all is well.
+
+This is what boards load; CPython's figures are in ``_metrics.py``.
+"""
 import gc
-
-from .microdot import invoke_handler
-
-try:
-    from time import ticks_diff, ticks_ms
-except ImportError:
-    from ._ticks import ticks_diff, ticks_ms
+import time
 
 
 class Metrics:
@@ -16,113 +12,50 @@ class Metrics:
 
     :param path: where; ``None``: nowhere, ``render()`` gives the text.
     """
-    #: Combinations of route, method and status that are counted one by one.
-    #: The others together have the route ``other``.
-    max_series = 200
-
     def __init__(self, app, path='/metrics'):
         self.app = app
-        self.in_flight = 0
-        self.series = {}  # [requests, seconds, bytes], by their labels
+        self.series = {}  # requests, by their labels
+        self.times = {}   # milliseconds that they took, together
         app.wrap_dispatch(self._measure)
         if path:
-            app.get(path)(self._page)
+            app.get(path)(self.render)
 
-    async def _measure(self, request, call_next):
-        start = ticks_ms()
-        status = 500
-        body = None
-        self.in_flight += 1
+    async def _measure(self, request, handle):
+        start = time.ticks_ms()
+        status = 500  # an exception
         try:
-            res = await call_next(request)
+            res = await handle(request)
             status = res.status_code or 101
-            body = res.body
             return res
         finally:
-            self.in_flight -= 1
+            # (what no route has matched together, so that a client cannot
+            # make up series)
             entry = request.entry
-            method = request.method
-            route = entry.pattern.url_pattern if entry else ''
-            # (a client could make up any number of paths and methods)
-            if not entry and method not in ('GET', 'HEAD', 'POST', 'PUT'):
-                method = 'other'
-            labels = 'method="%s",route="%s",status="%d"'
-            series = self.series
-            key = labels % (method, route.replace('\\', '\\\\').replace(
-                '"', '\\"'), status)
-            if key not in series and len(series) >= self.max_series:
-                key = labels % ('other', 'other', status)
-            found = series.setdefault(key, [0, 0, 0])
-            found[0] += 1
-            found[1] += ticks_diff(ticks_ms(), start) / 1000
-            if isinstance(body, (bytes, str)):
-                found[2] += len(body)
+            key = entry and '{method="%s",route="%s",status="%d"}' % (
+                request.method, entry.pattern.url_pattern.replace(
+                    '\\', '\\\\').replace('"', '\\"'), status) or ''
+            self.series[key] = self.series.get(key, 0) + 1
+            self.times[key] = self.times.get(key, 0) + time.ticks_diff(
+                time.ticks_ms(), start)
 
-    def render(self):
+    def render(self, request=None):
         """Return the figures, in Prometheus' text format."""
-        lines = []
-        series = self.series
-        for i, name in enumerate(('requests', 'request_seconds',
-                                  'response_bytes')):
-            lines.append('# TYPE microdot_%s_total counter' % name)
-            for labels in sorted(series):
-                lines.append('microdot_%s_total{%s} %s' % (
-                    name, labels, series[labels][i]))
-        values = {'requests_in_flight': self.in_flight}
-        counters = self.app.counters
-        for name in counters:
-            values['connections_open' if name == 'open' else
-                   'server_%s_total' % name] = counters[name]
-        if hasattr(gc, 'mem_free'):
-            values['heap_free_bytes'] = gc.mem_free()
-        for name in sorted(values):
-            lines.append('# TYPE microdot_%s %s\nmicrodot_%s %d' % (
-                name, 'counter' if name.endswith('total') else 'gauge',
-                name, values[name]))
-        lines.append('')
-        return '\n'.join(lines)
-
-    async def _page(self, request):
-        return self.render(), {
-            'Content-Type': 'text/plain; version=0.0.4; charset=utf-8'}
+        lines = ['microdot_heap_free_bytes %d\n' % gc.mem_free()]
+        for form, values in (
+                ('microdot_requests_total%s %d\n', self.series),
+                ('microdot_request_seconds_total%s %de-3\n', self.times),
+                ('microdot_server_%s %d\n', self.app.counters)):
+            for item in values.items():
+                lines.append(form % item)
+        return ''.join(lines)
 
 
-class Health:
-    """Serves a page for whoever watches the application: 200, or 503 if a
-    check fails or the server is shutting down.
+def __getattr__(name):
+    # in a module of its own
+    from . import health
+    return getattr(health, name)
 
-    :param checks: functions without arguments, or coroutines, that return
-                   something false or raise an exception if all is not well.
-    """
-    #: Seconds that a check may take.
-    timeout = 5
 
-    def __init__(self, app, path='/health', checks=()):
-        self.app = app
-        self.checks = checks
-        self.failed = []  # names of the checks that failed the last time
-        app.get(path)(self._page)
-
-    async def _page(self, request):
-        app = self.app
-        status = 'ok'
-        failed = []
-        for check in self.checks:
-            name = getattr(check, '__name__', 'check')
-            good = False
-            try:
-                good = await asyncio.wait_for(
-                    invoke_handler(check), self.timeout)
-            except Exception as exc:
-                # (not each time that somebody looks)
-                if name not in self.failed:
-                    app.log_exception(request, exc)
-            if not good:
-                status = 'failing'
-                failed.append(name)
-        self.failed = failed
-        for server in app.servers:
-            if server.closing:
-                status = 'closing'
-        return {'status': status, 'failed': failed}, \
-            200 if status == 'ok' else 503, {'Cache-Control': 'no-store'}
+if not hasattr(gc, 'mem_free'):
+    # CPython's
+    from ._metrics import *  # noqa: F403

@@ -1,6 +1,4 @@
-from collections.abc import Callable, Iterable
-from typing import Any
-
+from .health import Health as Health
 from .microdot import Microdot
 
 class Metrics:
@@ -11,12 +9,3 @@ class Metrics:
     def __init__(
         self, app: Microdot, path: str | None = '/metrics') -> None: ...
     def render(self) -> str: ...
-
-class Health:
-    timeout: float
-    app: Microdot
-    checks: Iterable[Callable[[], Any]]
-    failed: list[str]
-    def __init__(
-        self, app: Microdot, path: str = '/health',
-        checks: Iterable[Callable[[], Any]] = ()) -> None: ...

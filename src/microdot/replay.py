@@ -5,9 +5,10 @@ import os
 class History:
     """Messages of a hub that are kept for those who connect again.
 
-    :param hub: whose. It may have ``max_history``: bytes of all that is kept,
-                each message counted as 100 more than it has; 4096 otherwise.
+    :param hub: whose. If it has ``max_history``, that counts.
     """
+    #: Bytes of all that is kept, each message counted as 100 more.
+    max_history = 4096
 
     def __init__(self, hub):
         self.hub = hub
@@ -24,7 +25,7 @@ class History:
         kept = self.kept
         kept.append(entry)
         count = self.hub.history
-        size = getattr(self.hub, 'max_history', 4096)
+        size = getattr(self.hub, 'max_history', self.max_history)
         for each in kept[::-1]:
             same = each[0] == entry[0]
             count -= same

@@ -1,6 +1,7 @@
 from .pubsub import Hub, Listener
 
 class History:
+    max_history: int
     hub: Hub
     kept: list[tuple[object, ...]]
     number: int

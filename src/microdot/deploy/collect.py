@@ -31,6 +31,7 @@ LOADED_WHEN_USED = {
     'microdot.codings': r'\bgzip\b',
     'microdot.downloads': r'\b(download_name|disposition)\b',
     'microdot.filestore': r'\bFolderStore\b',
+    'microdot.health': r'\bHealth\b',
     'microdot.helpers': r'\b(json_errors|nan|inf|NaN|problem)\b',
     'microdot.hosts': r'\bmount\([^()]*\bhost=',
     'microdot.middleware': r'\bmiddleware\b',
