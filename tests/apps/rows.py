@@ -370,6 +370,15 @@ def add_users(app):
                                    lambda: password == 'right' and name)
         return user or 'wrong'
 
+    @login.user_loader
+    async def load(id):
+        return None
+
+    inside = Microdot()
+    login.required_everywhere(inside, except_=['/inside/about'])
+    inside.get('/')(lambda request: 'inside')
+    inside.get('/about')(lambda request: 'about it')
+    app.mount(inside, '/inside', local=True)
     auth = BasicAuth()
 
     @auth.authenticate

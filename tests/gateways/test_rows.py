@@ -264,6 +264,10 @@ ROWS = [
      {'Location': '/log-in?next=/private%3Fa%3Db'}, None),
     ('who has', 'GET', '/private',
      {'Authorization': 'Basic YWRhOnJpZ2h0'}, None, 200, {}, 'for ada'),
+    ('what only users may see', 'GET', '/inside/?a=b', {}, None, 302,
+     {'Location': '/log-in?next=/inside/%3Fa%3Db'}, None),
+    ('what all may see of it', 'GET', '/inside/about', {}, None,
+     200, {}, 'about it'),
     # compress
     ('small bodies are left', 'GET', '/', {'Accept-Encoding': 'gzip'}, None,
      200, {'Content-Encoding': None}, 'index'),
