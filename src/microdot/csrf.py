@@ -14,7 +14,7 @@ def _is_marked(route, marked):
     while route is not None:
         for one in marked:
             # (the second: a View)
-            if one is route or route in getattr(one, 'handlers', ()):
+            if one is route or getattr(one, 'run_view', None) == route:
                 return True
         route = getattr(route, '__wrapped__', None)
     return False

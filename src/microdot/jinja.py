@@ -30,7 +30,7 @@ class _Nonce:
         self.request = request
 
     def __call__(self):
-        from .security import csp_nonce
+        from .nonces import csp_nonce
         return csp_nonce(self.request)
 
     def __str__(self):

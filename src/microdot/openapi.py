@@ -451,13 +451,9 @@ def _choices(schema):
 def _method_of(handler, method):
     # For a class of views, its method: it is found as the guards are.
     for layer in layers(handler):
-        for cell in getattr(layer, '__closure__', None) or ():
-            try:
-                view = cell.cell_contents
-            except ValueError:
-                continue  # not yet set
-            if isinstance(view, type) and hasattr(view, 'as_handler'):
-                return getattr(view, method, layer)
+        view = getattr(layer, '__self__', None)
+        if isinstance(view, type) and hasattr(view, 'as_handler'):
+            return getattr(view, method, None) or layer
     return handler
 
 

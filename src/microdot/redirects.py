@@ -1,6 +1,7 @@
 """Other URLs for a host: ``RedirectHTTPS`` of ``hosts.py``, and the
 ``redirect_www`` of its ``TrustedHosts``."""
 from .hosts import host_name
+from .hsts import add_hsts
 from .microdot import Response, redirect
 
 
@@ -23,18 +24,12 @@ class RedirectHTTPS:
                  are not (RFC 6797). Said over TLS alone.
     """
     def __init__(self, app, hsts=31536000):
-        self.hsts = hsts
         app.wrap_dispatch(self)
-        app.finishers.append(self.finish)
+        if hsts:
+            add_hsts(app, hsts)
 
     async def __call__(self, request, call_next):
         host = host_name(request)
         if request.scheme == 'https' or request.url[:1] != '/' or not host:
             return await call_next(request)
         return redirect('https://%s%s' % (host, request.url), 307)
-
-    def finish(self, request, response):
-        """Add ``Strict-Transport-Security`` to a response over TLS."""
-        if self.hsts and request and request.scheme == 'https':
-            response.headers.setdefault('Strict-Transport-Security',
-                                        'max-age=%d' % self.hsts)

@@ -1,15 +1,10 @@
-"""Headers that tell browsers to be careful."""
-import os
-from binascii import b2a_base64
+"""Headers that tell browsers to be careful.
 
-
-def csp_nonce(request):
-    """Return the nonce of a request, for ``<script nonce="…">``: what it is
-    given to may run although the policy forbids inline scripts."""
-    g = request.g
-    if not hasattr(g, 'csp_nonce'):
-        g.csp_nonce = b2a_base64(os.urandom(18))[:-1].decode()
-    return g.csp_nonce
+Nonces and HSTS have modules of their own, ``nonces`` and ``hsts``, which are
+loaded when used. On CPython the sibling ``_security`` adds headers that a
+board does not need: one has what browsers do by themselves, one they heed over
+TLS alone.
+"""
 
 
 class SecurityHeaders:
@@ -22,41 +17,37 @@ class SecurityHeaders:
                    ``'DENY'``, or ``None`` for all.
     """
     #: Added to each response.
-    headers = {
-        'X-Content-Type-Options': 'nosniff',
-        'Referrer-Policy': 'strict-origin-when-cross-origin',
-        'Cross-Origin-Opener-Policy': 'same-origin-allow-popups'}
+    headers = {'X-Content-Type-Options': 'nosniff'}
 
     def __init__(self, app, csp=None, hsts=False, frames='SAMEORIGIN'):
+        self.headers = self.headers.copy()
+        if frames:
+            self.headers['X-Frame-Options'] = frames
         self.csp = csp
-        self.hsts = 31536000 if hsts is True else hsts
-        self.frames = frames
+        if hsts:
+            from .hsts import add_hsts
+            add_hsts(app, hsts)
         app.finishers.append(self.finish)
 
     def finish(self, request, response):
         """Add the headers to a response."""
-        headers = response.headers
+        add = response.headers.setdefault
         for name in self.headers:
-            headers.setdefault(name, self.headers[name])
-        if self.frames:
-            headers.setdefault('X-Frame-Options', self.frames)
-        if self.csp and 'Content-Security-Policy' not in headers:
-            headers['Content-Security-Policy'] = self.policy(
-                request and getattr(request.g, 'csp_nonce', None))
-        if self.hsts and request and request.scheme == 'https':
-            headers.setdefault('Strict-Transport-Security',
-                               'max-age=%d' % self.hsts)
+            add(name, self.headers[name])
+        if self.csp:
+            # (there is a nonce if something has asked for one)
+            add('Content-Security-Policy',
+                getattr(request and request.g, 'allow_nonce', str)(self.csp))
 
-    def policy(self, nonce):
-        """Return the policy, that also allows a nonce, if there is one: for
-        scripts and styles, and where these have no sources of their own by
-        ``default-src``."""
-        if not nonce:
-            return self.csp
-        parts = []
-        for part in self.csp.split(';'):
-            if part.split()[:1] in (
-                    ['default-src'], ['script-src'], ['style-src']):
-                part = part.replace(" 'none'", '') + " 'nonce-%s'" % nonce
-            parts.append(part)
-        return ';'.join(parts)
+
+def __getattr__(name):
+    from . import nonces
+    return getattr(nonces, name)
+
+
+try:
+    import dataclasses  # noqa: F401
+except ImportError:
+    pass  # boards
+else:
+    from ._security import SecurityHeaders  # noqa: F401

@@ -29,21 +29,37 @@ class WebSocketView(View):
     on_receive = on_disconnect = on_connect
 
     @classmethod
-    def make_handler(cls):
-        from .websocket import WebSocketClose, with_websocket
+    def as_handler(cls, methods=None, name=None):
+        """Return the function, the methods and the name of a route.
 
-        async def view(request, ws, **kwargs):
-            each = cls()
-            await invoke_handler(each.on_connect, request, ws)
-            code = 1011
-            try:
-                async for message in ws:
-                    await invoke_handler(each.on_receive, request, ws, message)
-            except WebSocketClose as exc:
-                code = exc.code
-                raise
-            finally:
-                await invoke_handler(each.on_disconnect, request, ws,
-                                     ws.close_code or code)
+        :raises TypeError: the decorator names methods.
+        """
+        if methods:
+            raise TypeError('a WebSocketView has on_receive, route() none')
+        # (one for all routes of a class: by it csrf.py knows the class)
+        if 'run_view' not in cls.__dict__:
+            from .websocket import with_websocket
 
-        return with_websocket(**cls.options)(view), ['GET']
+            async def answer(request, ws, **kwargs):
+                await converse(cls(), request, ws)
+
+            cls.run_view = with_websocket(**cls.options)(answer)
+        return cls.run_view, ['GET'], name or cls.__name__
+
+
+async def converse(view, request, ws):
+    """Call the methods of a :class:`WebSocketView` until its client or it
+    itself ends the connection."""
+    from .websocket import WebSocketClose
+
+    await invoke_handler(view.on_connect, request, ws)
+    code = 1011
+    try:
+        async for message in ws:
+            await invoke_handler(view.on_receive, request, ws, message)
+    except WebSocketClose as exc:
+        code = exc.code
+        raise
+    finally:
+        await invoke_handler(view.on_disconnect, request, ws,
+                             ws.close_code or code)

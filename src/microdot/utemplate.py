@@ -43,7 +43,7 @@ def _named(request, name):
     if name == 'get_flashed':
         from .flash import get_flashed
         return lambda: get_flashed(request)
-    from .security import csp_nonce
+    from .nonces import csp_nonce
     return csp_nonce(request)
 
 

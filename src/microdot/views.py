@@ -1,7 +1,9 @@
-"""Routes whose methods are those of a class."""
-from .microdot import invoke_handler
+"""Routes whose methods are those of a class.
 
-_METHODS = 'get post put patch delete query head options'.split()
+``WebSocketView`` has a module of its own, ``socketviews``. On CPython the
+sibling ``_views`` refuses classes that cannot be meant.
+"""
+from .microdot import invoke_handler
 
 
 class View:
@@ -18,41 +20,40 @@ class View:
             async def get(self, request, id):
                 return {'id': id}
     """
+    get = None
+
     @classmethod
     def as_handler(cls, methods=None, name=None):
         """Return the function, the methods and the name of a route. The
         decorator ``route`` calls it with the arguments that it has.
 
-        :raises TypeError: the class has no method for requests, or the
-                           decorator names some.
+        :raises TypeError: on CPython: the class has no method for requests,
+                           or the decorator names some.
         """
-        view, own = cls.make_handler()
-        if methods or not own:
-            raise TypeError('a View has methods such as get, route() none')
-        # by these csrf.py knows the class
-        if 'handlers' not in cls.__dict__:
-            cls.handlers = []
-        cls.handlers.append(view)
-        return view, own, name or cls.__name__
+        own = []
+        for each in 'get post put patch delete query head options'.split():
+            if getattr(cls, each, None):
+                own.append(each)
+        return cls.run_view, own, name or cls.__name__
 
     @classmethod
-    def make_handler(cls):
-        # the function and its methods
-        methods = [method for method in _METHODS if hasattr(cls, method)]
-
-        async def view(request, **kwargs):
-            name = request.method.lower()
-            # a HEAD request runs get, where there is no head
-            return await invoke_handler(
-                getattr(cls(), name if name in methods else 'get'), request,
-                **kwargs)
-
-        return view, methods
+    async def run_view(cls, request, **kwargs):
+        """Answer a request: the handler of the route."""
+        view = cls()
+        # a HEAD request runs get, where there is no head
+        return await invoke_handler(
+            getattr(view, request.method.lower(), view.get), request,
+            **kwargs)
 
 
 def __getattr__(name):
-    # in a module of its own, as few programs have both
-    if name == 'WebSocketView':
-        from .socketviews import WebSocketView
-        return WebSocketView
-    raise AttributeError(name)
+    from . import socketviews
+    return getattr(socketviews, name)
+
+
+try:
+    import dataclasses  # noqa: F401
+except ImportError:
+    pass  # boards
+else:
+    from ._views import View  # noqa: F401

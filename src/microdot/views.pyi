@@ -1,6 +1,7 @@
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from .microdot import Request
 from .socketviews import WebSocketView as WebSocketView
 
 class View:
@@ -10,5 +11,4 @@ class View:
     ) -> tuple[
         Callable[..., Coroutine[Any, Any, Any]], list[str], str]: ...
     @classmethod
-    def make_handler(
-        cls) -> tuple[Callable[..., Coroutine[Any, Any, Any]], list[str]]: ...
+    async def run_view(cls, request: Request, **kwargs: Any) -> Any: ...

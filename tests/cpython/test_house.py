@@ -214,7 +214,9 @@ HALVES = {
     'hosts': ('TrustedHosts', 'is_local'),
     'pubsub': ('Hub', 'Listener'),
     'ratelimit': ('RateLimit', '_clock', 'client_address', 'limit'),
+    'security': ('SecurityHeaders',),
     'stores': ('MemoryStore', 'Store'),
+    'views': ('View',),
 }
 
 

@@ -38,8 +38,6 @@ class TestSecurity(unittest.TestCase):
             headers = answer(path).headers
             self.assertEqual(headers['X-Content-Type-Options'], 'nosniff')
             self.assertEqual(headers['X-Frame-Options'], 'SAMEORIGIN')
-            self.assertEqual(headers['Referrer-Policy'],
-                             'strict-origin-when-cross-origin')
             self.assertEqual(CSP in headers, False)
             self.assertEqual('Strict-Transport-Security' in headers, False)
 

@@ -31,10 +31,6 @@ class Own(Item):
         return 'own'
 
 
-class Empty(View):
-    pass
-
-
 def make_app():
     app = Microdot()
     app.route('/items/<int:id>')(Item)
@@ -96,13 +92,3 @@ class TestViews(unittest.TestCase):
         app.mount(self.app, '/sub')
         self.app = app
         self.assertEqual(self.ask('/sub/items/7').text, 'get 7 1')
-
-    def test_methods_given_to_the_decorator_are_refused(self):
-        for decorator in (self.app.get('/x'), self.app.post('/x'),
-                          self.app.route('/x', methods=['GET'])):
-            with self.assertRaises(TypeError):
-                decorator(Item)
-
-    def test_a_class_without_a_method_is_refused(self):
-        with self.assertRaises(TypeError):
-            self.app.route('/x')(Empty)

@@ -1,0 +1,3 @@
+from .microdot import Microdot
+
+def add_hsts(app: Microdot, seconds: bool | int = True) -> None: ...
