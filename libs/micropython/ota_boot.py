@@ -17,6 +17,8 @@ import os
 
 #: Seconds that a new version has to serve a request.
 TRIAL = 30
+#: Kept here, as an RP2040 stops timers that nobody keeps.
+timer = None
 
 
 def exists(path):
@@ -55,11 +57,13 @@ def undo():
     os.remove('ota.undo')
 
 
-def end_trial(timer=None):
+def end_trial(_=None):
     """Reset the board, unless the new version has served."""
-    import machine
     if exists('ota.trial'):
+        import machine
         machine.reset()
+    elif timer:
+        timer.deinit()
 
 
 def start():
@@ -67,6 +71,7 @@ def start():
 
     :return: whether a new version is to be tried.
     """
+    global timer
     if exists('ota.new'):
         replace()
         import machine
@@ -75,7 +80,8 @@ def start():
             timer = machine.Timer(-1)
         except ValueError:
             timer = machine.Timer(0)
-        timer.init(mode=machine.Timer.ONE_SHOT, period=TRIAL * 1000,
+        # Again and again, as a call is lost when too many wait.
+        timer.init(mode=machine.Timer.PERIODIC, period=TRIAL * 1000,
                    callback=end_trial)
         return True
     if exists('ota.trial'):

@@ -49,7 +49,7 @@ if __name__ == '__main__':
 MACHINE = """\
 import sys
 class Timer:
-    ONE_SHOT = 0
+    PERIODIC = 1
     def __init__(self, number):
         pass
     def init(self, **options):
@@ -440,3 +440,61 @@ def test_a_board_that_is_gone_is_waited_for(monkeypatch):
     assert lines[1:5] == ['one', 'two', '>>> ', '(the board is gone: '
                           'unplugged)']
     assert len(lines) == 5
+
+
+# -------------------------------------------------- a version that hangs
+
+# It collects its garbage, as any program does, and is then stuck.
+HANGING = 'import gc\ngc.collect()\nwhile True:\n    pass\n'
+
+
+@on_a_board
+@pytest.mark.skipif(not boards, reason='no MicroPython')
+@pytest.mark.parametrize('kind', ['pico-w', 'esp32'])
+@pytest.mark.parametrize('where', ['while it starts', 'in its handlers'])
+def test_one_that_hangs_is_taken_back_by_itself(
+        capsys, flash, application, key, port, quick,  # noqa: F811
+        kind, where, tmp_path):
+    def write(text):
+        path = application(text)
+        path.write_text(path.read_text().replace(
+            ', reset=lambda: sys.exit()', ''))
+        return path
+
+    found = deploy.Collection(write('one'))
+    options = type('Options', (), {
+        'py': False, 'romfs': False, 'optimise': 2})
+    files, _ = command.build(options, found.items, None, tmp_path)
+    # (the real one is patient for 30 seconds)
+    boot = (TOP / 'libs' / 'micropython' / 'ota_boot.py').read_text()
+    assert 'TRIAL = 30\n' in boot
+    files.pop('lib/ota_boot.mpy', None)
+    files.update({
+        'lib/ota_boot.py': boot.replace(
+            'TRIAL = 30\n', 'TRIAL = 1\n').encode(),
+        'ota.key': KEY, 'boot.py': b'import ota_boot\n',
+        'main.py': b'import app\napp.app.run("127.0.0.1", app.PORT)\n'})
+    for path, data in files.items():
+        target = flash / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    path = write('two')
+    text = path.read_text()
+    if where == 'while it starts':
+        text += HANGING
+    else:
+        text = text.replace('    return TEXT\n', '    while True:\n'
+                            '        pass\n')
+        text += '@app.before_request\nasync def stop(request):\n' \
+            '    while True:\n        pass\n'
+    path.write_text(text)
+    with simboard.Board(flash, kind=kind) as board:
+        assert fetch(port) == 'one'
+        status, output, error = send(capsys, port, path, key)
+        assert (status, error) == (
+            1, 'error: version 1 did not serve, and the board went back to '
+            'version 0\n')
+        assert fetch(port) == 'one'
+        # at power-up, with the new version, and with the old one again
+        assert board.resets == 3
+    assert not list(flash.glob('*.old')) and not list(flash.glob('ota.trial'))

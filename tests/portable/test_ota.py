@@ -194,7 +194,7 @@ class Sender:
 
 
 class Timer:
-    ONE_SHOT = 0
+    PERIODIC = 1
     started = []
 
     def __init__(self, number):
@@ -202,6 +202,9 @@ class Timer:
 
     def init(self, **options):
         Timer.started.append(options)
+
+    def deinit(self):
+        Timer.started.pop()
 
 
 @unittest.skipIf(not hasattr(os, 'mkdir') or not hasattr(asyncio, 'run'),
@@ -288,8 +291,9 @@ class TestOta(unittest.TestCase):
         self.assertEqual(Timer.started[0]['period'], 30000)
         self.serve()
         self.assertEqual(sorted(files()), sorted(list(NEW) + ['ota.json']))
+        self.assertEqual(len(Timer.started), 1)
         ota_boot.end_trial()
-        self.assertEqual(self.resets, [])
+        self.assertEqual((self.resets, Timer.started), ([], []))
         self.assertFalse(ota_boot.start())
         self.assertEqual(self.version(), 2)
 

@@ -386,3 +386,101 @@ def test_its_flash_takes_time_if_asked_to(tmp_path):
     with simboard.Board(tmp_path, kind='pico-w', slow=True) as board:
         printed(board, str(2 * block + entry))
         printed(board, str(2 * block + 2 * entry))
+
+
+
+# What runs once, with ``N`` as the number of a timer, and then hangs.
+HANGING = """\
+import gc, machine, os, time
+N = %d
+def note(text):
+    with open('notes', 'a') as file:
+        file.write(text + ' ')
+def end(timer):
+    note('timer')
+    machine.reset()
+def watch():
+    note('watchdog')
+    return machine.WDT(timeout=150)
+if 'notes' in os.listdir():
+    note('again')
+    raise OSError('that is all')
+note('first')
+%s
+while True:
+    pass
+"""
+TIMERS = [
+    ('once', 'first timer again ',
+     'timer = machine.Timer(N)\n'
+     'timer.init(mode=machine.Timer.ONE_SHOT, period=100, callback=end)\n'
+     'gc.collect()\n'),
+    ('again and again', 'first 1 2 3 again ',
+     'calls = []\n'
+     'def count(timer):\n'
+     '    calls.append(timer)\n'
+     '    note(str(len(calls)))\n'
+     '    if len(calls) == 3:\n'
+     '        machine.reset()\n'
+     'timer = machine.Timer(N, mode=machine.Timer.PERIODIC, period=20,\n'
+     '                      callback=count)\n'),
+    ('stopped', 'first watchdog again ',
+     'timer = machine.Timer(N, mode=0, period=50, callback=end)\n'
+     'timer.deinit()\n'
+     'watch()\n'),
+    ('failing', 'first 1 watchdog again ',
+     'def fail(timer):\n'
+     '    note("1")\n'
+     '    raise ValueError\n'
+     'timer = machine.Timer(N, mode=0, period=20, callback=fail)\n'
+     'time.sleep_ms(50)\n'
+     'watch()\n'),
+    ('in a wait', 'first timer again ',
+     'timer = machine.Timer(N, mode=0, period=50, callback=end)\n'
+     'time.sleep(60)\n'),
+    ('fed', 'first watchdog fed again ',
+     'dog = watch()\n'
+     'for _ in range(8):\n'
+     '    time.sleep_ms(40)\n'
+     '    dog.feed()\n'
+     'note("fed")\n'),
+]
+
+
+def notes(folder, kind, code):
+    """Return what a program notes until it has been started again."""
+    (folder / 'main.py').write_text(
+        HANGING % (0 if kind == 'esp32' else -1, code))
+    path = folder / 'notes'
+    with simboard.Board(folder, kind=kind):
+        servers.wait_until(
+            lambda: path.exists() and path.read_text().endswith('again '),
+            'the reset')
+    return path.read_text()
+
+
+@pytest.mark.parametrize('kind', ['pico-w', 'esp32'])
+@pytest.mark.parametrize('row', TIMERS, ids=[row[0] for row in TIMERS])
+def test_a_program_that_hangs_is_ended_by_a_timer(tmp_path, kind, row):
+    assert notes(tmp_path, kind, row[2]) == row[1]
+
+
+@pytest.mark.parametrize('kind, expected', [
+    ('pico-w', 'first watchdog again '), ('esp32', 'first timer again ')])
+def test_a_timer_that_nobody_keeps_is_collected(tmp_path, kind, expected):
+    assert notes(tmp_path, kind, (
+        'def begin():\n'
+        '    machine.Timer(N, mode=0, period=100, callback=end)\n'
+        'begin()\n'
+        'kept = [bytes(number) for number in range(20)]\n'
+        'gc.collect()\n' + ('watch()\n' if kind == 'pico-w' else '')
+    )) == expected
+
+
+@pytest.mark.parametrize('kind, code', [
+    ('pico-w', 'machine.Timer(0)'), ('pico-w', 'machine.WDT(timeout=8389)'),
+    ('esp32', 'machine.Timer(-1)'), ('esp32', 'machine.Timer(4)')])
+def test_timers_have_the_bounds_of_the_port(tmp_path, kind, code):
+    assert notes(tmp_path, kind, (
+        'try:\n    %s\nexcept ValueError:\n    note("refused")\n'
+        'machine.reset()\n' % code)) == 'first refused again '

@@ -202,6 +202,7 @@ def _take_place():
         scope['counts'].update(counts)
         globals()['counts'] = Simulated.counts = scope['counts']
         scope['install'](_given['platform'])
+    _load('timers.py')['install'](_given['emulation'], _given['platform'])
     if _given['networks'] is not None:
         _load('network.py')['install'](_given['networks'], _given['network'])
 
