@@ -2,11 +2,11 @@
 which takes the names of this module at its end."""
 from functools import wraps
 from ipaddress import IPv6Address
-from time import monotonic_ns as _clock  # noqa: F401
+from time import monotonic_ns as time_ns  # one that nobody sets
 
 from .microdot import abort, invoke_handler
 
-__all__ = ['RateLimit', '_clock', 'client_address', 'complete', 'limit']
+__all__ = ['RateLimit', 'client_address', 'complete', 'limit', 'time_ns']
 
 
 def client_address(request):

@@ -12,8 +12,8 @@ from .microdot import dump_json
 class Hub:
     """Hands each message to all who listen to its topic.
 
-    ``counters`` is a dict: ``published`` messages, and those ``dropped``
-    because a listener did not keep up.
+    ``counters`` is a dict: messages ``dropped`` because a listener did not
+    keep up.
 
     :param queue: messages that wait for a listener.
     :param full: when there are more it loses the ``'oldest'``. On CPython
@@ -28,11 +28,12 @@ class Hub:
             raise ValueError(full)
         self.queue = queue
         self.history = history
-        self.counters = {'published': 0, 'dropped': 0}
+        self.counters = {'dropped': 0}
         if history:
-            # in a module of its own, as most boards keep none
+            # in a module of its own, as most boards keep none; it is
+            # self.replay from now on
             from .replay import History
-            self.replay = History(self)
+            History(self)
         self.listeners = []
 
     def publish(self, topic, message):
@@ -49,8 +50,7 @@ class Hub:
             data = dump_json(data)
         if '*' in topic or len(data) > self.max_message:
             raise ValueError(topic, len(data), 'max_message')
-        self.counters['published'] += 1
-        entry = topic, message, data
+        entry = (topic, message), data
         if self.history:
             entry = self.replay.add(entry)
         for listener in self.listeners:
@@ -93,8 +93,8 @@ class Hub:
             while not out.closed:
                 await listener.__anext__()
                 entry = listener.entry
-                await (out.send(*entry[2:]) if events else out.send(
-                    entry[2], 1 + (entry[1] is entry[2])))
+                await (out.send(*entry[1:]) if events else out.send(
+                    entry[1], 1 + (entry[0][1] is entry[1])))
         except Exception:
             # a WebSocketError, which this module need not know
             if not out.closed:
@@ -133,7 +133,7 @@ class Listener:
             self.event.clear()
             await self.event.wait()
         self.entry = self.queue.pop(0)
-        return self.entry[:2]
+        return self.entry[0]
 
 
 if hasattr(asyncio, 'to_thread'):

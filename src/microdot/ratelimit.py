@@ -9,7 +9,7 @@ from collections import OrderedDict
 
 from .microdot import abort, invoke_handler
 
-_clock = time.time_ns
+time_ns = time.time_ns
 
 
 class Limiter:
@@ -38,7 +38,7 @@ class Limiter:
                  allowed.
         """
         # (whole nanoseconds: a board's floats have 24 bits)
-        now = _clock()
+        now = time_ns()
         period = self.period * 1000000
         step = period // self.count
         hits = self.hits
@@ -79,10 +79,10 @@ def limit(rate, key=None):
     limiter = Limiter(rate)
 
     def decorated(f):
-        async def wrapper(request, *args, **kwargs):
+        async def handle(request, *args, **kwargs):
             await limiter.check(request, key)
             return await invoke_handler(f, request, *args, **kwargs)
-        return wrapper
+        return handle
     return decorated
 
 

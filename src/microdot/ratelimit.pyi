@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from time import monotonic_ns as time_ns  # noqa: F401
 from typing import Any, TypeVar
 
 from .microdot import Microdot, Request

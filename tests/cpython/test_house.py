@@ -213,7 +213,7 @@ HALVES = {
     'config': ('CommaSeparated', 'Config', 'Secret'),
     'hosts': ('TrustedHosts', 'is_local'),
     'pubsub': ('Hub', 'Listener'),
-    'ratelimit': ('RateLimit', '_clock', 'client_address', 'limit'),
+    'ratelimit': ('RateLimit', 'client_address', 'limit', 'time_ns'),
     'security': ('SecurityHeaders',),
     'stores': ('MemoryStore', 'Store'),
     'views': ('View',),

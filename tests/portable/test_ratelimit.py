@@ -12,7 +12,7 @@ from microdot.test_client import TestClient
 class TestLimiter(unittest.TestCase):
     def setUp(self):
         self.now = 10 ** 12
-        change(self, ratelimit, '_clock', lambda: self.now)
+        change(self, ratelimit, 'time_ns', lambda: self.now)
 
     def hits(self, limiter, count, key='a'):
         return [run(limiter.hit(key))[0] for _ in range(count)]
