@@ -74,7 +74,8 @@ def _server(request):
     name, colon, port = host.rpartition(':')
     if colon and port.isdigit():
         return name, int(port)
-    return host, 443 if request.scheme == 'https' else 80
+    # (PEP 3333 wants some name; those of HTTP/1.0 need send none)
+    return host or 'localhost', 443 if request.scheme == 'https' else 80
 
 
 # --- ASGI -------------------------------------------------------------------
@@ -108,6 +109,7 @@ class _Exchange:
         self.read = False
         self.over = asyncio.Event()
         self.messages = asyncio.Queue(1)
+        self.reading: Any = None
         self.refused = None  # what is wrong with the body of the request
         self.app = app
         self.task: Any = None
@@ -142,23 +144,38 @@ class _Exchange:
             'the application has not answered')})
 
     async def receive(self):
-        if not self.read:
-            try:
-                data = await self.request.stream.read(_PIECE)
-            except (HTTPException, OSError) as exc:
-                # It is ours to answer that: others make a 500 of what they
-                # do not know.
-                self.read = True
-                self.refused = exc
-                if self.messages.empty():
-                    self.messages.put_nowait({'type': 'refused'})
-                return {'type': 'http.disconnect'}
-            self.read = not data
-            return {'type': 'http.request', 'body': data,
-                    'more_body': not self.read}
-        if not self.refused:
+        data = None
+        if not self.read and not self.over.is_set():
+            data = await self.read_piece()
+        elif not self.refused:
             await self.over.wait()
-        return {'type': 'http.disconnect'}
+        if data is None:
+            return {'type': 'http.disconnect'}
+        self.read = not data
+        return {'type': 'http.request', 'body': data,
+                'more_body': not self.read}
+
+    async def read_piece(self):
+        # Some of the body, or None. After the response what is left of it is
+        # the server's, and then comes the next request.
+        reading = self.reading = asyncio.ensure_future(
+            self.request.stream.read(_PIECE))
+        try:
+            await asyncio.wait([reading])
+        finally:
+            reading.cancel()
+        if reading.cancelled():
+            return None
+        try:
+            return reading.result()
+        except (HTTPException, OSError) as exc:
+            # It is ours to answer that: others make a 500 of what they do
+            # not know.
+            self.read = True
+            self.refused = exc
+            if self.messages.empty():
+                self.messages.put_nowait({'type': 'refused'})
+        return None
 
     async def send(self, message):
         if not self.over.is_set():
@@ -197,16 +214,20 @@ class _Exchange:
         if message.get('more_body'):
             body = _Pieces(self, message)
         else:
-            self.finish()
+            await self.finish()
         return _response(start['status'], _pairs(start), body)
 
-    def finish(self):
+    async def finish(self):
         # The response is out, and the application may have more to do.
         self.over.set()
+        if self.reading and not self.reading.done():
+            # before the server reads what is left of the body
+            self.reading.cancel()
+            await asyncio.wait([self.reading])
 
     async def aclose(self):
         if not self.over.is_set():
-            self.finish()
+            await self.finish()
             self.task.cancel()
             await asyncio.wait([self.task])
 
@@ -228,7 +249,7 @@ class _Talk(_Exchange):
     async def answer(self):
         message = await self.first()
         if message['type'] == 'websocket.close':
-            self.finish()
+            await self.finish()
             abort(403)
         if message['type'] == 'websocket.http.response.start':
             return await self.respond(message)
@@ -256,14 +277,14 @@ class _Talk(_Exchange):
             await asyncio.wait([self.task])
         finally:
             if self.told:
-                self.finish()  # it may take its time to clean up
+                await self.finish()  # it may take its time to clean up
             await self.aclose()
         if self.error:
             raise self.error
 
-    def finish(self):
-        super().finish()
+    async def finish(self):
         self.settled.set()
+        await super().finish()
 
     async def end(self, error):
         if self.accepted:
@@ -333,7 +354,7 @@ class _Pieces:
             self.message = None
             self.more = message.get('more_body', False)
             if not self.more:
-                self.exchange.finish()
+                await self.exchange.finish()
             if message.get('body'):
                 return bytes(message['body'])
         raise StopAsyncIteration

@@ -97,6 +97,34 @@ def test_it_answers_what_is_below_its_prefix(app, path, inner):
     assert list(res.headers.getlist('Set-Cookie')) == ['a=b', 'c=d']
 
 
+@pytest.mark.parametrize('host, name, port', [
+    ('example.com', 'example.com', '80'), ('a:81', 'a', '81'),
+    ('[::1]', '[::1]', '80'), ('[::1]:81', '[::1]', '81'),
+    (None, 'localhost', '80')])
+def test_the_server_has_a_name(host, name, port):
+    def inner(environ, start):
+        start('200 OK', [])
+        return ['{SERVER_NAME} {SERVER_PORT}'.format(**environ).encode()]
+
+    async def talk(app):
+        server = await app.start_server('127.0.0.1', 0, start_serving=False)
+        task = asyncio.create_task(server.serve_forever())
+        reader, writer = await asyncio.open_connection(
+            *server.sockets[0].getsockname()[:2])
+        writer.write(('GET /x/ HTTP/1.0\r\n%s\r\n' % (
+            'Host: %s\r\n' % host if host else '')).encode())
+        answer = await reader.read()
+        writer.close()
+        app.shutdown()
+        await task
+        return answer
+
+    app = App()
+    app.mount(wsgi_app(inner), '/x')
+    answer = asyncio.run(asyncio.wait_for(talk(app), PATIENCE))
+    assert answer.endswith(('\r\n\r\n%s %s' % (name, port)).encode())
+
+
 def test_others_paths_are_not_its(app):
     assert ask(app, '/y').status_code == 404
     assert ask(app, '/xy').status_code == 404
@@ -238,6 +266,57 @@ def test_a_body_that_is_refused_is_not_left_to_it(monkeypatch):
         head, _, rest = answer.partition(b'\r\n\r\n')
         assert (head[9:12], rest) == (status, body)
     assert ended == [('http.disconnect', 'http.disconnect')] * 2
+    assert app.logged == []
+
+
+def test_what_follows_the_response_is_not_its_body(monkeypatch):
+    # Some applications read on while they answer, to hear of the client.
+    monkeypatch.setattr(Request, 'max_body_length', 10)
+    told = []
+
+    async def inner(scope, receive, send):
+        if scope['type'] != 'http':
+            return
+        if scope['path'] == '/x/early':
+            reader = asyncio.create_task(receive())
+            await asyncio.sleep(0)
+            await send({'type': 'http.response.start', 'status': 200})
+            await send({'type': 'http.response.body', 'body': b'early'})
+            told.append(await reader)
+            told.append(await receive())
+            return
+        message = {'more_body': True}
+        data = b''
+        while message['more_body']:
+            message = await receive()
+            data += message['body']
+        await send({'type': 'http.response.start', 'status': 200})
+        await send({'type': 'http.response.body', 'body': data})
+
+    app = App()
+    app.mount(asgi_app(inner), '/x')
+
+    async def run():
+        server = await app.start_server('127.0.0.1', 0, start_serving=False)
+        task = asyncio.create_task(server.serve_forever())
+        reader, writer = await asyncio.open_connection(
+            *server.sockets[0].getsockname()[:2])
+        writer.write(b'POST /x/early HTTP/1.1\r\nHost: a\r\n'
+                     b'Content-Length: 30\r\n\r\n')
+        await reader.readuntil(b'early')
+        while len(told) < 2:
+            await asyncio.sleep(0)
+        writer.write(b'a' * 30 + b'POST /x/ HTTP/1.1\r\nHost: a\r\n'
+                     b'Content-Length: 40\r\n\r\n' + b'b' * 20)
+        await writer.drain()
+        writer.write(b'c' * 20)
+        await reader.readuntil(b'b' * 20 + b'c' * 20)
+        writer.close()
+        app.shutdown()
+        await task
+
+    asyncio.run(asyncio.wait_for(run(), PATIENCE))
+    assert told == [{'type': 'http.disconnect'}] * 2
     assert app.logged == []
 
 
