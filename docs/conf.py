@@ -7,6 +7,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'src'))
 sys.path.insert(0, str(pathlib.Path(__file__).parent / '_ext'))
 
+from docutils import nodes  # noqa: E402
+
 import microdot  # noqa: E402
 
 project = 'microdot'
@@ -78,7 +80,18 @@ def take_stub_docstring(app, what, name, obj, options, lines):
         lines[:] = STUB_DOCSTRINGS[name].splitlines() + ['']
 
 
+def trim_code(app, doctree):
+    """Leave out the empty lines at the end of a part of a file."""
+    for node in doctree.findall(nodes.literal_block):
+        text = node.astext()
+        if text != text.rstrip('\n'):
+            node.rawsource = text.rstrip('\n')
+            node.children = []
+            node.append(nodes.Text(node.rawsource))
+
+
 def setup(app):
     """Set up Sphinx."""
+    app.connect('doctree-read', trim_code)
     app.connect('autodoc-process-docstring', take_stub_docstring)
     app.connect('missing-reference', find_in_core)

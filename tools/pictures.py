@@ -39,6 +39,8 @@ DESKTOP = 800, 500
 PHONE = 390, 700
 #: Of the pictures that need more than that.
 LARGER = {'dashboard': (800, 620)}
+#: Those that the front page shows, in light and in dark colours.
+BOTH = {'dashboard'}
 
 
 def fill(page, **values):
@@ -55,9 +57,10 @@ def sign(page):
 
 
 def shop(page):
-    for name in ('tea', 'cake', 'tea'):
+    for name, total in ('tea', 3), ('cake', 8), ('tea', 11):
         page.click('button[name=add][value=%s]' % name)
-        page.wait_for('document.body.innerText.includes("Total")')
+        page.wait_for('document.readyState == "complete" && '
+                      r'/Total\s+%d\b/.test(document.body.innerText)' % total)
 
 
 def count(page):
@@ -85,10 +88,12 @@ def upload(page):
 
 
 def chat(page):
-    for name, text in (('Ada', 'Is anybody here?'), ('Grace', 'I am.'),
-                       ('Ada', 'Good. It works on the board, too.')):
-        fill(page, name=name, text=text)
-        page.click('button')
+    other = page.open(page.url)
+    for tab, name, text in (
+            (page, 'Ada', 'Is anybody here?'), (other, 'Grace', 'I am.'),
+            (page, 'Ada', 'Good. It works on the board, too.')):
+        fill(tab, name=name, text=text)
+        tab.click('button')
         page.wait_for('document.getElementById("lines").innerText'
                       '.includes(%r)' % text)
 
@@ -199,6 +204,7 @@ def take(browser, name, target, size, dark=False):
             page.send('Emulation.setEmulatedMedia', features=[{
                 'name': 'prefers-color-scheme',
                 'value': 'dark' if dark else 'light'}])
+            page.send('Emulation.setScrollbarsHidden', hidden=True)
             page.goto(address + path)
             page.wait_for('document.readyState == "complete"')
             if act:
@@ -241,6 +247,11 @@ def main(arguments=None):
                      PHONE if options.phone else LARGER.get(name, DESKTOP),
                      options.dark)
                 print(target)
+                if name in BOTH and options.out == PICTURES:
+                    target = options.out / (name + '-dark.png')
+                    take(browser, name, target, LARGER.get(name, DESKTOP),
+                         True)
+                    print(target)
     except AssertionError as error:
         print('pictures: %s' % error, file=sys.stderr)
         return 1

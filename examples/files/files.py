@@ -62,7 +62,7 @@ async function call(path, options) {
   return response;
 }
 async function show() {
-  const {files, free} = await (await call('/files')).json();
+  let {files, free} = await (await call('/files')).json();
   $('list').replaceChildren(...files.map(file => {
     const item = document.createElement('li');
     const link = document.createElement('a');
@@ -82,7 +82,10 @@ async function show() {
     item.append(link, size, remove);
     return item;
   }));
-  $('free').textContent = Math.floor(free / 1024) + ' KiB free';
+  let unit = 0;
+  for (free /= 1024; free >= 10000; free /= 1024) unit++;
+  $('free').textContent =
+    Math.floor(free) + ' ' + ['KiB', 'MiB', 'GiB'][unit] + ' free';
 }
 $('file').onchange = async () => {
   $('note').textContent = '';

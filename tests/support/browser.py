@@ -220,6 +220,10 @@ class Page:
         """Where it is."""
         return self.evaluate('location.href')
 
+    def open(self, url):
+        """Return a new page of the same browser."""
+        return self._browser.open(url)
+
     def click(self, selector):
         """Click on the first element that a CSS selector finds."""
         self.evaluate('document.querySelector(%s).click()'

@@ -72,6 +72,20 @@ def claims(data):
         'Over that of Microdot 2.7: %s.' % over('microdot27', 'text', 'close')]
 
 
+def front_rows(data):
+    """Return the rows of the front page: our processor time over that of
+    others."""
+    rows = [('processor time per request, over that of',
+             'Starlette on uvicorn', 'Microdot 2.7')]
+    for case in 'text', 'json', 'param', 'headers', 'changing', 'close':
+        servers = data['cases'][case]
+        rows.append((speed.CASES[case].label, *(
+            '%.2f' % servers[peer]['ours_over_it']['median']
+            if peer in servers else ''
+            for peer in ('starlette', 'microdot27'))))
+    return rows
+
+
 def target_rows(targets):
     """Return rows of targets of ratios."""
     return [('Processor time per request', 'median', 'best', 'target', '')] + [
@@ -87,6 +101,7 @@ def speed_tables(data):
                 if server not in speed.FLOORS}
          for name, by_server in data['cases'].items()}, ROUTES)
     yield 'speed-targets', target_rows(data['targets'])
+    yield 'speed-front', front_rows(data)
     machine = data['machine']
     yield 'speed-machine', [('Measured with', '')] + [
         ('processor', machine['processor']),
