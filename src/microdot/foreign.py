@@ -371,21 +371,27 @@ class _Lifespan:
         self.task = None
 
     async def run(self):
+        error = None
         try:
             await self.app(
                 {'type': 'lifespan', 'asgi': {'version': '3.0'},
                  'state': self.state}, self.asked.get, self.answered.put)
         except asyncio.CancelledError:
             raise
-        except BaseException:
-            pass  # that is how applications say that they know of no lifespan
-        await self.answered.put({'type': 'unknown'})
+        except BaseException as exc:
+            # Before it has started, that is how an application says that it
+            # knows of no lifespan.
+            error = exc if isinstance(exc, Exception) else \
+                RuntimeError('the lifespan has ended with %r' % exc)
+        await self.answered.put({'type': 'unknown', 'error': error})
 
     async def ask(self, kind):
         await self.asked.put({'type': 'lifespan.' + kind})
         answer = await self.answered.get()
         if answer['type'] == 'lifespan.%s.failed' % kind:
             raise RuntimeError(answer.get('message') or kind + ' failed')
+        if kind == 'shutdown' and answer.get('error'):
+            raise answer['error']
         return answer['type'] != 'unknown'
 
     async def start(self):

@@ -528,6 +528,35 @@ def test_a_start_that_fails_keeps_ours_from_starting():
         ask(app, '/x/')
 
 
+@pytest.mark.parametrize('error, said', [
+    (ValueError('no power'), "ValueError('no power')"),
+    (SystemExit(3), 'ended with SystemExit(3)'), (None, None)])
+@pytest.mark.parametrize('at_once', [True, False])
+def test_an_end_that_fails_is_told(error, said, at_once):
+    app = App()
+
+    async def inner(scope, receive, send):
+        if scope['type'] == 'lifespan':
+            await receive()
+            await send({'type': 'lifespan.startup.complete'})
+            if not at_once:
+                await receive()
+            if error:
+                raise error
+        else:
+            await send({'type': 'http.response.start', 'status': 200})
+            await send({'type': 'http.response.body', 'body': b'a'})
+
+    app.mount(asgi_app(inner), '/x')
+    if error:
+        with pytest.raises((ValueError, RuntimeError)) as caught:
+            ask(app, '/x/')
+        assert said in repr(caught.value)
+    else:
+        assert ask(app, '/x/').body == b'a'
+        assert app.logged == []
+
+
 def test_work_after_the_response_does_not_hold_it_up():
     app = App()
     answered = asyncio.Event()
