@@ -5,6 +5,7 @@ and the name in ``Host`` are both this computer's own, and no proxy has said
 that it stands between. They show; nothing can be run or changed by them.
 """
 import asyncio
+import builtins
 import difflib
 import html
 import inspect
@@ -35,10 +36,14 @@ MAX_FRAMES = 40
 MAX_CHAIN = 5
 #: Lines of source before and after the one that was being run.
 AROUND = 5
+#: How much alike, of 1, a path and a pattern are that may have been meant.
+NEAR = 0.6
 #: Seconds for which a handler may keep all others waiting.
 MAX_BLOCK_S = 0.1
 
 _HIDDEN = '(hidden)'
+# (Python 3.11 and later)
+_GROUP = getattr(builtins, 'BaseExceptionGroup', ())
 # What the repr() of a dataclass and the like has of secrets.
 _SECRET_VALUE = re.compile(
     r'(\w*(?:%s)\w*=)(?:\'(?:[^\'\\]|\\.)*(?:\'|$)|"(?:[^"\\]|\\.)*(?:"|$)|'
@@ -151,6 +156,38 @@ class HandlerFrame:
         self.line = returns[0] if len(returns) == 1 else first
 
 
+class SyntaxFrame:
+    """What is shown of a file that is not Python, below the frames that have
+    loaded it: as a :class:`Frame` has it. A line below the one in question
+    points to the place in it."""
+    values = ()
+
+    def __init__(self, exc):
+        self.name = 'invalid syntax'
+        self.path = exc.filename
+        self.line = exc.lineno
+        self.own = is_program(self.path)
+        lines = linecache.getlines(self.path)
+        self.source = source_around(lines, self.line)
+        column = min(exc.offset or 0, MAX_VALUE)
+        if column and self.line <= len(lines):
+            before = lines[self.line - 1][:column - 1]
+            at = [number for number, _ in self.source].index(self.line)
+            self.source.insert(at + 1, ('', re.sub(r'[^\t]', ' ', before)
+                                        + '^'))
+
+
+def source_around(lines, line):
+    """Return some lines of a source and their numbers, as pairs of number
+    and text.
+
+    :param line: the number of the one in the middle.
+    """
+    return [(number, lines[number - 1].rstrip()[:MAX_VALUE])
+            for number in range(max(line - AROUND, 1),
+                                min(line + AROUND, len(lines)) + 1)]
+
+
 class Frame:
     """A place that an exception has come through: ``path``, ``line``,
     ``name``, ``own`` (whether of the program), ``source`` (pairs of number
@@ -161,16 +198,21 @@ class Frame:
         self.line = line
         self.name = getattr(code, 'co_qualname', code.co_name)
         self.own = not self.path.startswith('<') and is_program(self.path)
-        lines = linecache.getlines(self.path, frame.f_globals)
-        first = max(line - AROUND, 1)
-        self.source = [
-            (number, lines[number - 1].rstrip()[:MAX_VALUE])
-            for number in range(first, min(line + AROUND, len(lines)) + 1)]
+        self.source = source_around(
+            linecache.getlines(self.path, frame.f_globals), line)
         # The framework's own hold the request as it was received.
+        values = frame.f_locals if self.own else {}
+        if self.name == '<module>' and not self.path.endswith('.py'):
+            # Jinja lets templates look like this.
+            self.name = 'template'
+            jinja = sys.modules.get('jinja2.defaults')
+            usual = jinja.DEFAULT_NAMESPACE if jinja else {}
+            values = {name: value for name, value in values.items()
+                      if name not in usual or usual[name] is not value}
         self.values = [
             (name, show(name, value))
-            for name, value in list(frame.f_locals.items())[:MAX_VALUES]
-            if not name.startswith('__')] if self.own else []
+            for name, value in list(values.items())[:MAX_VALUES]
+            if not name.startswith('__')]
 
 
 def frames_of(exc):
@@ -182,11 +224,13 @@ def frames_of(exc):
         except (OSError, TypeError, AttributeError):
             return []  # it is not known where it has been written
     places = list(traceback.walk_tb(inner(exc.__traceback__)))
+    last = [SyntaxFrame(exc)] if isinstance(exc, SyntaxError) and \
+        exc.filename and exc.lineno else []
     if len(places) > MAX_FRAMES:
         half = MAX_FRAMES // 2
         return [Frame(*place) for place in places[:half]] + [None] + \
-            [Frame(*place) for place in places[-half:]]
-    return [Frame(*place) for place in places]
+            [Frame(*place) for place in places[-half:]] + last
+    return [Frame(*place) for place in places] + last
 
 
 def chain_of(exc):
@@ -197,6 +241,9 @@ def chain_of(exc):
     while exc is not None and len(found) < MAX_CHAIN and \
             exc not in [one for one, _ in found]:
         found.append((exc, text))
+        if isinstance(exc, _GROUP):
+            found += [(each, 'one of them is') for each in exc.exceptions[
+                :MAX_CHAIN - len(found)]]
         if exc.__cause__ is not None:
             exc, text = exc.__cause__, 'caused by'
         else:
@@ -324,6 +371,7 @@ pre .row i { display: inline-block; min-width: 40px; color: var(--dim);
   font-style: normal; text-align: right; padding-right: 14px;
   user-select: none; }
 pre .now { background: var(--mark); font-weight: 600; }
+pre .now i { color: inherit; }
 table { width: 100%; border-collapse: collapse; table-layout: fixed; }
 td { padding: 6px 14px; vertical-align: top; overflow-wrap: anywhere;
   border-top: 1px solid var(--line); }
@@ -375,8 +423,9 @@ def _frame_html(frame, is_open):
     if frame is None:
         return '<p class="dim">Frames in between are left out.</p>'
     source = ''.join(
-        '<span class="row%s"><i>%d</i>%s</span>' % (
-            ' now' if number == frame.line else '', number, _e(text) or ' ')
+        '<span class="row%s"><i>%s</i>%s</span>' % (
+            ' now' if number in (frame.line, '') else '', number,
+            _e(text) or ' ')
         for number, text in frame.source)
     values = ''.join(
         '<tr><td class="mono">%s</td><td class="mono">%s</td></tr>' % (
@@ -487,11 +536,30 @@ def place_of(handler):
     return describe(handler)
 
 
+def nearest(path, patterns):
+    """Return the patterns that a path may have been meant for, at most three,
+    the nearest first. What they have parameters for does not count."""
+    found = {}
+    for pattern in patterns:
+        parts = path.split('/')
+        fixed = pattern.split('/')
+        for number in range(min(len(parts), len(fixed)) - 1, -1, -1):
+            if re.fullmatch('<[^<>]*>', fixed[number]):
+                last = None if fixed[number].startswith('<path:') else \
+                    number + 1
+                del fixed[number], parts[number:last]
+        ratio = difflib.SequenceMatcher(
+            None, '/'.join(parts), '/'.join(fixed)).ratio()
+        if ratio >= NEAR:
+            found[pattern] = ratio
+    return sorted(found, key=lambda each: -found[each])[:3]
+
+
 def not_found_response(request):
     """Return the answer to a request that no route matches."""
     rows = route_rows(request.app)
     patterns = [pattern for _, pattern, _ in rows]
-    near = difflib.get_close_matches(request.path, patterns, 3, 0.6)
+    near = nearest(request.path, patterns)
     kind = wanted_type(request)
     if kind == 'json':
         return Response({'error': 'Not found', 'nearest': near,

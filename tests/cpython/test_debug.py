@@ -236,6 +236,19 @@ def test_404_has_the_routes_and_the_nearest():
     assert 'There are no routes' in get('/', app=bare()).text
 
 
+@pytest.mark.parametrize('path, pattern', [
+    ('/itmes/3', '/items/<int:id>'), ('/items/three', '/items/<int:id>'),
+    ('/itemz', '/items'), ('/user/ada/post/7', '/users/<name>/posts/<id>'),
+    ('/flies/a/b', '/files/<path:p>'), ('/nothing/like/it', None),
+    ('/', None), ('', None)])
+def test_the_nearest_has_the_parameters_of_the_path(path, pattern):
+    near = debug.nearest(path, [
+        '/items/<int:id>', '/users/<name>/posts/<id>', '/items',
+        '/files/<path:p>', '/<a>-<b>/x', '/items/<int:id>'])
+    assert near[:1] == ([pattern] if pattern else [])
+    assert len(near) == len(set(near)) <= 3
+
+
 def bare():
     app = Microdot()
     debug.install(app)
@@ -276,6 +289,75 @@ def test_a_deep_recursion_is_shown_at_both_ends():
         frames = debug.frames_of(exc)
     assert frames.count(None) == 1
     assert len(frames) == debug.MAX_FRAMES + 1
+
+
+def test_a_file_that_is_not_python_is_shown(tmp_path):
+    path = tmp_path / 'broken.py'
+    path.write_text('if 1:\n\tx = (<b>)\nlast = 3\n')
+
+    def load():
+        compile(path.read_text(), str(path), 'exec')
+
+    try:
+        load()
+    except SyntaxError as exc:
+        frames = debug.frames_of(exc)
+        page = debug.error_response(asked(), exc).body.decode()
+    assert [frame.name for frame in frames][-1:] == ['invalid syntax']
+    last = frames[-1]
+    assert (last.path, last.line, last.own) == (str(path), 2, True)
+    assert last.source == [
+        (1, 'if 1:'), (2, '\tx = (<b>)'), ('', '\t     ^'),
+        (3, 'last = 3')]
+    assert '<i>2</i>\tx = (&lt;b&gt;)</span>' in page
+    assert '<span class="row now"><i></i>\t     ^</span>' in page
+
+
+@pytest.mark.parametrize('filename, line, offset', [
+    (None, None, None), ('<string>', 1, 1), ('nowhere.py', 7, 3),
+    ('nowhere.py', 7, None), ('nowhere.py', None, 3), (__file__, 1, 10 ** 9),
+    (__file__, 10 ** 9, 1), (__file__, 1, 0), (__file__, 1, -1)])
+def test_a_syntax_error_without_its_file_is_shown(filename, line, offset):
+    exc = SyntaxError('odd', (filename, line, offset, None))
+    assert 'odd' in debug.error_response(asked(), exc).body.decode()
+
+
+def asked():
+    """A request of a browser."""
+    found = []
+    app = Microdot()
+    app.get('/')(found.append)
+    asyncio.run(TestClient(app).get('/', headers=HTML))
+    return found[0]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason='no groups')
+def test_a_group_shows_what_is_in_it():
+    group = BaseExceptionGroup('several', [  # noqa: F821
+        ValueError('<1>'), KeyError('second'),
+        BaseExceptionGroup('inner', [OSError('third')])])  # noqa: F821
+    assert [str(exc) for exc, _ in debug.chain_of(group)] == [
+        str(group), '<1>', "'second'", str(group.exceptions[2])]
+    page = debug.error_response(asked(), group).body.decode()
+    assert page.count('One of them is') == 3
+    assert '&lt;1&gt;' in page and '<1>' not in page
+    many = BaseExceptionGroup('many', [ValueError()] * 100)  # noqa: F821
+    assert len(debug.chain_of(many)) == debug.MAX_CHAIN
+
+
+def test_a_template_is_shown_with_its_own_values(tmp_path):
+    jinja2 = pytest.importorskip('jinja2')
+    (tmp_path / 'a.html').write_text('<p>\n{{ user.name.first }}')
+    template = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(tmp_path))).get_template('a.html')
+    try:
+        template.render(user=None, dict='mine')
+    except jinja2.UndefinedError as exc:
+        frame, = [each for each in debug.frames_of(exc)
+                  if each.path.endswith('a.html')]
+    assert (frame.name, frame.line, frame.own) == ('template', 2, True)
+    assert dict(frame.values) == {'user': 'None', 'dict': "'mine'"}
+    assert frame.source == [(1, '<p>'), (2, '{{ user.name.first }}')]
 
 
 def test_a_circle_of_exceptions_ends():
