@@ -19,5 +19,5 @@ __version__ = '0.1.0.dev0'
 
 if sys.implementation.name == 'cpython':
     # boards load these when a program does
-    from .helpers import html, json_response
+    from .answers import html, json_response
     __all__ += ['html', 'json_response']

@@ -1,7 +1,5 @@
 """Functions that several extensions share. The core needs none of them."""
 
-from .microdot import Response, dump_json
-
 try:
     from functools import wraps
 except ImportError:
@@ -49,34 +47,11 @@ def finish_vary(request, response):
         response.headers['Vary'] = ', '.join(names)
 
 
-def html(text, status=200, headers=None):
-    """Make a response of HTML.
-
-    :param text: ``str``, or ``bytes`` in UTF-8.
-    :param headers: a dict of more headers.
-    """
-    return typed(text, status, headers, 'text/html; charset=UTF-8')
-
-
-def json_response(value, status=200, headers=None):
-    """Make a response of any value as JSON: also of ``None``, text, a number.
-
-    :param headers: a dict of more headers.
-    """
-    return typed(dump_json(value), status, headers,
-                 'application/json; charset=UTF-8')
-
-
-def typed(body, status, headers, content_type):
-    """Make a response of a content type, unless the headers name another."""
-    response = Response(body, status, headers)
-    response.headers.setdefault('Content-Type', content_type)
-    return response
-
-
 def __getattr__(name):
     # what few programs need has modules of its own
-    if name == 'choose_coding':
+    if name in ('html', 'json_response'):
+        from . import answers as module
+    elif name == 'choose_coding':
         from . import codings as module
     elif name in ('problem', 'json_form'):
         from . import problems as module

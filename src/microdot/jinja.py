@@ -5,7 +5,7 @@ from itertools import islice
 from jinja2 import Environment, FileSystemLoader
 
 from ._folders import find_folder
-from .helpers import html
+from .answers import html
 
 # How many of Jinja's pieces, a text or a value each, are passed on at once.
 _PIECES = 64

@@ -1,6 +1,6 @@
 """Errors as JSON, and JSON of what it has no form for. Loaded when needed."""
 
-from .helpers import json_response
+from .answers import json_response
 from .microdot import Response, reason_phrase
 
 

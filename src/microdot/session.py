@@ -3,9 +3,11 @@
 A session is a dict that the client keeps for the server, in a cookie. The
 client can read it, but not change it: it is signed. The cookie is a JSON Web
 Token (RFC 7519) with HMAC-SHA256, known as HS256 (RFC 7518, section 3.2).
+
+On CPython the sibling ``_session`` looks closely at keys, and adds stores and
+``request.session``.
 """
 import json
-import sys
 import time
 from binascii import a2b_base64, b2a_base64
 
@@ -27,8 +29,6 @@ except ImportError:
 
 from .helpers import add_vary, wraps
 from .microdot import invoke_handler
-
-_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 
 # Boards may count from 2000, tokens count from 1970.
 _EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
@@ -71,9 +71,6 @@ def check_key(key):
     """
     if not key:
         raise ValueError('a secret key is empty: it needs 32 random bytes')
-    if not _BOARD:
-        from ._keys import check
-        check(key if isinstance(key, str) else bytes(key))
 
 
 def _sign(token, key):
@@ -96,8 +93,7 @@ def encode_jwt(payload, key):
         if not isinstance(payload.get(name, 0), (int, float)):
             raise ValueError(name + ' is not a number')
     text = _dump(payload)
-    if _BOARD:
-        json.loads(text)  # boards: dumps() takes anything
+    json.loads(text)  # boards: dumps() takes anything
     token = _HEADER + b'.' + _encode_part(text.encode())
     return (token + b'.' + _sign(token, key)).decode()
 
@@ -212,7 +208,7 @@ class Session:
     #: Bytes of the cookie, name and value: a larger session cannot be saved,
     #: a larger cookie is ignored. Browsers have no room for more than 4,096,
     #: and it comes back in one header line, see ``Request.max_readline``.
-    max_cookie_size = 1536 if _BOARD else 4096
+    max_cookie_size = 1536
     #: Seconds that a session lasts where nothing else is said.
     default_max_age = 14 * 24 * 3600
     #: Signs the sessions; a subclass may have it instead of the argument.
@@ -245,10 +241,6 @@ class Session:
                         else cookie_options) or {})
         self.cookie_options = options
         app.g._session = self
-        if not _BOARD:
-            app.request_attributes['session'] = self.get
-        if hasattr(self.store, 'attach'):
-            self.store.attach(self, app)
 
     def _keys(self, secret_key=None):
         keys = secret_key or self.secret_key
@@ -421,10 +413,9 @@ def with_session(f):
     return wrapper
 
 
-if not _BOARD:
-    def __getattr__(name):
-        # the stores too, loaded when they are asked for
-        if name in ('MemoryStore', 'FolderStore', 'RedisStore'):
-            from . import stores
-            return getattr(stores, name)
-        raise AttributeError(name)
+try:
+    import dataclasses  # noqa: F401
+except ImportError:
+    pass  # boards
+else:
+    from ._session import Session, __getattr__, check_key  # noqa: F401

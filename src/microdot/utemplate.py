@@ -167,5 +167,5 @@ class Template:
         for name in ('request', 'url_for', 'get_flashed', 'csp_nonce'):
             if name in wanted and name not in context:
                 context[name] = _named(request, name)
-        from .helpers import html  # boards: not for who renders only
+        from .answers import html  # boards: not for who renders only
         return html(self.render(**context), status)

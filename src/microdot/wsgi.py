@@ -26,7 +26,7 @@ from ._gateway import (
     parse_path,
     split_head,
 )
-from .helpers import html, json_response
+from .answers import html, json_response
 from .microdot import (
     AsyncBytesIO,
     Connection,

@@ -215,6 +215,7 @@ HALVES = {
     'pubsub': ('Hub', 'Listener'),
     'ratelimit': ('RateLimit', 'client_address', 'limit', 'time_ns'),
     'security': ('SecurityHeaders',),
+    'session': ('Session', 'check_key'),
     'stores': ('MemoryStore', 'Store'),
     'views': ('View',),
 }
