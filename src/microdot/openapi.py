@@ -573,8 +573,11 @@ class Writer:
                     for key, inner in schema['properties'].items()]
         schema = self.schemas._object(_models.unwrap(rule)[0], 'ignore')
         for key, inner in schema['properties'].items():
-            found.append({'name': key, 'in': 'query', 'schema': inner,
-                          'required': key in schema.get('required', ())})
+            parameter = {'name': key, 'in': 'query', 'schema': inner,
+                         'required': key in schema.get('required', ())}
+            if _takes_null(inner):
+                parameter['allowEmptyValue'] = True  # it stands for null
+            found.append(parameter)
         return found
 
     def _body(self, handler, specs):
@@ -733,6 +736,11 @@ class Writer:
         self.schemas.components.setdefault(name, schema)
         return {'description': text, 'content': {
             kind: {'schema': {'$ref': _REF + name}}}}
+
+
+def _takes_null(schema):
+    return 'null' in schema.get('type', ()) or any(
+        map(_takes_null, schema.get('anyOf', ())))
 
 
 def _constants(function):

@@ -358,6 +358,26 @@ def test_credentials_of_a_whole_application_are_described():
     assert operation(app)['security'] == [{'bearer': []}]
 
 
+def test_an_empty_value_of_a_query_may_stand_for_null():
+    app = Microdot()
+
+    @app.get('/')
+    @with_query({'a': Field(bool, default=None), 'b?': int | None,
+                 'c?': int | str | None, 'd?': int, 'e?': str,
+                 'f?': Field(int, default=1)})
+    async def view(request, query):
+        return query
+
+    validate(document_of(app))
+    found = {one['name']: one.get('allowEmptyValue', False)
+             for one in operation(app)['parameters']}
+    assert found == {'a': True, 'b': True, 'c': True, 'd': False,
+                     'e': False, 'f': False}
+    for name in 'abcdf':
+        res = run(TestClient(app).get('/?%s=' % name))
+        assert (res.status_code == 200) == found[name]
+
+
 def everywhere(app, except_=()):
     login = Login(login_url='/in?lang=en')
     Session(app, 'secret' * 8)
