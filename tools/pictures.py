@@ -39,8 +39,8 @@ DESKTOP = 800, 500
 PHONE = 390, 700
 #: Of the pictures that need more than that.
 LARGER = {'dashboard': (800, 620)}
-#: Those that the front page shows, in light and in dark colours.
-BOTH = {'dashboard'}
+#: Those that the documentation shows large, in light and in dark colours.
+BOTH = {'dashboard', 'notes'}
 
 
 def fill(page, **values):
@@ -129,6 +129,21 @@ def keep(page):
             page.wait_for('document.body.innerText.includes("%s")' % name)
 
 
+def remember(page):
+    fill(page, name='ada', password='correct horse')
+    page.click('main button')
+    page.wait_for('!!document.querySelector("#notes")')
+    for text in ('Order a second Pico W', 'Water the plants',
+                 'Call Grace about the compiler'):
+        fill(page, text=text)
+        page.click('main button')
+        page.wait_for('document.readyState == "complete" && '
+                      'document.body.innerText.includes(%r)' % text)
+    page.evaluate('document.activeElement.blur()')
+
+
+#: Served by ``microdot run``, since it takes no host and port.
+BY_COMMAND = {'notes/app.py'}
 #: What a script needs after host and port.
 MORE = {'todo/todo.py': ['todo.db']}
 #: Whose page is on the port after the first.
@@ -145,6 +160,7 @@ PROGRAMS = {
     'guests': ('templates/guests.py', '/', sign),
     'hello': ('hello/hello.py', '/', None),
     'login': ('login/login.py', '/login', log_in),
+    'notes': ('notes/app.py', '/signup', remember),
     'shop': ('sessions/basket.py', '/', shop),
     'site': ('static/static_site.py', '/', None),
     'todo': ('todo/todo.py', '/docs', describe),
@@ -177,10 +193,15 @@ def running(script, cwd=None):
     second = free_port() if script in SECOND_PORT else None
     path = os.pathsep.join(
         str(folder) for folder in (TOP / 'src', EXAMPLES / 'laptop'))
+    words = [str(EXAMPLES / script), '127.0.0.1', str(port),
+             *([str(second)] if second else MORE.get(script, ()))]
+    if script in BY_COMMAND:
+        words = ['-m', 'microdot', 'run', words[0], '--port', str(port)]
     with tempfile.TemporaryDirectory() as folder, start(
-            [sys.executable, str(EXAMPLES / script), '127.0.0.1', str(port),
-             *([str(second)] if second else MORE.get(script, ()))],
-            port, dict(os.environ, PYTHONPATH=path), cwd or folder) as child:
+            [sys.executable, *words], port, dict(
+                os.environ, PYTHONPATH=path,
+                NOTES_DATABASE=os.path.join(folder, 'notes.sqlite')),
+            cwd or folder) as child:
         if second:
             wait_until(lambda: is_listening(second), 'the second port')
         yield 'http://127.0.0.1:%d' % (second or port)

@@ -14,6 +14,7 @@ import urllib.parse
 
 import pytest
 
+import axe
 import stubs
 from browser import browser, needs_browser  # noqa: F401
 
@@ -37,6 +38,9 @@ SEARCHES = [
     ('tutorial', 'start/tutorial/index'),
     ('Wi-Fi', 'boards/wifi'),
 ]
+#: The pages that axe-core is asked about: one of each sort.
+AXE = ['index', 'start/install', 'start/examples', 'start/tutorial/users',
+       'guide/types', 'reference/login', 'boards/memory']
 #: The width of a small telephone, in CSS pixels.
 NARROW = 360
 
@@ -151,6 +155,23 @@ def test_search_finds_the_page_about(site, browser, word, expected):  # noqa: F8
         page.close()
     found = found.split('#')[0].split('?')[0]
     assert found == (site / (expected + '.html')).as_uri()
+
+
+@needs_browser
+@pytest.mark.parametrize('dark', [False, True], ids=['light', 'dark'])
+@pytest.mark.parametrize('name', AXE)
+def test_axe_finds_nothing_wrong(site, browser, name, dark):  # noqa: F811
+    try:
+        axe.fetch()
+    except axe.FetchError as error:
+        pytest.skip('axe-core: %s' % error)
+    page = browser.open('about:blank')
+    try:
+        axe.use_colours(page, dark)
+        page.goto((site / (name + '.html')).as_uri())
+        assert axe.violations(page) == []
+    finally:
+        page.close()
 
 
 @needs_browser
