@@ -1,9 +1,7 @@
-"""``microdot client``, ``shell`` and ``completion``; ``--open`` and
-``--qr``."""
+"""``microdot client`` and ``shell``; ``--open`` and ``--qr``."""
 
 import io
 import os
-import shutil
 import subprocess
 import sys
 
@@ -149,32 +147,6 @@ def test_wrong_command_line_of_the_shell_is_one_line(folder):
     for words in (['a', 'b'], ['-x']):
         result = microdot(folder, 'shell', *words)
         assert result.returncode == 2 and 'is not expected' in result.stderr
-
-
-# --- completion
-
-@pytest.mark.skipif(not shutil.which('bash'), reason='no bash')
-@pytest.mark.parametrize('line, found', [
-    ('microdot ro', 'routes'), ('microdot run --rel', '--reload'),
-    ('microdot run ap', 'app.py'), ('microdot client --h', '--header --help'),
-    ('microdot x --h', ''),
-])
-def test_bash_completes(folder, line, found):
-    script = microdot(folder, 'completion', 'bash').stdout
-    words = line.split()
-    script += 'COMP_WORDS=(%s); COMP_CWORD=%d; _microdot; ' \
-        'echo "${COMPREPLY[@]}"\n' % (line, len(words) - 1)
-    result = subprocess.run(['bash'], input=script, cwd=folder, text=True,
-                            capture_output=True, timeout=PATIENCE)
-    assert (result.stdout, result.stderr) == (found + '\n', '')
-
-
-def test_completion_is_for_three_shells(folder):
-    for shell in 'bash', 'zsh', 'fish':
-        script = microdot(folder, 'completion', shell).stdout
-        assert 'self-signed' in script and 'routes' in script
-    result = microdot(folder, 'completion', 'cmd')
-    assert result.returncode == 2 and 'bash, zsh, fish' in result.stderr
 
 
 # --- --open, --qr

@@ -14,7 +14,9 @@ HELP = """\
 usage: microdot openapi [APP] [-o FILE]
 
 Writes the OpenAPI document of an application, for instance as a file that a
-board serves. Without -o it is printed."""
+board serves. Without -o it is printed.
+
+  -o, --out FILE  where to write it"""
 
 
 def command(words: list[str]) -> int:

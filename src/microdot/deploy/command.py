@@ -443,12 +443,8 @@ def refuse(parser, options):
             parser.error(text)
 
 
-def main(argv=None):
-    """Run the command line.
-
-    :param argv: its words, those of the process by default.
-    :return: the exit status: 0 if all went well.
-    """
+def make_parser() -> argparse.ArgumentParser:
+    """Return what knows the options."""
     parser = argparse.ArgumentParser(
         prog='microdot deploy',
         description='Put an application on a board with MicroPython.')
@@ -522,6 +518,16 @@ def main(argv=None):
     parser.add_argument(
         '--timeout', type=float, default=lines.PATIENCE_S, metavar='SECONDS',
         help='time for the board to answer (default: %(default)s)')
+    return parser
+
+
+def main(argv=None):
+    """Run the command line.
+
+    :param argv: its words, those of the process by default.
+    :return: the exit status: 0 if all went well.
+    """
+    parser = make_parser()
     options = parser.parse_args(argv)
     refuse(parser, options)
     try:
