@@ -4,6 +4,7 @@ CPython only: a board would pay for texts that are read while a program is
 written.
 """
 import difflib
+import functools
 import inspect
 import os
 import re
@@ -233,9 +234,11 @@ def missing_part(request, exc):
     :return: ``(status code, reason)``, or ``None``: it is the handler's
              mistake.
     """
-    # Both say so, and few of them come: it costs nothing elsewhere.
-    if not isinstance(exc, (TypeError, AttributeError)) or \
-            'NoneType' not in str(exc) or not exc.__traceback__:
+    # Both say so, and few of them come: it costs nothing elsewhere. (What a
+    # program raises itself may have anything in it.)
+    if type(exc) not in (TypeError, AttributeError) or not exc.args or \
+            not isinstance(exc.args[0], str) or \
+            'NoneType' not in exc.args[0] or not exc.__traceback__:
         return None
     tb = exc.__traceback__
     while tb.tb_next:
@@ -251,6 +254,7 @@ def missing_part(request, exc):
     return 415, _PARTS[part]
 
 
+@functools.lru_cache
 def _operand(code, offset):
     # The attribute whose value the instruction at an offset has failed with,
     # be it taken there, or kept in a local variable before; or else None.

@@ -387,9 +387,25 @@ async def wrong_type(request):
     return 1 + 'x'
 
 
+async def its_own(request):
+    raise TypeError
+
+
+async def its_own_words(request):
+    raise TypeError('NoneType')
+
+
+class Special(AttributeError):
+    pass
+
+
+async def special(request):
+    raise Special("'NoneType' object has no attribute 'get'")
+
+
 @pytest.mark.parametrize('view', [
     none_of_a_user, none_in_json, overwritten, computed, into_nothing,
-    wrong_type])
+    wrong_type, its_own, its_own_words, special])
 def test_other_mistakes_are_those_of_the_handler(view, caplog):
     app = Microdot()
     app.post('/')(view)
