@@ -38,6 +38,8 @@ def _make(handler):
 
     @app.route('', methods=_METHODS)
     async def prefix(request, **args):
+        if request.path == '/':
+            return await root(request)  # mounted without a prefix
         return await handler(request, request.path, '')
 
     @app.route('/', methods=_METHODS)

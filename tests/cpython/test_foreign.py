@@ -125,6 +125,35 @@ def test_the_server_has_a_name(host, name, port):
     assert answer.endswith(('\r\n\r\n%s %s' % (name, port)).encode())
 
 
+@pytest.mark.parametrize('prefix, path, place', [
+    ('', '/', ('', '/')), ('', '/a/b', ('', '/a/b')), ('/', '/', ('', '/')),
+    ('/', '/a', ('', '/a')), ('/x', '/x', ('/x', '')),
+    ('/x', '/x/', ('/x', '/')), ('/x', '/x/a%2Fb', ('/x', '/a/b')),
+    ('/x', '/x//a', ('/x', '//a'))])
+@pytest.mark.parametrize('host', [None, 'example.com'])
+def test_it_knows_its_place(prefix, path, place, host):
+    async def asgi(scope, receive, send):
+        if scope['type'] == 'http':
+            root = scope['root_path']
+            assert scope['path'].startswith(root)
+            await send({'type': 'http.response.start', 'status': 200})
+            await send({'type': 'http.response.body', 'body': repr((
+                root, scope['path'][len(root):])).encode()})
+
+    def wsgi(environ, start):
+        start('200 OK', [])
+        return [repr((environ['SCRIPT_NAME'], environ['PATH_INFO'])).encode()]
+
+    for inner in asgi_app(asgi), wsgi_app(wsgi):
+        app = App()
+        app.get('/mine')(lambda request: 'mine')
+        app.mount(inner, prefix, host=host)
+        res = ask(app, path, headers={'Host': 'example.com'})
+        assert (res.status_code, res.text) == (200, repr(place))
+        if not host:  # those of a host come first
+            assert ask(app, '/mine').text == 'mine'
+
+
 def test_others_paths_are_not_its(app):
     assert ask(app, '/y').status_code == 404
     assert ask(app, '/xy').status_code == 404
