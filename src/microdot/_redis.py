@@ -482,6 +482,8 @@ class RedisLimiter:
 class _Loaded(stores.Store):
     # The store of one request: what it has is loaded before, and what it
     # does is done afterwards, as handlers do not wait for their session.
+    save_late = None  # from when the cookie is out: what to call once more
+
     def __init__(self, store):
         self.max_session_size = store.max_session_size
         self.texts = {}
@@ -492,6 +494,11 @@ class _Loaded(stores.Store):
     def open(self, session, when):
         super().open(session, when)
         self.sessions.append(session)
+
+    def keep(self, session, values, when):
+        if self.save_late and values and not session.id:
+            return None  # the client cannot be told of a new one any more
+        return super().keep(session, values, when)
 
     def ask(self, session, function, *args):
         return function(*args)
@@ -507,12 +514,17 @@ class _Loaded(stores.Store):
     def merge(self, id, changes, is_new):
         size = super().merge(id, changes, is_new)
         if size <= self.max_session_size:
-            self.changes.append((id, changes, is_new))
+            self.change(id, changes, is_new)
         return size
 
     def remove(self, id):
         self.texts.pop(id, None)
-        self.changes.append((id, None, False))
+        self.change(id, None, False)
+
+    def change(self, id, changes, is_new):
+        self.changes.append((id, changes, is_new))
+        if self.save_late and len(self.changes) == 1:
+            self.save_late()
 
     def sweep(self, when):
         pass  # Redis removes what is over
@@ -526,7 +538,8 @@ def _is_changed(session):
 class RedisStore(stores.Store):
     """Keeps sessions in a Redis, for all processes and machines. A session is
     loaded when a request comes that has its cookie, and saved when the
-    handler has returned.
+    handler has returned, and once more when a body has been streamed that has
+    changed it.
 
     :param url: such as ``'redis://localhost'``.
     :param prefix: of the keys, one for each session.
@@ -562,10 +575,28 @@ class RedisStore(stores.Store):
                     return res  # it cannot be told any more
                 await close_body(res.body)
                 raise
+            if loaded.texts and not isinstance(res.body, bytes):
+                self._expect(request, sessions, loaded)
             return res
 
         app.wrap_dispatch(around)
         app.on_shutdown(self.close)
+
+    def _expect(self, request, sessions, loaded):
+        # The body is still to be made, and may change the session.
+        def save_late():
+            request.after_response(self._save_late, request, sessions, loaded)
+
+        loaded.save_late = save_late
+        if sessions.auto_save:
+            save_late()
+
+    async def _save_late(self, request, sessions, loaded):
+        try:
+            await self._save(request, sessions, loaded)
+        except HTTPException:
+            _logger.error('%s %r: what its body has changed in a session is '
+                          'lost', request.method, request.path)
 
     async def close(self):
         """Close the connections. They are opened again when needed."""
@@ -613,8 +644,9 @@ class RedisStore(stores.Store):
         for session in loaded.sessions:
             if sessions.auto_save and _is_changed(session):
                 sessions.update(request, session)
+        all_changes, loaded.changes = loaded.changes, []
         try:
-            for id, changes, is_new in loaded.changes:
+            for id, changes, is_new in all_changes:
                 await self._change(loaded, id, changes, is_new)
         except (*_DOWN, redis.ResponseError) as exc:
             for session in loaded.sessions:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 
 import pytest
 
@@ -332,3 +333,262 @@ def test_under_wsgi_every_request_has_its_session(redis_server):  # noqa: F811
     assert [get() for _ in range(3)] == [b'1', b'2', b'3']
     assert len(cookies) == 1
     app.close()
+
+
+# --- Bodies that are made when the cookie is out
+
+def add_streams(app):
+    """Routes whose bodies change the session."""
+    @app.get('/begin')
+    async def begin(request):
+        request.session['seen'] = 0
+        request.session.save()
+        return ''
+
+    @app.get('/stream')
+    async def stream(request):
+        async def body():
+            yield 'one,'
+            session = request.session
+            session['seen'] = session.get('seen', 0) + 1
+            session.save()
+            yield 'two'
+        return body()
+
+    @app.get('/sync')
+    def sync(request):
+        def body():
+            yield 'one,'
+            session = request.session
+            session['seen'] = session.get('seen', 0) + 1
+            session.save()
+            yield 'two'
+        return body()
+
+    @app.get('/forget')
+    async def forget(request):
+        async def body():
+            yield 'one,'
+            request.session.delete()
+            yield 'two'
+        return body()
+
+    @app.get('/tell')
+    async def tell(request):
+        return str(request.session.get('seen'))
+
+
+async def until_seen(ask, expected):
+    """Ask until a body's changes have been saved, which is after its end."""
+    deadline = time.monotonic() + PATIENCE_S
+    while await ask() != expected:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.005)
+
+
+class BuiltIn:
+    """Asks the built-in server over a socket."""
+
+    def __init__(self, url, **options):
+        self.store = RedisStore(url)
+        self.app = Microdot()
+        Session(self.app, KEY, store=self.store, **options)
+        add_streams(self.app)
+        self.cookie = ''
+
+    async def __aenter__(self):
+        self.server = await self.app.start_server(
+            '127.0.0.1', 0, start_serving=False)
+        self.task = asyncio.create_task(self.server.serve_forever())
+        return self
+
+    async def __aexit__(self, *args):
+        self.app.shutdown()
+        await self.task
+
+    async def get(self, path):
+        port = self.server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection('127.0.0.1', port)
+        writer.write(b'GET %b HTTP/1.0\r\nCookie: %b\r\n\r\n' % (
+            path.encode(), self.cookie.encode()))
+        head, _, body = (await reader.read()).decode().partition(
+            '\r\n\r\n')
+        writer.close()
+        self.take(line.partition(': ') for line in head.split('\r\n'))
+        return body
+
+    def take(self, headers):
+        for name, _, value in headers:
+            if name.lower() == 'set-cookie':
+                self.cookie = value.partition(';')[0]
+
+
+class Asgi(BuiltIn):
+    """Asks by the protocol of ASGI."""
+
+    def __init__(self, url, **options):
+        from microdot import asgi
+        self.store = RedisStore(url)
+        self.app = asgi.Microdot()
+        Session(self.app, KEY, store=self.store, **options)
+        add_streams(self.app)
+        self.cookie = ''
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *args):
+        if self.app.background:
+            await self.app.background.finish()
+        await self.store.close()
+
+    async def get(self, path):
+        sent = []
+
+        async def receive():
+            if not sent:
+                return {'type': 'http.request'}
+            await asyncio.Event().wait()
+
+        async def send(message):
+            sent.append(message)
+
+        await self.app({
+            'type': 'http', 'asgi': {'version': '3.0'}, 'method': 'GET',
+            'http_version': '1.1', 'path': path, 'query_string': b'',
+            'headers': [(b'host', b'a'), (b'cookie', self.cookie.encode())],
+        }, receive, send)
+        self.take((name.decode(), '', value.decode())
+                  for name, value in sent[0]['headers'])
+        return b''.join(each.get('body', b'') for each in sent[1:]).decode()
+
+
+class Wsgi(Asgi):
+    """Asks by the protocol of WSGI."""
+
+    def __init__(self, url, **options):
+        from microdot import wsgi
+        self.app = wsgi.Microdot()
+        Session(self.app, KEY, store=RedisStore(url), **options)
+        add_streams(self.app)
+        self.cookie = ''
+
+    async def __aexit__(self, *args):
+        await asyncio.to_thread(self.app.close)
+
+    async def get(self, path):
+        return await asyncio.to_thread(self.ask, path)
+
+    def ask(self, path):
+        from wsgiref.util import setup_testing_defaults
+        environ = {'PATH_INFO': path, 'HTTP_COOKIE': self.cookie}
+        setup_testing_defaults(environ)
+        body = self.app(environ, lambda status, headers: self.take(
+            (name, '', value) for name, value in headers))
+        try:
+            return b''.join(body).decode()
+        finally:
+            body.close()
+
+
+def with_gateway(gateway, redis_server, test, **options):  # noqa: F811
+    async def main():
+        async with gateway(redis_server.url, **options) as client:
+            await asyncio.wait_for(test(client), PATIENCE_S)
+
+    asyncio.run(main())
+
+
+every_gateway = pytest.mark.parametrize(
+    'gateway', [BuiltIn, Asgi, Wsgi], ids=lambda each: each.__name__.lower())
+
+
+@every_gateway
+@pytest.mark.parametrize('auto_save', [False, True])
+@pytest.mark.parametrize('path', ['/stream', '/sync'])
+def test_what_a_streamed_body_changes_is_saved(
+        gateway, path, auto_save, redis_server):  # noqa: F811
+    async def test(client):
+        await client.get('/begin')
+        for number in range(1, 4):
+            assert await client.get(path) == 'one,two'
+            await until_seen(lambda: client.get('/tell'), str(number))
+
+    with_gateway(gateway, redis_server, test, auto_save=auto_save)
+
+
+@every_gateway
+def test_a_streamed_body_may_end_the_session(
+        gateway, redis_server):  # noqa: F811
+    async def test(client):
+        await client.get('/begin')
+        assert await client.get('/forget') == 'one,two'
+        await until_seen(lambda: client.get('/tell'), 'None')
+        async with redis_client(redis_server) as redis:
+            assert await redis.keys('*') == []
+
+    with_gateway(gateway, redis_server, test)
+
+
+@every_gateway
+def test_a_streamed_body_cannot_begin_one(
+        gateway, redis_server):  # noqa: F811
+    async def test(client):
+        assert await client.get('/stream') == 'one,two'
+        assert await client.get('/tell') == 'None'
+        assert client.cookie == ''
+        async with redis_client(redis_server) as redis:
+            assert await redis.keys('*') == []
+
+    with_gateway(gateway, redis_server, test)
+
+
+def test_a_client_that_leaves_amid_a_body_has_what_was_saved(
+        redis_server):  # noqa: F811
+    async def test(client):
+        sent = asyncio.Event()
+
+        @client.app.get('/endless')
+        async def endless(request):
+            async def body():
+                request.session['seen'] = 7
+                request.session.save()
+                yield 'one,'
+                sent.set()
+                await asyncio.Event().wait()
+            return body()
+
+        await client.get('/begin')
+        port = client.server.sockets[0].getsockname()[1]
+        _, writer = await asyncio.open_connection('127.0.0.1', port)
+        writer.write(b'GET /endless HTTP/1.0\r\nCookie: %b\r\n\r\n'
+                     % client.cookie.encode())
+        await sent.wait()
+        writer.close()
+        await until_seen(lambda: client.get('/tell'), '7')
+
+    with_gateway(BuiltIn, redis_server, test)
+
+
+@pytest.mark.filterwarnings(
+    'ignore::pytest.PytestUnraisableExceptionWarning')
+def test_a_late_change_that_is_lost_is_logged(
+        redis_server, caplog):  # noqa: F811
+    async def test(client):
+        @client.app.get('/cut')
+        async def cut(request):
+            async def body():
+                request.session['seen'] = 7
+                redis_server.kill()
+                request.session.save()
+                yield 'one'
+            return body()
+
+        await client.get('/begin')
+        assert await client.get('/cut') == 'one'
+        while not any('is lost' in record.getMessage()
+                      for record in caplog.records):
+            await asyncio.sleep(0.005)
+
+    caplog.set_level(logging.WARNING, 'microdot.error')
+    with_gateway(BuiltIn, redis_server, test)
