@@ -106,14 +106,26 @@ def _head_key(res):
     return key
 
 
+def _known_head(exchange, res):
+    # The head of a response of which there has been an equal one, or None:
+    # that is so for most, which are short and plain.
+    if type(res.body) is not bytes or exchange.expired or exchange.gone or \
+            exchange.prefix != 'http.response' or \
+            res is Response.already_handled:
+        return None
+    return _heads.get(_head_key(res))
+
+
 def parse_fields(headers):
     """Return the headers of a scope as a dict by lower-case name, repeated
     ones joined.
 
     :raises ValueError: one is malformed, or ambiguous.
     """
+    fields = {}
     try:
-        fields = {_names[name]: value.decode() for name, value in headers}
+        for name, value in headers:
+            fields[_names[name]] = value.decode()
         if len(fields) == len(headers):
             return fields
     except (KeyError, UnicodeDecodeError):
@@ -150,16 +162,19 @@ class _Exchange(Connection):
     # server has undone the chunked coding; called, it is the server's
     # receive().
     ended = False    # the server has given all of the body
-    version = '1.1'
     streaming = False
-    prefix = 'http.response'
-    websocket = None  # the WebSocket that it has become
 
     def __init__(self, app, receive, send):
         # not the base class: the server does not hand its connections over
         self.app = app
         self._receive = receive
         self._send = send
+        self.version = '1.1'
+        self.prefix = 'http.response'
+        self.websocket = None  # the WebSocket that it has become
+        # (each request asks for these: attributes of a class take longer)
+        self.task = self.watcher = None
+        self.gone = self.expired = False
 
     @property
     def server(self):
@@ -291,17 +306,39 @@ class _Exchange(Connection):
         if self.task:
             self.app.connections.discard(self)
 
-    async def send_pieces(self, res, start, pieces, left):
+    async def send_whole(self, head, body):
+        """Send a response whose body is in memory."""
+        if not self.prefix:
+            return await self.refuse()
+        # (HTTP/2 lets clients refuse to take even one byte)
+        send = self._send if len(body) <= _QUICK and self.version < '2' \
+            else self.send
+        status, pairs, bare = head
+        try:
+            await send({'type': self.prefix + '.start', 'status': status,
+                        'headers': pairs.copy()})
+            await send({'type': self.prefix + '.body',
+                        'body': b'' if bare else body})
+        except OSError:
+            raise Disconnected
+
+    async def refuse(self):
+        """Refuse a WebSocket, of a server that cannot send a response."""
+        await self.send({'type': 'websocket.close', 'code': POLICY})
+
+    async def send_pieces(self, res, head, pieces, left):
         """Send a response whose body comes in pieces.
 
-        :param start: the message that begins it.
         :param left: bytes of the body, or ``None``.
         """
         more = self.prefix + '.body'
         try:
             if self.gone:
                 raise Disconnected
-            await self.send(start)
+            if not self.prefix:
+                return await self.refuse()
+            await self.send({'type': self.prefix + '.start',
+                             'status': head[0], 'headers': head[1].copy()})
             if self.done:
                 self.watch()
             measure = Pieces(res, left)
@@ -434,27 +471,21 @@ class Microdot(_Microdot):
 
         :raises ValueError: it is of a type that is not known here.
         """
-        kind = scope['type']
-        if kind != 'http' and not await self._is_opened(scope, receive, send):
+        if (scope['type'] != 'http' or not self._started) and \
+                not await self._is_opened(scope, receive, send):
             return
-        if not self._started:
-            await self._start_late()
         exchange = _Exchange(self, receive, send)
-        if kind != 'http':
-            exchange.is_websocket(scope)
         req = None
         res = Response.already_handled
         try:
-            error = None
-            try:
-                req = exchange.request = self._open(scope, exchange)
-            except HTTPException as exc:
-                error = exc
-            except ValueError:
-                error = HTTPException(400, 'Bad request')
+            req, error = self._open(scope, exchange)
             self.counters['requests'] += 1
             res = await self.dispatch_request(req, error)
-            if res is not Response.already_handled and not exchange.websocket:
+            head = _known_head(exchange, res) if req and not error else None
+            if head:
+                await exchange.send_whole(head, res.body)
+            elif res is not Response.already_handled and \
+                    not exchange.websocket:
                 await self._respond_to(exchange, req, res, error)
         except Disconnected:
             pass
@@ -470,57 +501,49 @@ class Microdot(_Microdot):
             if exchange.task or exchange.watcher or exchange.websocket:
                 await exchange.finish()
             if req:
-                self.body_bytes -= req.held
-            if res.jobs or req and req.jobs:
-                self.answered(req, res)
+                self._forget(req, res)
+
+    def _forget(self, req, res):
+        # After the response.
+        self.body_bytes -= req.held
+        if res.jobs or req.jobs:
+            self.answered(req, res)
 
     async def _is_opened(self, scope, receive, send):
-        # Sees to what is no HTTP request; tells whether it is a WebSocket.
-        if scope['type'] == 'lifespan':
+        # Sees to what is no HTTP request, and to a server that has not told
+        # when it started; tells whether there is a request to be answered.
+        kind = scope['type']
+        if kind == 'lifespan':
             await self.handle_lifespan(scope, receive, send)
             return False
-        if scope['type'] != 'websocket':
-            raise ValueError('unknown type of scope: %s' % scope['type'])
-        message = await receive()
-        return message is not None and message['type'] == 'websocket.connect'
+        if kind == 'websocket':
+            message = await receive()
+            if message is None or message['type'] != 'websocket.connect':
+                return False
+        elif kind != 'http':
+            raise ValueError('unknown type of scope: %s' % kind)
+        if not self._started:
+            await self._start_late()
+        return True
 
     async def _respond_to(self, exchange, req, res, error):
-        # Send a response. Its head is the core's; one that is as short and
-        # plain as most are need not be made again and again.
-        pieces = None
-        body = res.body
-        key = head = None
-        if type(body) is bytes and req and not error and not exchange.expired:
-            key = _head_key(res)
-            head = _heads.get(key)
-        if not head:
-            head, body, pieces, left = await self._prepare(
-                exchange, req, res, key, not (error or exchange.expired))
-        status, pairs, bare = head
-        prefix = exchange.prefix
-        if not prefix:
-            return await exchange.send(
-                {'type': 'websocket.close', 'code': POLICY})
-        start = {'type': prefix + '.start', 'status': status,
-                 'headers': pairs.copy()}
+        # Send a response that is not as short and plain as most are.
+        head, body, pieces, left = await self._prepare(
+            exchange, req, res, not (error or exchange.expired))
+        if pieces:
+            await self._send_pieces(exchange, req, res, head, pieces, left)
+        elif exchange.gone:
+            raise Disconnected
+        else:
+            await exchange.send_whole(head, body)
+
+    async def _send_pieces(self, exchange, req, res, head, pieces, left):
+        # Send a response whose body comes in pieces. What that raises is
+        # logged here: servers do not know what it belongs to.
         try:
-            if pieces:
-                await exchange.send_pieces(res, start, pieces, left)
-                return
-            if exchange.gone:
-                raise Disconnected
-            # (HTTP/2 lets clients refuse to take even one byte)
-            send = exchange._send if len(body) <= _QUICK and \
-                exchange.version < '2' else exchange.send
-            await send(start)
-            await send({'type': prefix + '.body',
-                        'body': b'' if bare else body})
+            await exchange.send_pieces(res, head, pieces, left)
         except core.LEAVING:
             raise
-        except OSError as exc:
-            if pieces:
-                self.log_exception(req, exc)
-                raise
         except BaseException as exc:
             # (sys.exit() must not end the server)
             self.log_exception(req, exc)
@@ -528,9 +551,11 @@ class Microdot(_Microdot):
                 raise RuntimeError('the body has ended with %r' % exc) from exc
             raise
 
-    async def _prepare(self, exchange, req, res, key, may_stream):
-        # Makes the head of a response, and keeps it under a key, if there is
-        # one. Returns head, body, pieces and the length of these.
+    async def _prepare(self, exchange, req, res, may_stream):
+        # Makes the head of a response, and keeps one that is short and plain.
+        # Returns head, body, pieces and the length of these.
+        key = _head_key(res) if req and may_stream and \
+            type(res.body) is bytes else None
         body, pieces, head, left, _, chunked = await self.gateway.prepare(
             req, res, '1.1', may_stream)
         line, pairs, close = split_head(res, head)
@@ -552,9 +577,30 @@ class Microdot(_Microdot):
         return found, body, pieces, left
 
     def _open(self, scope, exchange):
-        # Make a request of a scope.
+        # Make a request of a scope. Returns the request and None, or None and
+        # what it is refused with.
+        kind = scope['type']
+        if kind != 'http':
+            exchange.is_websocket(scope)
+        try:
+            req = exchange.request = self._parse(scope, exchange)
+        except HTTPException as exc:
+            return None, exc
+        except ValueError:
+            return None, HTTPException(400, 'Bad request')
+        req.asgi_scope = scope
+        if kind != 'http' or 'upgrade' in req.fields:
+            self._prepare_upgrade(req, scope)
+        state = scope.get('state')
+        if state:
+            for name in state:
+                setattr(req.g, name, state[name])
+        return req, None
+
+    def _parse(self, scope, exchange):
         get = scope.get
-        fields = parse_fields(get('headers') or ())
+        headers = get('headers') or ()
+        fields = parse_fields(headers)
         if 'host' in fields:
             parse_host(fields['host'])
         version = get('http_version', '1.1')
@@ -570,28 +616,18 @@ class Microdot(_Microdot):
         if query:
             query = decode_text(query)
         client = get('client')
-        headers = fields, Lines(get('headers') or ())
-        version = 'HTTP/' + version
         root = get('root_path')
         if root:
-            req = self.make_request(
+            return self.make_request(
                 client and tuple(client), get('method', 'GET'), path, root,
-                query, version, headers, stream, (exchange, exchange._send),
-                get('scheme'))
-        else:
-            req = Request(
-                self, client and tuple(client), get('method', 'GET'),
-                path + '?' + query if query else path, version, headers,
-                None, stream, (exchange, exchange._send), '', None,
-                get('scheme'), None)
-        req.asgi_scope = scope
-        if 'upgrade' in fields or scope['type'] == 'websocket':
-            self._prepare_upgrade(req, scope)
-        state = get('state')
-        if state:
-            for name in state:
-                setattr(req.g, name, state[name])
-        return req
+                query, 'HTTP/' + version, (fields, Lines(headers)), stream,
+                (exchange, exchange._send), get('scheme'))
+        return Request(
+            self, client and tuple(client), get('method', 'GET'),
+            path + '?' + query if query else path,
+            'HTTP/1.1' if version == '1.1' else 'HTTP/' + version,
+            (fields, Lines(headers)), None, stream,
+            (exchange, exchange._send), '', None, get('scheme'), None)
 
     def _prepare_upgrade(self, req, scope):
         if websocket:
