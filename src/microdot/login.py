@@ -2,22 +2,22 @@
 
 The session has the user's id as ``_user_id``, and ``_fresh``: whether the
 user has logged in during this session, rather than been remembered.
+
+What not every program uses has modules of its own, which are loaded then:
+``attempts`` counts failed ones, ``remembering`` knows users whose session has
+ended, ``guards`` are for all routes at once.
 """
-import sys
 from collections import OrderedDict
 
 from .helpers import wraps
 from .microdot import (
-    abort,
     invoke_handler,
     make_response,
     redirect,
     urldecode,
     urlencode,
 )
-from .session import digest, find_session, now
-
-_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
+from .session import find_session
 
 
 def is_local(url):
@@ -133,39 +133,8 @@ class Login:
         :return: what *check* returns.
         :raises HTTPException: 429, with ``Retry-After``.
         """
-        address = self.address_of(request) if self.address_of else \
-            request.client_addr and request.client_addr[0]
-        keys = (('account ' + str(name)[:200], self.max_account_failures),
-                ('address %s' % address, self.max_address_failures))
-        if self.limiter:
-            for key, _ in keys:
-                left, wait = await self.limiter.hit(key)
-                if left < 0:
-                    abort(429, None, {'Retry-After': str(wait // 1000 + 1)})
-            return await invoke_handler(check)
-        failures = self.failures
-        for key, most in keys:
-            count, end = failures.get(key, (0, 0))
-            if count >= most and now() < end:
-                abort(429, None, {'Retry-After': str(end - now())})
-        # It counts from now on: others may come while it is checked.
-        for key, _ in keys:
-            self._count(key, 1)
-        result = await invoke_handler(check)
-        if result:
-            failures.pop(keys[0][0], None)
-            self._count(keys[1][0], -1)
-        return result
-
-    def _count(self, key, number):
-        failures = self.failures
-        count, end = failures.pop(key, (0, 0))
-        if now() >= end:
-            count = 0
-            end = now() + self.failure_period
-        failures[key] = max(count + number, 0), end
-        while len(failures) > self.max_counted:
-            failures.pop(next(iter(failures)))
+        from .attempts import attempt
+        return await attempt(self, request, name, check)
 
     async def login_user(self, request, user, remember=False,
                          redirect_url='/'):
@@ -178,21 +147,19 @@ class Login:
                              a path of this site.
         :return: a redirect.
         """
-        self._renew(request, user, True)
+        self.renew(request, user, True)
+        self.forget(request)
         if remember:
-            if remember is True or not isinstance(remember, (int, float)):
-                remember = self.remember_days
-            self._remember(request, user.id, remember)
-        else:
-            self._forget(request)
+            from .remembering import remember_user
+            remember_user(self, request, user.id, remember)
         target = request.args.get('next', '')
         return redirect(target if is_local(target)
                         else below_root(request, redirect_url))
 
     async def logout_user(self, request):
         """Log the user out."""
-        self._renew(request, None)
-        self._forget(request)
+        self.renew(request, None)
+        self.forget(request)
 
     async def get_current_user(self, request):
         """Return the user who has logged in, or ``None``. It is also in
@@ -212,24 +179,14 @@ class Login:
         user_id = sessions.get(request).get('_user_id')
         if user_id is not None:
             return await invoke_handler(self.user_callback, user_id) or None
-        if self.cookie_name not in request.cookies:
-            return None
-        claims = sessions.decode(request.cookies[self.cookie_name],
-                                 self._keys(sessions))
-        user_id = claims.get('user_id')
-        user = None
-        if user_id is not None:
-            user = await invoke_handler(self.user_callback, user_id)
-        if not user:
-            self._forget(request)
-            return None
-        self._renew(request, user)
-        self._remember(request, user_id, claims['days'])
-        return user
+        if self.cookie_name in request.cookies:
+            from .remembering import find_user
+            return await find_user(self, request)
 
-    def _renew(self, request, user, fresh=False):
-        # Whoever had the session before, such as an attacker who has planted
-        # it here, is to know nothing of the new one.
+    def renew(self, request, user, fresh=False):
+        # Begins a new session, of a user or of nobody. Whoever had the one
+        # before, such as an attacker who has planted it here, is to know
+        # nothing of the new one.
         session = find_session(request).get(request)
         kept = [(name, session[name]) for name in self.keep
                 if name in session]
@@ -244,24 +201,9 @@ class Login:
         request.g.current_user = user
         request.g._auth = self
 
-    def _keys(self, sessions):
-        # Keys of its own: so a session is never taken for such a token, and
-        # such a token never for a session.
-        return [digest(key.encode() if isinstance(key, str) else key,
-                       b'microdot.login', 'sha256')
-                for key in sessions._keys()]
-
-    def _remember(self, request, user_id, days):
-        sessions = find_session(request)
-        seconds = int(days * 86400)
-        token = sessions.encode(
-            {'user_id': user_id, 'days': days, 'exp': now() + seconds},
-            self._keys(sessions))
-        sessions.get(request).cookies[self.cookie_name] = token, seconds
-
-    def _forget(self, request):
-        sessions = find_session(request)
-        cookies = sessions.get(request).cookies
+    def forget(self, request):
+        # Takes back the cookie by which a user is remembered.
+        cookies = find_session(request).get(request).cookies
         cookies.pop(self.cookie_name, None)
         if self.cookie_name in request.cookies:
             cookies[self.cookie_name] = '', 0
@@ -290,25 +232,8 @@ class Login:
                         begins so, and names of routes.
         :raises TypeError: *except_* is text.
         """
-        if isinstance(except_, str):
-            raise TypeError("except_ is a list, such as ['/static/*']")
-        free = list(except_)
-
-        async def check(request):
-            # (here an encoded slash is none, as for routes)
-            path = request.route_path
-            route = request.entry
-            for one in free:
-                if one in (path, route.name or getattr(
-                        route.handler, '__name__', path)) or \
-                        one[-1:] == '*' and path.startswith(one[:-1]):
-                    return None
-            if path != self.login_url.partition('?')[0]:
-                return await self.check(request)
-
-        if app:
-            app.before_request(check)
-        return check
+        from .guards import guard_all
+        return guard_all(self, app, except_)
 
     def __call__(self, f, fresh=False):
         @wraps(f)
@@ -329,6 +254,10 @@ class Login:
         return self(f, True)
 
 
-if not _BOARD:
+try:
+    import dataclasses  # noqa: F401
+except ImportError:
+    pass  # boards
+else:
     from . import ratelimit
     Login.address_of = staticmethod(ratelimit.client_address)

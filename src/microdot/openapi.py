@@ -160,11 +160,10 @@ def hooks_of(app):
         if isinstance(guard, BaseAuth):
             found.append((guard, []))
         code = getattr(hook, '__code__', None)
-        module = sys.modules.get(_PACKAGE + '.login')
-        if module is not None and code in _constants(
-                module.Login.required_everywhere):
+        module = sys.modules.get(_PACKAGE + '.guards')
+        if module is not None and code in _constants(module.guard_all):
             names = inspect.getclosurevars(hook).nonlocals
-            guard = names['self']
+            guard = names['login']
             found.append((guard, [
                 guard.login_url.partition('?')[0], *names['free']]))
     return found

@@ -242,7 +242,10 @@ class Session:
         self.cookie_options = options
         app.g._session = self
 
-    def _keys(self, secret_key=None):
+    def keys(self, secret_key=None):
+        # Returns the keys as a list.
+        #
+        # :raises ValueError: there is none, or one is empty.
         keys = secret_key or self.secret_key
         if not isinstance(keys, (list, tuple)):
             keys = (keys,)
@@ -254,11 +257,11 @@ class Session:
 
     def encode(self, payload, secret_key=None):
         """Return a dict as a signed token, ``str``."""
-        return encode_jwt(payload, self._keys(secret_key)[0])
+        return encode_jwt(payload, self.keys(secret_key)[0])
 
     def decode(self, session, secret_key=None):
         """Return the dict of a token, or ``{}`` if it is not valid."""
-        return parse_jwt(session, self._keys(secret_key))
+        return parse_jwt(session, self.keys(secret_key))
 
     def get(self, request):
         """Return the :class:`SessionDict` of a request, always the same one.
@@ -271,7 +274,7 @@ class Session:
             if session._owner is self or not session._owner:
                 return session
             session = session._next
-        keys = self._keys()
+        keys = self.keys()
         add_vary(request, 'Cookie')
         name = self.cookie_name
         token = request.cookies.get(name, '')

@@ -7,6 +7,8 @@ import unittest
 from binascii import b2a_base64
 from hmac import digest
 
+import microdot.attempts as attempts
+import microdot.remembering as remembering
 import microdot.session as session_module
 from helpers import change, run
 from microdot import Microdot, abort
@@ -29,9 +31,8 @@ class Clock:
     """Takes the place of the clock, and can be set."""
 
     def __init__(self, test, when=1_800_000_000):
-        import microdot.login as login_module
         self.when = when
-        for module in (session_module, login_module):
+        for module in (session_module, attempts, remembering):
             test.addCleanup(setattr, module, 'now', module.now)
             module.now = lambda: self.when
 

@@ -27,10 +27,16 @@ ENVIRONMENT = 'pyvenv.cfg'
 #: Modules of the framework that others load only for programs in which one of
 #: these expressions is found.
 LOADED_WHEN_USED = {
+    'microdot.answers':
+        r'\b(json_errors|nan|inf|NaN|problem|utemplate)\b|'
+        r'\bhelpers import[^=]*\b(html|json_response)\b',
+    'microdot.attempts': r'\.attempt\(',
     'microdot.background': r'\b(after_response|is_disconnected)\b',
     'microdot.codings': r'\bgzip\b',
     'microdot.downloads': r'\b(download_name|disposition)\b',
-    'microdot.filestore': r'\bFolderStore\b',
+    'microdot.fields': r'\bField\(|\bwith_(form|query)\b',
+    'microdot.filestore': r'\b(Folder)?Store\b',
+    'microdot.guards': r'\.required_everywhere\(',
     'microdot.health': r'\bHealth\b',
     'microdot.helpers': r'\b(json_errors|nan|inf|NaN|problem)\b',
     'microdot.hosts': r'\bmount\([^()]*\bhost=',
@@ -39,14 +45,17 @@ LOADED_WHEN_USED = {
         r'\b(url_for|wrap_dispatch|middleware|error_response|after_response|'
         r'get_json|is_disconnected|absolute_url|base_url|strict|as_handler|'
         r'View)\b|\brequest\.save\(',
+    'microdot.nonces': r'\bcsp_nonce\b',
     # (in patterns of routes)
     'microdot.patterns': r'<(uuid|date|any\([^\'"()]*\)):\w+>|'
                          r'[\'"]/[^\'"\s]*<[^\'"/\s]+>[^\'"/\s<>]+<',
     'microdot.problems': r'\b(json_errors|nan|inf|NaN|problem)\b',
+    'microdot.redirects': r'\bRedirectHTTPS\b|\bredirect_www=',
     'microdot.replay': r'\bhistory\b',
     'microdot.socketviews': r'\bWebSocketView\b',
     'microdot.uploads': r'\brequest\.save\(',
     'microdot.urls': r'\b(url_for|redirect_slashes)\b',
+    'microdot.vhosts': r'\bmount\([^()]*\bhost=|\.hosts import[^=]*\bHost\b',
     'microdot.wrapping': r'\b(middleware|wrap_dispatch)\b',
 }
 
