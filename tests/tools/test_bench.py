@@ -21,6 +21,7 @@ import imports  # noqa: E402
 import instructions  # noqa: E402
 import memory  # noqa: E402
 import speed  # noqa: E402
+import start  # noqa: E402
 import tables  # noqa: E402
 import workers  # noqa: E402
 from common import Case, Failure, Sample  # noqa: E402
@@ -324,3 +325,21 @@ def test_only_a_process_that_handles_a_signal_gets_it():
     finally:
         signal.signal(signal.SIGUSR1, old)
     assert not workers.catches(os.getpid(), signal.SIGUSR2)
+
+
+def test_a_start_is_measured(store, tmp_path):
+    assert 10 < start.once('ours', tmp_path) < 10000
+    for label, program, _ in start.SERVERS.values():
+        compile(program, label, 'exec')
+    rows = start.rows_of([{'server': 'ours', 'label': 'microdot run',
+                           'median_ms': 1.5, 'best_ms': 1.0,
+                           'target_ms': 250}])
+    assert rows[1:] == [('microdot run', 1.5, 1.0, 250)]
+
+
+def test_a_wrong_first_answer_is_not_measured(store, tmp_path, monkeypatch):
+    label, program, words = start.SERVERS['ours']
+    monkeypatch.setitem(start.SERVERS, 'ours', (
+        label, program.replace("'hello'", "'goodbye'"), words))
+    with pytest.raises(Failure, match='goodbye'):
+        start.once('ours', tmp_path)

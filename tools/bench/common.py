@@ -140,10 +140,11 @@ class Server:
     :param name: for messages.
     :param command: with ``{port}`` where the port belongs.
     :param env: variables beside those of this process.
+    :param cwd: the folder that it runs in.
     """
     pinned = True  # else it may run on all
 
-    def __init__(self, name, command, env=None):
+    def __init__(self, name, command, env=None, cwd=None):
         self.name = name
         self.port = free_port()
         self.log = STORE / 'logs' / (name.replace('/', '-') + '.log')
@@ -155,7 +156,7 @@ class Server:
         with open(self.log, 'w') as log:
             self.process = subprocess.Popen(
                 [word.replace('{port}', str(self.port)) for word in command],
-                env=variables, stdin=subprocess.DEVNULL, stdout=log,
+                env=variables, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True,
                 preexec_fn=lambda: pin(core))
 
@@ -186,6 +187,8 @@ class Server:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    close = stop
 
 
 def descendants(pid):

@@ -16,12 +16,13 @@ import fanout
 import growth
 import memory
 import speed
+import start
 import workers
 from common import HERE, TOP
 
 FOLDER = TOP / 'docs' / 'project' / 'benchmarks'
 TOOLS = ('speed', 'instructions', 'board_speed', 'memory', 'growth',
-         'imports', 'fanout', 'deployments', 'workers')
+         'imports', 'start', 'fanout', 'deployments', 'workers')
 #: The cases shown of all servers, in this order.
 SHOWN = ('text', 'headers', 'changing', 'json', 'param', 'post', 'file',
          'stream', 'close')
@@ -188,6 +189,11 @@ def imports_tables(data):
     """Yield the same of what imports.py prints."""
     yield 'imports', [('milliseconds', 'median', 'best', 'target', '')] + [
         tuple(each.values()) for each in data]
+
+
+def start_tables(data):
+    """Yield the same of what start.py prints."""
+    yield 'start', start.rows_of(data)
 
 
 def fanout_tables(data):
