@@ -13,6 +13,9 @@ Where interpreters come from:
   installed: packages and the libraries they need are unpacked into a folder
   and started through their own dynamic loader.
 - On Ubuntu, from its own release in the same way, unless there is one already:
+- Where no CPython is as new, Python 3.14 of the next Debian, unpacked and
+  started in the same way. It comes without ``ensurepip``, so that it cannot
+  make virtual environments with ``pip``.
 - ``$MICROPYTHON``, when set, names one more. Where none is unpacked, a
   ``micropython`` on ``PATH`` is used.
 - The official WebAssembly build, from npm, where Node and npm are installed.
@@ -58,6 +61,8 @@ LAYOUT = 'v1'
 OLDEST_MICROPYTHON = (1, 22)
 OLDEST_CPYTHON = 10
 NEWEST_CPYTHON = 20
+#: The minor version of the CPython that is unpacked if none is as new.
+PACKAGED_CPYTHON = 14
 
 PROBE = """\
 import sys
@@ -70,6 +75,15 @@ except ImportError:
 version = tuple(sys.implementation.version)[:3]
 print(sys.implementation.name, '%d.%d.%d' % version,
       64 if sys.maxsize > 2 ** 32 else 32, loop)
+"""
+
+
+#: Starts an unpacked CPython under the name by which it was called.
+STARTER = """\
+#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")
+exec "$here/%(loader)s" --inhibit-cache --library-path "%(libraries)s" \\
+    --argv0 "$0" "$here/%(program)s" "$@"
 """
 
 
@@ -156,7 +170,7 @@ def fetch():
     :return: a list of one-line error messages, empty when all went well.
     """
     errors = []
-    if _missing_slots():
+    if _missing_slots() or _missing_cpythons():
         with _lock():
             for slot in _missing_slots():
                 print('fetching MicroPython: %s' % slot.label,
@@ -165,6 +179,14 @@ def fetch():
                     _fill(slot)
                 except FetchError as error:
                     errors.append('%s: %s' % (slot.label, error))
+            for slot in _missing_cpythons():
+                print('fetching Python: %s' % slot.label, file=sys.stderr)
+                try:
+                    _fill(slot)
+                except FetchError as error:
+                    # the tests do with those that are installed
+                    print('without %s: %s' % (slot.label, error),
+                          file=sys.stderr)
     _write_launchers(find())
     return errors
 
@@ -173,19 +195,47 @@ def cpythons():
     """Return the oldest and the newest CPython of this machine.
 
     Only released names on ``PATH`` (``python3.10`` and so on) are looked at,
-    and only those that start. The one running this is left out, since the
-    caller has it already.
+    and only those that start, and the one that was unpacked. The one running
+    this is left out, since the caller has it already.
 
     :return: a list of none, one or two :class:`Interpreter`.
     """
     minors = range(OLDEST_CPYTHON, NEWEST_CPYTHON + 1)
     found = []
     for order in (minors, reversed(minors)):
-        interpreter = next(filter(None, map(_cpython, order)), None)
+        interpreter = next(filter(None, map(_any_cpython, order)), None)
         if interpreter is not None and interpreter not in found:
             found.append(interpreter)
     return [interpreter for interpreter in found
             if interpreter.version[:2] != sys.version_info[:2]]
+
+
+def _any_cpython(minor):
+    interpreter = _cpython(minor)
+    if interpreter is None and minor == PACKAGED_CPYTHON:
+        interpreter = next(filter(None, map(
+            _read_slot, expected_cpythons())), None)
+    return interpreter
+
+
+def expected_cpythons():
+    """Return the :class:`Slot` of a CPython that is newer than all that are
+    installed, in a list, which is empty where there is nothing to unpack."""
+    if sys.version_info[1] >= PACKAGED_CPYTHON or any(map(
+            _cpython, range(PACKAGED_CPYTHON, NEWEST_CPYTHON + 1))):
+        return []
+    if _os_release().get('ID') != 'debian' or not (
+            shutil.which('apt-get') and shutil.which('dpkg-deb')):
+        return []
+    arch = _own_arch()
+    name = 'python3.%d' % PACKAGED_CPYTHON
+    return [Slot('%s-%s' % (name, arch), '%s of Debian %s, %s' % (
+        name, DEBIAN_NEXT[0], arch), functools.partial(
+            _fill_cpython, arch, name))]
+
+
+def _missing_cpythons():
+    return [slot for slot in expected_cpythons() if _read_slot(slot) is None]
 
 
 def expected():
@@ -254,6 +304,8 @@ def _read_slot(slot):
 def _command(folder, info):
     if 'module' in info:
         return ['node', str(WASM_LAUNCHER), str(folder / info['module'])]
+    if 'script' in info:
+        return [str(folder / info['script'])]
     # Without the machine's own ld.so.cache, so that libraries of two
     # releases are never mixed.
     return [str(folder / info['loader']), '--inhibit-cache',
@@ -605,6 +657,23 @@ def _apt(config, *args):
                 raise FetchError(line[3:].strip())
     if result.returncode:
         raise FetchError('apt-get %s failed' % args[0])
+
+
+def _fill_cpython(arch, name, work, result):
+    info = _fill_from_apt('Debian', DEBIAN_NEXT, arch, work, result, name)
+    # It starts other Pythons by ``sys.executable``, so that has to be one
+    # file, also through the links of a virtual environment; and it finds its
+    # library beside that file.
+    program = result / info['program']
+    program.rename(program.with_name(name + '.unpacked'))
+    there = os.path.relpath(result, program.parent)
+    program.write_text(STARTER % {
+        'loader': '%s/%s' % (there, info['loader']),
+        'libraries': ':'.join('$here/%s/%s' % (there, path)
+                              for path in info['libraries']),
+        'program': name + '.unpacked'})
+    program.chmod(0o755)
+    return {'script': info['program'], 'packages': info['packages']}
 
 
 def _unpack(packages, result, name):

@@ -105,6 +105,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(interpreters, '_cache', lambda: tmp_path / 'cache')
     monkeypatch.setattr(interpreters, 'TOP', tmp_path / 'top')
     monkeypatch.setattr(interpreters, '_own_commands', lambda unpacked: [])
+    monkeypatch.setattr(interpreters, 'expected_cpythons', list)
     return tmp_path / 'cache'
 
 
@@ -388,3 +389,66 @@ def test_cpythons_are_others_than_the_running_one():
         assert interpreter.version >= (3, 10)
         assert interpreter.version[:2] != sys.version_info[:2]
         assert not interpreter.is_micropython
+
+
+def unpacked_cpython():
+    """Return the CPython that was unpacked, or skip the test."""
+    for each in interpreters.cpythons():
+        if 'microdot-interpreters' in each.command[0]:
+            return each
+    pytest.skip('no CPython was unpacked: one as new is installed, or this '
+                'is not Debian')
+
+
+def test_an_unpacked_cpython_starts_others_by_its_own_name(tmp_path):
+    found = unpacked_cpython()
+    assert found.version[:2] == (3, interpreters.PACKAGED_CPYTHON)
+    script = tmp_path / 'script.py'
+    script.write_text(
+        'import ssl, subprocess, sys\n'
+        'if len(sys.argv) < 2:\n'
+        '    subprocess.run([sys.executable, __file__, "x"])\n'
+        'print(sys.executable, sys.argv[1:])\n')
+    result = subprocess.run([*found.command, script],
+                            capture_output=True, text=True)
+    assert result.stderr == ''
+    assert result.stdout == "%s ['x']\n%s []\n" % (
+        found.command[0], found.command[0])
+
+
+def test_a_virtual_environment_of_an_unpacked_cpython_works(tmp_path):
+    found = unpacked_cpython()
+    subprocess.run(found.command + ['-m', 'venv', '--without-pip',
+                                    str(tmp_path / 'venv')], check=True)
+    python = tmp_path / 'venv' / 'bin' / 'python3'
+    result = subprocess.run(
+        [python, '-c', 'import sys; print(sys.prefix, sys.version_info[1])'],
+        capture_output=True, text=True)
+    assert result.stdout == '%s %d\n' % (
+        tmp_path / 'venv', interpreters.PACKAGED_CPYTHON), result.stderr
+
+
+@unix_only
+def test_a_cpython_that_cannot_be_had_is_no_error(
+        cache, monkeypatch, capsys):
+    slot = interpreters.Slot('python', 'Python', filler(
+        error=interpreters.FetchError('no network')))
+    monkeypatch.setattr(interpreters, 'expected', list)
+    monkeypatch.setattr(interpreters, 'expected_cpythons', lambda: [slot])
+    assert interpreters.fetch() == []
+    assert 'without Python: no network\n' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('release, programs, installed, expected', [
+    ({'ID': 'debian'}, True, False, 1), ({'ID': 'debian'}, True, True, 0),
+    ({'ID': 'debian'}, False, False, 0), ({'ID': 'ubuntu'}, True, False, 0),
+    ({}, True, False, 0)])
+def test_a_cpython_is_unpacked_where_none_is_as_new(
+        monkeypatch, release, programs, installed, expected):
+    monkeypatch.setattr(interpreters, '_os_release', lambda: release)
+    monkeypatch.setattr(interpreters, '_own_arch', lambda: 'amd64')
+    monkeypatch.setattr(interpreters, '_cpython', lambda minor: installed)
+    monkeypatch.setattr(interpreters.sys, 'version_info', (3, 10, 1))
+    monkeypatch.setattr(interpreters.shutil, 'which',
+                        lambda name: programs and '/bin/' + name)
+    assert len(interpreters.expected_cpythons()) == expected
