@@ -38,9 +38,9 @@ STYLE = EXAMPLES / 'style.css'
 DESKTOP = 800, 500
 PHONE = 390, 700
 #: Of the pictures that need more than that.
-LARGER = {'dashboard': (800, 620)}
+LARGER = {'dashboard': (800, 620), 'debug': (800, 580)}
 #: Those that the documentation shows large, in light and in dark colours.
-BOTH = {'dashboard', 'notes'}
+BOTH = {'dashboard', 'debug', 'notes'}
 
 
 def fill(page, **values):
@@ -142,8 +142,24 @@ def remember(page):
     page.evaluate('document.activeElement.blur()')
 
 
-#: Served by ``microdot run``, since it takes no host and port.
-BY_COMMAND = {'notes/app.py'}
+#: Fails, for a picture of the debug page.
+FAILING = """\
+from microdot import Microdot
+
+app = Microdot()
+notes = ['Water the plants', 'Call Ada']
+
+
+def find(number):
+    return notes[number]
+
+
+@app.get('/notes/<int:number>')
+async def show(request, number):
+    return {'text': find(number)}
+"""
+#: Served by ``microdot run``, since they take no host and port.
+BY_COMMAND = {'notes/app.py': [], 'failing.py': ['--debug']}
 #: What a script needs after host and port.
 MORE = {'todo/todo.py': ['todo.db']}
 #: Whose page is on the port after the first.
@@ -155,6 +171,7 @@ PROGRAMS = {
     'counter': ('sse/counter.py', '/', count),
     'csrf': ('csrf/csrf.py', '/', None),
     'dashboard': ('dashboard/dashboard.py', '/', switch),
+    'debug': ('failing.py', '/notes/5', None),
     'files': ('files/files.py', '/', keep),
     'gpio': ('gpio/gpio.py', '/', shine),
     'guests': ('templates/guests.py', '/', sign),
@@ -183,6 +200,22 @@ def copy_styles():
                    check=True)
 
 
+def words_of(script, folder, port, second):
+    """Return what follows ``python`` to serve an example.
+
+    :param folder: an empty one.
+    """
+    path = EXAMPLES / script
+    if script == 'failing.py':
+        path = pathlib.Path(folder, script)
+        path.write_text(FAILING)
+    if script in BY_COMMAND:
+        return ['-m', 'microdot', 'run', str(path), '--port', str(port),
+                *BY_COMMAND[script]]
+    return [str(path), '127.0.0.1', str(port),
+            *([str(second)] if second else MORE.get(script, ()))]
+
+
 @contextlib.contextmanager
 def running(script, cwd=None):
     """Serve an example while a block runs; gives the address.
@@ -193,14 +226,10 @@ def running(script, cwd=None):
     second = free_port() if script in SECOND_PORT else None
     path = os.pathsep.join(
         str(folder) for folder in (TOP / 'src', EXAMPLES / 'laptop'))
-    words = [str(EXAMPLES / script), '127.0.0.1', str(port),
-             *([str(second)] if second else MORE.get(script, ()))]
-    if script in BY_COMMAND:
-        words = ['-m', 'microdot', 'run', words[0], '--port', str(port)]
     with tempfile.TemporaryDirectory() as folder, start(
-            [sys.executable, *words], port, dict(
-                os.environ, PYTHONPATH=path,
-                NOTES_DATABASE=os.path.join(folder, 'notes.sqlite')),
+            [sys.executable, *words_of(script, folder, port, second)], port,
+            dict(os.environ, PYTHONPATH=path,
+                 NOTES_DATABASE=os.path.join(folder, 'notes.sqlite')),
             cwd or folder) as child:
         if second:
             wait_until(lambda: is_listening(second), 'the second port')

@@ -7,7 +7,6 @@ import pytest
 import axe
 import pictures
 from browser import browser, needs_browser  # noqa: F401
-from command import Command
 
 pytestmark = needs_browser
 
@@ -50,13 +49,8 @@ def test_example_has_no_violation(name, dark, browser):  # noqa: F811
 
 
 @colours
-def test_debug_pages_have_no_violation(dark, browser, tmp_path):  # noqa: F811
-    (tmp_path / 'app.py').write_text(
-        'from microdot import Microdot\napp = Microdot()\n'
-        '@app.get("/")\nasync def index(request):\n    return 1 / 0\n')
-    with Command('run', '--debug', '--port', '0', cwd=tmp_path) as command:
-        url = 'http://%s:%s/' % command.address()
-        for path, text in ('', 'ZeroDivisionError'), ('nothing', '404'):
-            with opened(browser, url + path, dark) as page:
-                assert text in page.text
-                assert axe.violations(page) == []
+def test_page_of_routes_has_no_violation(dark, browser):  # noqa: F811
+    with pictures.running('failing.py') as address, opened(
+            browser, address + '/nothing', dark) as page:
+        assert 'No route matches' in page.text
+        assert axe.violations(page) == []

@@ -11,7 +11,8 @@ sys.path.insert(0, str(TOP / 'tools'))
 
 import pictures  # noqa: E402
 
-INDEX = (TOP / 'docs' / 'start' / 'examples.rst').read_text()
+INDEX = ''.join((TOP / 'docs' / name).read_text()
+                for name in ('start/examples.rst', 'guide/debug.rst'))
 EXAMPLES = TOP / 'examples'
 #: Pages with a style of their own.
 OWN = {'chat.html'}
