@@ -5,7 +5,14 @@ module. On a board it has to be there only then.
 """
 import asyncio
 
-from .microdot import Connection, Disconnected, invoke_handler
+from .microdot import Connection, Disconnected, Stream, invoke_handler
+
+
+class Gone(Stream):
+    # In place of a body on a connection, from which others may read the next
+    # request already.
+    async def read(self, n=-1):
+        raise RuntimeError('read the body before you answer')
 
 
 class Background:
@@ -25,6 +32,8 @@ class Background:
         if jobs:
             if req:
                 req.jobs = None
+                if isinstance(req.source, Connection):
+                    req.source = Gone()
             res.jobs = None
             self._tasks.append(asyncio.create_task(self._run(req, jobs)))
 

@@ -1,4 +1,7 @@
-from .microdot import Microdot, Request, Response
+from .microdot import Microdot, Request, Response, Stream
+
+class Gone(Stream):
+    async def read(self, n: int = -1) -> bytes: ...
 
 class Background:
     app: Microdot

@@ -129,6 +129,54 @@ class TestAfterResponse(unittest.TestCase):
         self.serve(test)
         self.assertEqual(self.done, ['after'])
 
+    def test_the_body_of_the_next_request_is_not_its(self):
+        limit = Request.max_body_length
+        self.addCleanup(setattr, Request, 'max_body_length', limit)
+        Request.max_body_length = 10
+        seen = []
+
+        async def read(request):
+            await until(lambda: seen)  # the next one has begun
+            self.done.append(request.body)
+            try:
+                self.done.append(await request.stream.read())
+            except RuntimeError as exc:
+                self.done.append(str(exc))
+
+        @self.app.post('/')
+        async def view(request):
+            request.after_response(read, request)
+            return 'first'
+
+        @self.app.post('/next')
+        async def follow(request):
+            data = await request.stream.readexactly(1)
+            seen.append(True)
+            await until(lambda: len(self.done) == 2)
+            return data + await request.stream.read()
+
+        head = b' HTTP/1.1\r\nHost: a\r\nContent-Length: '
+
+        async def test(server):
+            client = await server.connect()
+            await client.send(b'POST /' + head + b'%d\r\n\r\n' % len(body) +
+                              body)
+            self.assertEqual((await client.answer()).body, b'first')
+            await client.send(b'POST /next' + head + b'20\r\n\r\n' +
+                              b'a' * 15)
+            await until(lambda: len(self.done) == 2)
+            await client.send(b'b' * 5)
+            self.assertEqual((await client.answer()).body,
+                             b'a' * 15 + b'b' * 5)
+
+        for body, expected in (
+                (b'x' * 10, [b'x' * 10, b'x' * 10]),
+                (b'x' * 11, [b'', 'read the body before you answer'])):
+            self.done = []
+            seen.clear()
+            self.serve(test)
+            self.assertEqual(self.done, expected)
+
     def test_arguments_may_have_any_name(self):
         def job(**kwargs):
             self.done.append(sorted(kwargs))
