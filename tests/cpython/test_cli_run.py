@@ -1,17 +1,27 @@
 """``microdot run``, in terminals and pipes."""
 
+import io
 import os
 import pathlib
 import re
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 
 import pytest
 
 from command import HELLO, PATIENCE, TOP, Command, environment, run
+from microdot.cli import screens
+from microdot.cli.terminal import Terminal
+
+try:
+    import fcntl
+    import termios
+except ImportError:  # Windows
+    fcntl = termios = None
 
 pytestmark = pytest.mark.skipif(os.name != 'posix', reason='signals, pty')
 
@@ -128,6 +138,8 @@ def test_run_of_the_program_says_once_that_it_does_nothing(folder):
     ('app', 'x = 1', 'app.py has no application'),
     ('app:x', 'x = {}', 'app:x is a dict instead of an application'),
     ('app:f', 'f = lambda: 7', 'app:f returned 7 (int)'),
+    ('app:f', 'def f(x): pass', 'app:f is called without arguments: f() '
+     "missing 1 required positional argument: 'x'"),
     ('app', 'a = Microdot()\nb = Microdot()', 'app:a, app:b'),
     ('app:', '', 'neither'),
     ('no.such', '', 'there is no module no'),
@@ -173,6 +185,48 @@ def test_mistake_is_shown_with_file_and_line(folder, text, said):
         assert part in output
     assert 'Traceback' not in output
     assert 'importlib' not in output
+
+
+def test_mistake_in_a_factory_is_its_own(folder):
+    write(folder, 'def make():\n    return make(1)\n')
+    status, output = run('run', 'app:make', cwd=folder)
+    assert status == 1
+    assert '> 2 |     return make(1)' in output
+    assert 'TypeError: make() takes 0' in output
+
+
+LONG = 'x = [%s1, 2) # %s' % (' ' * 100, 'y' * 100)
+
+
+@pytest.mark.parametrize('columns', [20, 40, 80, 300])
+def test_lines_of_source_are_cut_where_the_terminal_ends(folder, columns):
+    write(folder, 'first = %s\n%s\n' % ('1' * 200, LONG))
+    reader, writer = os.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ,
+                struct.pack('HHHH', 24, columns, 0, 0))
+    with open(writer, 'w') as stream, open(reader, 'rb', 0):
+        terminal = Terminal(stream)
+        assert terminal.columns == columns
+        shown = [re.sub('\x1b\\[[0-9;]*m', '', line) for line in
+                 screens.source(terminal, str(folder / 'app.py'), 2,
+                                LONG.index(')') + 1)]
+    room = max(columns - 8, screens.ROOM)
+    assert max(map(len, shown)) <= 8 + room
+    first, wrong, caret = shown
+    assert wrong[caret.index('^')] == ')'
+    assert first.startswith('    1 | first = 1')
+    assert first.endswith('\u2026') == (columns < 219)
+    assert wrong.endswith('\u2026') == (columns < 219)
+
+
+def test_where_no_terminal_is_nothing_is_cut(folder):
+    write(folder, LONG)
+    with open(os.devnull, 'w') as stream:
+        terminal = Terminal(stream)
+        assert terminal.columns is None
+        assert '  > 1 | ' + LONG in screens.source(
+            terminal, str(folder / 'app.py'), 1, 3)
+    assert Terminal(io.StringIO()).columns is None
 
 
 def test_port_in_use_is_said(folder):

@@ -157,6 +157,12 @@ def import_app(app: str | None, quiet: bool = False) -> Microdot:
             try:
                 found = found()
             except (Exception, SystemExit) as exc:
+                if isinstance(exc, TypeError) and exc.__traceback__ and \
+                        exc.__traceback__.tb_next is None:
+                    # it was not even entered
+                    raise WrongApp(
+                        '%s is called without arguments: %s'
+                        % (app, exc)) from None
                 raise ImportFailed from exc
             if not isinstance(found, Microdot):
                 raise WrongApp('%s returned %s instead of an application'

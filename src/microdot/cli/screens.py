@@ -13,6 +13,8 @@ from .terminal import Terminal, printable
 
 #: Lines of source around the one that failed.
 AROUND = 2
+#: Characters of a line that are shown in any case.
+ROOM = 20
 #: Frames of a traceback that are shown.
 MAX_FRAMES = 8
 
@@ -61,18 +63,40 @@ def source(terminal: Terminal, path: str, line: int, column: int = 0,
         return []
     first = max(line - AROUND, 1)
     digits = len(str(line + AROUND))
+    room = terminal.columns and max(terminal.columns - digits - 7, ROOM)
     shown = []
     for number in range(first, min(line + AROUND, len(lines)) + 1):
         text = printable(lines[number - 1].expandtabs(4))
         mark = '>' if number == line else ' '
+        before = len(printable(lines[number - 1][:column - 1].expandtabs(4))) \
+            if number == line and column else 0
+        text, left_out = cut(text, room, before)
         row = '  %s %*d | %s' % (mark, digits, number, text)
         shown.append(terminal.bold(row) if number == line
                      else terminal.dim(row))
         if number == line and column:
-            before = lines[number - 1][:column - 1].expandtabs(4)
-            shown.append(' ' * (digits + 7 + len(before)) +
-                         terminal.red('^' * max(width, 1)))
+            carets = '^' * max(width, 1)
+            shown.append(' ' * (digits + 7 + before - left_out) +
+                         terminal.red(carets[:room and room - before
+                                             + left_out]))
     return shown
+
+
+def cut(text: str, room: int | None, place: int) -> tuple[str, int]:
+    """Return what of a line has room in the terminal, where it would be
+    broken otherwise, and how much is left out at its begin.
+
+    :param place: where in it is what has to be seen.
+    """
+    if room is None or len(text) <= room:
+        return text, 0
+    left_out = max(0, min(place - room // 2, len(text) - room))
+    shown = text[left_out:left_out + room]
+    if left_out:
+        shown = '\u2026' + shown[1:]
+    if left_out + room < len(text):
+        shown = shown[:-1] + '\u2026'
+    return shown, left_out
 
 
 def syntax_error(terminal: Terminal, exc: SyntaxError) -> list[str]:

@@ -32,6 +32,15 @@ class Terminal:
         self.stream = stream
         self.colours = has_colours(stream)
 
+    @property
+    def columns(self) -> int | None:
+        """How wide the terminal is; ``None`` where there is none, or where it
+        does not tell."""
+        try:
+            return os.get_terminal_size(self.stream.fileno()).columns or None
+        except (AttributeError, ValueError, OSError):
+            return None
+
     def paint(self, code: str, text: str) -> str:
         return '\x1b[%sm%s\x1b[0m' % (code, text) if self.colours else text
 
