@@ -270,6 +270,17 @@ def test_the_programs_own_signal_handlers_are_restored():
             signal.signal(number, handler)
 
 
+def test_so_are_those_that_a_program_has_not_changed():
+    # (asyncio.run() has a handler of its own meanwhile)
+    app = make_app()
+    app.on_startup(app.shutdown)
+    wanted = [signal.getsignal(number)
+              for number in (signal.SIGINT, signal.SIGTERM)]
+    app.run('127.0.0.1', 0)
+    assert [signal.getsignal(number)
+            for number in (signal.SIGINT, signal.SIGTERM)] == wanted
+
+
 def test_a_stop_in_the_moment_of_an_accept_is_quiet(caplog):
     app = make_app()
 

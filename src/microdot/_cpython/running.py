@@ -76,15 +76,18 @@ class SecondSignal:
     def __init__(self):
         self.count = 0
         self.loop_ended = self.all_ended = False
-        self.previous = {}  # what handled each signal before
+        # What handles each signal, also after release(). (Asked before the
+        # loop runs: asyncio.run() has a handler of its own meanwhile.)
+        self.before = {number: signal.getsignal(number)
+                       for number in STOPPING}
+        self.previous = {}  # of those that are watched
 
-    def watch(self, number, previous, then=None):
+    def watch(self, number, then=None):
         """Be told of a signal, from now on.
 
-        :param previous: what handles it after :meth:`release`.
         :param then: called each time too.
+        :raises ValueError: this is not the main thread.
         """
-        self.previous[number] = previous
 
         def handle(number, frame):
             self.count += 1
@@ -98,6 +101,7 @@ class SecondSignal:
                 then()
 
         signal.signal(number, handle)
+        self.previous[number] = self.before[number]
 
     def release(self):
         """Be told of no signal any more: all has ended."""
@@ -121,24 +125,23 @@ def handle_signal(loop, number, function, second):
 
     :param second: a :class:`SecondSignal`, which is told of it too.
     """
-    previous = signal.getsignal(number)
     try:
         loop.add_signal_handler(number, function)
-        second.watch(number, previous)
+        second.watch(number)
     except NotImplementedError:
         # Windows
         try:
-            second.watch(number, previous, functools.partial(
+            second.watch(number, functools.partial(
                 loop.call_soon_threadsafe, function))
         except ValueError:
             return []  # not in this thread
-        return [functools.partial(second.watch, number, previous)]
+        return [functools.partial(second.watch, number)]
     except (ValueError, RuntimeError):
         return []  # not in this thread
 
     def restore():
         loop.remove_signal_handler(number)
-        second.watch(number, previous)
+        second.watch(number)
 
     return [restore]
 

@@ -33,6 +33,15 @@ async def accept(listener, server):
             loop.remove_reader(listener)
 
 
+def own_port(sock):
+    """Have a socket take over the port of a server that has ended, and share
+    it with no other."""
+    # on Windows the first option would let two servers share it
+    sock.setsockopt(
+        socket.SOL_SOCKET, socket.SO_REUSEADDR if os.name == 'posix'
+        else socket.SO_EXCLUSIVEADDRUSE, 1)
+
+
 class Server(core.Server):
     _loop = None
     _task = None  # of start_serving()
@@ -144,10 +153,7 @@ def listen(host, port):
             except OSError:
                 continue  # the system knows no such addresses
             sockets.append(sock)
-            # on Windows it would let two servers share a port
-            sock.setsockopt(
-                socket.SOL_SOCKET, socket.SO_REUSEADDR if os.name == 'posix'
-                else socket.SO_EXCLUSIVEADDRUSE, 1)
+            own_port(sock)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             try:

@@ -7,9 +7,13 @@ import os
 import socket
 import stat
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from .. import _cpython as _untyped
 from . import CommandError
 from .options import Settings
+
+_cpython: Any = _untyped
 
 #: Connections that wait to be accepted.
 BACKLOG = 1024
@@ -97,9 +101,7 @@ def open_port(host: str, port: int) -> list[socket.socket]:
         sock = None
         try:
             sock = socket.socket(family, kind, proto)
-            if os.name == 'posix':
-                # (on Windows two servers could share the port)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _cpython.own_port(sock)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind(address)
