@@ -5,12 +5,18 @@ module. On a board it has to be there only then.
 """
 import asyncio
 
-from .microdot import Connection, Disconnected, Stream, invoke_handler
+from .microdot import (
+    AsyncBytesIO,
+    Connection,
+    Disconnected,
+    Stream,
+    invoke_handler,
+)
 
 
 class Gone(Stream):
-    # In place of a body on a connection, from which others may read the next
-    # request already.
+    # In place of a body that is not in memory: what is on the connection may
+    # be the next request already.
     async def read(self, n=-1):
         raise RuntimeError('read the body before you answer')
 
@@ -32,7 +38,7 @@ class Background:
         if jobs:
             if req:
                 req.jobs = None
-                if isinstance(req.source, Connection):
+                if req.source and not isinstance(req.source, AsyncBytesIO):
                     req.source = Gone()
             res.jobs = None
             self._tasks.append(asyncio.create_task(self._run(req, jobs)))

@@ -144,6 +144,20 @@ def add_requests(app):
             return {each.name: each.read_text()
                     for each in path.parent.iterdir()}, status
 
+    async def read_late(request):
+        try:
+            app.g.late = (await request.stream.read()).decode()
+        except RuntimeError as exc:
+            app.g.late = str(exc)
+
+    @app.post('/late', max_body_length=10)
+    async def late(request):
+        app.g.late = None
+        request.after_response(read_late, request)
+        return 'early'
+
+    app.get('/late')(lambda request: [app.g.late])
+
     @app.errorhandler(413)
     async def too_large(request):
         return 'too large', 413

@@ -464,6 +464,15 @@ def test_bodies_at_the_same_time_share_their_limit(server):
         '/length', 'POST', body=b'x' * 4000).status == 200, 'room')
 
 
+def test_a_body_is_read_before_the_answer(server):
+    for body, said in (b'x' * 10, 'x' * 10), (
+            b'x' * 11, 'read the body before you answer'):
+        assert server.ask('/late', 'POST', body=body).body == b'early'
+        servers.wait_until(lambda: server.ask('/late').json != [None],
+                           'what is done after the answer')
+        assert server.ask('/late').json == [said]
+
+
 def cookie_of(answer):
     return '; '.join([line.partition(';')[0] for line in answer.cookies])
 
