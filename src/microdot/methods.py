@@ -1,14 +1,20 @@
-"""Methods of applications and requests that need other modules.
+"""Methods of applications, requests, responses and streams that not every
+program needs, or that need other modules.
 
 The core loads this module when one of these is first asked for. On a board it
 has to be there only then, and with it the module that the method needs.
 """
 from .microdot import (
+    Disconnected,
     HTTPException,
     MalformedBody,
     Microdot,
+    NoCaseDict,
     Request,
+    Response,
+    Stream,
     invoke_handler,
+    parse_line,
 )
 
 # --- Of applications --------------------------------------------------------
@@ -42,6 +48,21 @@ async def error_response(self, req, status_code, reason=None):
     return reason or 'N/A', status_code
 
 
+def mount(self, subapp, url_prefix='', local=False, name=None, host=None):
+    """Mount another application, see :meth:`Microdot.mount`."""
+    from .mounting import mount
+    mount(self, subapp, url_prefix, local, name, host)
+
+
+def is_unknown(self, method):
+    """Tell whether nobody knows a method (RFC 9110, section 15.6.2): no
+    standard (RFC 9110, section 9, RFC 5789, and QUERY), and no route."""
+    return method.upper() not in (
+        'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY',
+        'TRACE') and not any([method in route.methods
+                              for route in self.routes])
+
+
 def dress(f, methods, name, middleware):
     """Return handler, methods and name of a route, for a class of
     :mod:`microdot.views` or a handler with middleware around it."""
@@ -63,7 +84,58 @@ def answered(self, req, res):
     self.background.start(req, res)
 
 
-# --- Of requests ------------------------------------------------------------
+# --- Of requests and responses ----------------------------------------------
+
+def after_response(*args, **kwargs):
+    """``after_response(f, *args, **kwargs)``: call ``f(*args, **kwargs)`` once
+    the response is out, or its client gone. Returns *f*."""
+    # (an argument may be called f, or self)
+    self, f = args[:2]
+    if self.jobs is None:
+        self.jobs = []
+    self.jobs.append((f, args[2:], kwargs))
+    return f
+
+
+def set_cookie(self, *args, **kwargs):
+    """Add a cookie, see :meth:`Response.set_cookie`."""
+    from .cookies import set_cookie
+    set_cookie(self, *args, **kwargs)
+
+
+def delete_cookie(self, cookie, **kwargs):
+    """Make the client forget a cookie, see :meth:`Response.delete_cookie`.
+    """
+    from .cookies import delete_cookie
+    delete_cookie(self, cookie, **kwargs)
+
+
+def map_pieces(self, f):
+    """Send ``f(piece)`` for each piece of a body, see
+    :meth:`Response.map_pieces`."""
+    from .middleware import map_pieces
+    map_pieces(self, f)
+
+
+def cookies(self):
+    """Return the cookies of a request, which has them from then on."""
+    from .cookies import parse_cookies
+    self.cookies = parse_cookies(self.fields.get('cookie', ''))
+    return self.cookies
+
+
+def take_headers(req, headers):
+    """Give a request its headers, which are not from the wire.
+
+    :param headers: a dict.
+    """
+    req.headers = NoCaseDict(headers)
+    req.headers.kind = 'header'
+    req.fields = {}
+    for name in req.headers:
+        req.fields[name.lower()] = req.headers[name]
+
+
 
 def get_json(self):
     """Return the body parsed as JSON, see :meth:`Request.get_json`."""
@@ -113,6 +185,61 @@ def base_url(self):
 
 # --- Of what a request has --------------------------------------------------
 
+def getlist(headers, key):
+    """Return all values of a header, see :meth:`NoCaseDict.getlist`."""
+    value = headers.get(key, [])
+    if not isinstance(value, str):
+        return list(value)
+    found = []
+    for line in headers.lines:
+        name, item = parse_line(line)
+        if name == key.lower():
+            found.append(item)
+    # (what has been set since is one)
+    return found if found and ', '.join(found) == value else [value]
+
+
+async def readexactly(self, n):
+    """Read *n* bytes, see :meth:`Stream.readexactly`."""
+    # (a list of pieces may be many times as large as what is in them)
+    data = bytearray()
+    while len(data) < n:
+        piece = await self.read(n - len(data))
+        if not piece:
+            raise EOFError if self.length else Disconnected
+        data += piece
+    return bytes(data)
+
+
+async def readuntil(self, separator=b'\n'):
+    """Read up to and including a separator, see :meth:`Stream.readuntil`."""
+    line = b''
+    most = Request.max_readline
+    while most > 0 and line[-len(separator):] != separator:
+        n = 1
+        if self.left:
+            # all that has been read ahead, but nothing that follows the
+            # separator
+            n = self.data.find(separator[-1:], self.pos) + 1 \
+                or len(self.data)
+            n = max(1, min(n - self.pos, most))
+        piece = await self.read(n)
+        if not piece:
+            break
+        line += piece
+        most -= len(piece)
+    return line
+
+
+def unix_address(addr):
+    """Return the address, which MicroPython's Unix port has raw, as
+    ``(host, port)``, or ``None`` for one of a Unix socket."""
+    import socket
+    addr = socket.sockaddr(addr)
+    return (socket.inet_ntop(addr[0], addr[1]), addr[2]) \
+        if len(addr) > 2 else None
+
+
 def malformed(pairs, key):
     """Return the error for a value that is not of the type that is wanted.
     """
@@ -125,13 +252,20 @@ def malformed(pairs, key):
 METHODS = {
     Microdot: {'url_for': url_for, 'wrap_dispatch': wrap_dispatch,
                'middleware': middleware, 'answered': answered,
+               'mount': mount, 'is_unknown': is_unknown,
                'error_response': error_response},
     Request: {'get_json': get_json, 'save': save,
               'is_disconnected': is_disconnected,
+              'after_response': after_response,
               'url_for': request_url_for},
+    Response: {'after_response': after_response, 'map_pieces': map_pieces,
+               'set_cookie': set_cookie, 'delete_cookie': delete_cookie},
+    Stream: {'readexactly': readexactly, 'readuntil': readuntil,
+             'readline': readuntil},
 }
 #: By name what is an attribute of a request.
-ATTRIBUTES = {'absolute_url': absolute_url, 'base_url': base_url}
+ATTRIBUTES = {'absolute_url': absolute_url, 'base_url': base_url,
+              'cookies': cookies}
 
 
 def find(obj, name):

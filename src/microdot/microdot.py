@@ -1,4 +1,4 @@
-"""microdot: a web framework small enough for a microcontroller."""
+"""A web framework small enough for a microcontroller."""
 # This file is the whole core and works when copied alone to a board. It is
 # written in three layers, in the order in which the bytes of a request meet
 # them. *Wire*: bytes to values and back, no ``await``. *Transport*: awaits,
@@ -12,7 +12,6 @@
 import asyncio
 import io
 import json
-import re
 import sys
 import time
 from binascii import unhexlify
@@ -39,12 +38,12 @@ _PIECE = 512 if _BOARD else 65536
 # --- Port shims -------------------------------------------------------------
 
 def print_line(method, path, status):
-    # Print a line for a request. A console that is gone does not cost the
-    # client anything.
+    # Print a line for a request. A console that is gone, or has not the
+    # characters, does not cost the client anything. (Escapes are for no
+    # terminal to obey)
     try:
-        # (escapes are for no terminal to obey)
-        print(method, (repr if _BOARD else ascii)(path)[1:-1], status)
-    except OSError:
+        print(method, repr(path)[1:-1], status)
+    except (OSError, ValueError):
         pass  # there is no other place to say so
 
 
@@ -91,7 +90,7 @@ is_async = iscoroutine
 
 
 async def invoke_handler(_f, *args, **kwargs):
-    """Call a handler, and await what it returns if need be."""
+    # Call a handler, and await what it returns if need be.
     # (its own arguments may have any other name)
     result = _f(*args, **kwargs)
     if iscoroutine(result):
@@ -101,8 +100,11 @@ async def invoke_handler(_f, *args, **kwargs):
 
 def later(obj, name):
     # A method that needs another module, see methods.py, which is loaded when
-    # the first of them is asked for.
+    # the first of them is asked for. (What a handler returns is asked for
+    # what coroutines have)
     try:
+        if name == 'throw' or name[:2] == '__':
+            raise ImportError
         from .methods import find
     except ImportError:
         raise AttributeError(name)  # copied alone
@@ -112,7 +114,7 @@ def later(obj, name):
 # --- Errors -----------------------------------------------------------------
 
 class HTTPException(Exception):
-    """An answer in place of the handler's, see :func:`abort`."""
+    """An error as an answer, see :func:`abort`."""
     def __init__(self, status_code, reason=None, headers=None):
         super().__init__(status_code, reason)
         self.status_code = status_code
@@ -124,7 +126,7 @@ class HTTPException(Exception):
 
 
 class MalformedBody(ValueError):
-    """The body or query of a request is not what its type says."""
+    """The body or query is not what its type says."""
     # Where no handler catches it, it is answered as an HTTPException is. Its
     # text says what is wrong.
     status_code = 400
@@ -133,7 +135,7 @@ class MalformedBody(ValueError):
 
 
 class MissingKey(KeyError):
-    """A request lacks what a handler takes from it by its name."""
+    """A request lacks what a handler takes by name."""
     # Where no handler catches it, it is answered as an HTTPException is.
     status_code = 400
     headers = None
@@ -148,7 +150,7 @@ _ANSWERS = (HTTPException, MalformedBody, MissingKey)
 
 
 class Disconnected(OSError):
-    """The client is gone: its socket failed, or ended in a message."""
+    """The client is gone."""
     # Handlers may catch it to clean up; what they let pass is not logged.
 
 
@@ -193,18 +195,16 @@ def urldecode(s, plus=True):
     return b''.join(parts).decode()
 
 
-def _quote(s, safe):
+def urlencode(s, safe=b'-/!$()*,:;@._~'):
+    """Percent-encode text, for a path or query."""
+    # :param safe: what is left as it is beside letters and digits
+    safe += _TEXT[:62]
     return ''.join([chr(byte) if byte in safe else '%%%02X' % byte
                     for byte in s.encode()])
 
 
-def urlencode(s):
-    """Percent-encode text for use in a path or as a value in a query."""
-    return _quote(s, _TEXT[:62] + b'-/!$()*,:;@._~')
-
-
 def http_date(when):
-    """Format a time as HTTP does (RFC 9110, section 5.6.7)."""
+    # Format a time (RFC 9110, section 5.6.7).
     when = time.gmtime(int(when)) if isinstance(when, (int, float)) \
         else when.timetuple()
     return '%s, %02d %s %d %02d:%02d:%02d GMT' % (
@@ -213,15 +213,24 @@ def http_date(when):
         when[0], when[3], when[4], when[5])
 
 
-def parse_pairs(text):
+def parse_pairs(text, kind, most):
     # Parse a query string or URL-encoded form into a :class:`MultiDict`.
     #
-    # :raises ValueError: a key or value is badly encoded.
+    # :param kind: what a key is called when it is missing.
+    # :param most: pairs.
+    # :raises HTTPException: 413: there are more.
+    # :raises MalformedBody: a key or value is badly encoded.
     pairs = MultiDict()
-    for pair in text.split('&'):
-        if pair:
-            key, _, value = pair.partition('=')
-            pairs[urldecode(key)] = urldecode(value)
+    pairs.kind = kind
+    if text.count('&') >= most:
+        raise HTTPException(413, _TOO_LARGE + 'max_fields')
+    try:
+        for pair in text.split('&'):
+            if pair:
+                key, _, value = pair.partition('=')
+                pairs[urldecode(key)] = urldecode(value)
+    except ValueError:
+        raise MalformedBody('Badly encoded form or query')
     return pairs
 
 
@@ -233,28 +242,6 @@ def parse_list(text, separator=','):
     if text.count(separator) >= Request.max_members:
         raise HTTPException(431)
     return [member.strip(' \t') for member in text.split(separator)]
-
-
-def parse_cookies(text):
-    # Parse a ``Cookie`` header into a dict of names and values.
-    #
-    # :raises HTTPException: 431: more than ``Request.max_members``.
-    cookies = Values()
-    cookies.kind = 'cookie'
-    for pair in parse_list(text, ';') if text else ():
-        name, _, value = pair.partition('=')
-        value = value.strip()
-        if value[:1] == '"' == value[1:][-1:]:
-            value = value[1:-1].replace('\\"', '"').replace('\\\\', '\\')
-        cookies[name.strip()] = value
-    return cookies
-
-
-def _quote_cookie(value):
-    # RFC 6265, section 4.1.1: what a value may only have in quotes
-    quoted = value.replace('\\', '\\\\').replace('"', '\\"')
-    return '"%s"' % quoted if quoted != value or ' ' in value or \
-        ',' in value else value
 
 
 def _bad_text(data, breaks):
@@ -624,7 +611,7 @@ def _measure(res, size, length):
 # --- Containers -------------------------------------------------------------
 
 class Values(dict):
-    """What a request has under names; see :class:`MissingKey`."""
+    # What a request has under names.
     kind = None  # of a request: what a key is called when it is missing
 
     def __getitem__(self, key):
@@ -646,7 +633,7 @@ class Values(dict):
 
 
 class NoCaseDict(Values):
-    """A dict whose keys are compared without regard to case."""
+    """A dict without regard to the case of keys."""
     # (iteration shows the spelling of a key that was set first)
     lines = ()  # of a request, as received
 
@@ -674,16 +661,8 @@ class NoCaseDict(Values):
 
     def getlist(self, key):
         """Return all values of *key* as a list."""
-        value = self.get(key, [])
-        if not isinstance(value, str):
-            return list(value)
-        found = []
-        for line in self.lines:
-            name, item = parse_line(line)
-            if name == key.lower():
-                found.append(item)
-        # (what has been set since is one)
-        return found if found and ', '.join(found) == value else [value]
+        from .methods import getlist
+        return getlist(self, key)
 
     def pop(self, key, *default):
         if default and key not in self:
@@ -701,7 +680,7 @@ class NoCaseDict(Values):
 
 
 class MultiDict(Values):
-    """A dict that keeps every value a key was given, in order."""
+    """A dict that keeps every value of a key."""
     def __init__(self, initial_dict=None):
         super().__init__()
         self.update(initial_dict or ())
@@ -729,50 +708,20 @@ class MultiDict(Values):
         raise malformed(self, key)
 
     def getlist(self, key, type=None):
-        """Return all values of *key*, converted by *type*, as a list."""
+        """Return all values of *key* as a list."""
         return [type(value) if type else value for value in
                 (super().__getitem__(key) if key in self else ())]
 
 
 class Stream:
-    """The methods of a stream that can be had from ``read(n)``."""
-    # That returns one to *n* bytes, or none at the end.
+    # What a stream has beside ``read(n)``, which returns one to *n* bytes, or
+    # none at the end.
     left = 0          # bytes that are known to follow
     data = b''        # read ahead
     pos = 0           # how much of that is used
 
-    async def readexactly(self, n):
-        """Read *n* bytes."""
-        # (a list of pieces may be many times as large as what is in them)
-        data = bytearray()
-        while len(data) < n:
-            piece = await self.read(n - len(data))
-            if not piece:
-                raise EOFError if self.length else Disconnected
-            data += piece
-        return bytes(data)
-
-    async def readuntil(self, separator=b'\n'):
-        """Read up to and including a separator."""
-        # (less at the end, and never more than Request.max_readline bytes)
-        line = b''
-        most = Request.max_readline
-        while most > 0 and line[-len(separator):] != separator:
-            n = 1
-            if self.left:
-                # all that has been read ahead, but nothing that follows the
-                # separator
-                n = self.data.find(separator[-1:], self.pos) + 1 \
-                    or len(self.data)
-                n = max(1, min(n - self.pos, most))
-            piece = await self.read(n)
-            if not piece:
-                break
-            line += piece
-            most -= len(piece)
-        return line
-
-    readline = readuntil
+    # readexactly(n), readuntil(separator), readline()
+    __getattr__ = later
 
     def __aiter__(self):
         return self
@@ -785,7 +734,7 @@ class Stream:
 
 
 class AsyncBytesIO(Stream):
-    """An ``io.BytesIO`` with the methods of an asynchronous stream."""
+    """An ``io.BytesIO`` as a stream."""
     def __init__(self, data):
         self.stream = io.BytesIO(data)
 
@@ -946,7 +895,7 @@ class Connection(Stream):
         # Send bytes; wait until the peer has taken enough to go on.
         writer = self.writer
         # boards: their network buffers are small
-        if _BOARD and len(data) > 2048:
+        if len(data) > 2048:
             data = memoryview(data)
         for i in range(0, len(data), 2048):
             piece = data[i:i + 2048] if len(data) > 2048 else data
@@ -967,35 +916,17 @@ class Connection(Stream):
     async def watch(self, on):
         # Cancel the connection's task should the peer end, from now on, or
         # no longer.
-        if on:
-            self.watcher = asyncio.create_task(self._watch())
-        elif self.watcher:
-            self.watcher.cancel()
-            self.watcher = None
-            await asyncio.sleep(0)  # until it has let go of the stream
-
-    async def _watch(self):
+        if not on:
+            if self.watcher:
+                self.watcher.cancel()
+                self.watcher = None
+                await asyncio.sleep(0)  # until it has let go of the stream
+            return
         try:
-            while await self.fill():
-                if len(self.data) > 2048:
-                    return  # pipelined requests: they can wait
-            # It may have ended its own side alone (RFC 9112, section 9.6):
-            # then what is sent arrives. Meanwhile another may stream.
-            owed = self.owed
-            self.app.streams -= 1
-            try:
-                await asyncio.sleep(0.2)
-            finally:
-                self.app.streams += 1
-            if owed != self.owed:
-                return
-        except (Disconnected, MemoryError):
-            pass
-        if self.watcher:
-            # (or else it was cancelled, which looks the same after a time-out)
-            self.watcher = None
-            self.gone = True
-            self.task.cancel()
+            from .watching import watch
+        except ImportError:
+            return  # copied alone
+        self.watcher = asyncio.create_task(watch(self))
 
     def stop(self, now=False):
         # Make the task end: a deadline has passed, or the server closes.
@@ -1169,39 +1100,33 @@ class Connection(Stream):
 
 # --- Requests ---------------------------------------------------------------
 
-def after_response(*args, **kwargs):
-    """Call ``f(*args, **kwargs)`` once the response is out."""
-    # (an argument may be called f, or self)
-    self, f = args[:2]
-    if self.jobs is None:
-        self.jobs = []
-    self.jobs.append((f, args[2:], kwargs))
-    return f
-
-
 class Request:
     """A request, as handlers get it."""
+    # The limits are those of boards; CPython's are with its own class.
     #: Bytes of a body, declared or chunked: more is answered with 413. Also
     #: an argument of the route decorators.
-    max_content_length = (16 if _BOARD else 1024) * 1024
+    max_content_length = 16 * 1024
     #: Bytes of a body that ``body`` holds; a larger one stays on
     #: :attr:`stream`. Also an argument of the route decorators.
     max_body_length = max_content_length
     #: Bytes of the request line (414) and of each header line (431).
-    max_readline = 2 * 1024 if _BOARD else 8 * 1024
+    max_readline = 2 * 1024
     #: Bytes of all header lines: more is answered with 431.
-    max_header_size = 8 * 1024 if _BOARD else 32 * 1024
+    max_header_size = 8 * 1024
     #: Number of header lines: more is answered with 431.
-    max_headers = 64 if _BOARD else 100
+    max_headers = 64
     #: Number of cookies, and of members of a header that is a list, such as
     #: ``Connection``: more is answered with 431.
-    max_members = 64 if _BOARD else 200
+    max_members = 64
     #: Number of fields in a query or form: more is answered with 413.
-    max_fields = 100 if _BOARD else 1000
+    max_fields = 100
 
     class G:
-        """A bag of attributes."""
+        # A bag of attributes.
+        pass
 
+    query_string = None
+    after_request_handlers = ()
     root_path = ''        # where a gateway has put the application
     body_used = False
     held = 0              # bytes of its body that count for max_bodies
@@ -1229,11 +1154,9 @@ class Request:
         self.body = body or b''
         self.source = stream
         self.url_args = {}
-        self.after_request_handlers = []
         self.url_prefix = url_prefix
         self.subapp = subapp
         self.route = route
-        self.query_string = None
         path = url
         mark = url.find('?')
         if mark >= 0:
@@ -1253,11 +1176,8 @@ class Request:
             # from parse_head(): the dict that users see is built when needed
             self.fields, self.header_lines = headers
         else:
-            self.headers = NoCaseDict(headers)
-            self.headers.kind = 'header'
-            self.fields = {}
-            for name in self.headers:
-                self.fields[name.lower()] = self.headers[name]
+            from .methods import take_headers
+            take_headers(self, headers)
         self.content_type = self.fields.get('content-type')
         length = self.fields.get('content-length')
         self.content_length = int(length) if length else 0
@@ -1266,8 +1186,8 @@ class Request:
         # What most handlers never read is built when first asked for, and
         # is an ordinary attribute from then on.
         if name == 'args':
-            value = self._parse_pairs(
-                self.query_string or '', 'query parameter')
+            value = parse_pairs(self.query_string or '', 'query parameter',
+                                self.max_fields)
         elif name == 'headers':
             value = NoCaseDict()
             value.kind = 'header'
@@ -1275,8 +1195,6 @@ class Request:
             for line in self.header_lines:
                 key = line[:line.find(b':')].decode()
                 value[key] = self.fields[key.lower()]
-        elif name == 'cookies':
-            value = parse_cookies(self.fields.get('cookie', ''))
         elif name == 'g':
             value = Request.G()
         elif name == 'host':
@@ -1289,16 +1207,6 @@ class Request:
             return later(self, name)
         setattr(self, name, value)
         return value
-
-    def _parse_pairs(self, text, kind):
-        if text.count('&') >= self.max_fields:
-            raise HTTPException(413, _TOO_LARGE + 'max_fields')
-        try:
-            pairs = parse_pairs(text)
-        except ValueError:
-            raise MalformedBody('Badly encoded form or query')
-        pairs.kind = kind
-        return pairs
 
     def _content(self, *types):
         # The body if it is of one of these types, or else None.
@@ -1338,14 +1246,12 @@ class Request:
             self.body = bytes(data)
 
     def _get_stream(self):
-        """The body as an asynchronous stream."""
         if self.body and not isinstance(self.source, AsyncBytesIO) or \
                 not self.source:
             self.source = AsyncBytesIO(self.body)
         return self.source
 
     def _get_json(self):
-        """The body parsed as JSON, or ``None``."""
         if self._json is None:
             text = self._content('application/json', '+json')
             if text is not None:
@@ -1355,25 +1261,22 @@ class Request:
         return self._json
 
     def _get_form(self):
-        """The fields of a form as a :class:`MultiDict`, or ``None``."""
         if self._form is None:
             text = self._content('application/x-www-form-urlencoded')
             if text is not None:
-                self._form = self._parse_pairs(text, 'form field')
+                self._form = parse_pairs(text, 'form field', self.max_fields)
         return self._form
 
     def after_request(self, f):
-        """Decorator: call ``f(request, response)`` for this request."""
-        self.after_request_handlers.append(f)
+        """Decorator: call ``f(request, response)``."""
+        self.after_request_handlers = list(self.after_request_handlers) + [f]
         return f
-
-    after_response = after_response
 
 
 # --- Responses --------------------------------------------------------------
 
 class BodyIterator:
-    """The pieces of a body as an asynchronous iterator."""
+    # The pieces of a body.
     def __init__(self, body, first=None):
         self.body = body
         self.first = first
@@ -1423,7 +1326,7 @@ class Response:
         'svg': 'image/svg+xml',
     }
     #: Bytes read at a time from a file-like body.
-    send_file_buffer_size = 1024 if _BOARD else 64 * 1024
+    send_file_buffer_size = 1024
     #: The content type of responses that name none.
     default_content_type = 'text/plain'
     #: Seconds that files may be cached, when :meth:`send_file` names none.
@@ -1436,7 +1339,9 @@ class Response:
 
     jobs = None  # what is to run after it
     size = None  # bytes of a body that is a file
-    after_response = after_response
+    is_head = False
+
+    __getattr__ = later
 
     def __init__(self, body=b'', status_code=200, headers=None, reason=None):
         if body is None and status_code == 200:
@@ -1445,7 +1350,6 @@ class Response:
         self.status_code = status_code
         self.headers = NoCaseDict(headers)
         self.reason = reason
-        self.is_head = False
         if isinstance(body, str):
             body = body.encode()
         elif isinstance(body, (dict, list)):
@@ -1455,44 +1359,8 @@ class Response:
                     'application/json; charset=UTF-8'
         self.body = body
 
-    def set_cookie(self, cookie, value, path=None, domain=None, expires=None,
-                   max_age=None, secure=False, http_only=False,
-                   partitioned=False, same_site=None):
-        """Add a cookie."""
-        parse_token(cookie)
-        if same_site and same_site.lower() not in ('strict', 'lax', 'none'):
-            raise ValueError('same_site %r' % same_site)
-        if not isinstance(expires, (str, type(None))):
-            # (boards may count from 2000)
-            if isinstance(expires, (int, float)) and \
-                    time.gmtime(int(expires)) < (2001, 9, 9, 1, 46, 40):
-                expires += time.time()
-            expires = http_date(expires)
-        if hasattr(max_age, 'total_seconds'):
-            max_age = max_age.total_seconds()
-        parts = ['%s=%s' % (cookie, _quote_cookie(str(value)))]
-        for name, value in (
-                ('Path', path), ('Domain', domain), ('Expires', expires),
-                ('Max-Age', None if max_age is None else str(int(max_age))),
-                ('Secure', secure and 1), ('HttpOnly', http_only and 1),
-                ('Partitioned', partitioned and 1), ('SameSite', same_site)):
-            if value:
-                parts.append(name if value == 1 else name + '=' + value)
-        text = '; '.join(parts)
-        if text.count(';') >= len(parts) or _bad_text(text.encode(), 0):
-            raise ValueError('bad character in a cookie')
-        cookies = self.headers.get('Set-Cookie', [])
-        self.headers['Set-Cookie'] = (
-            [cookies] if isinstance(cookies, str) else list(cookies)) + [text]
-
-    def delete_cookie(self, cookie, **kwargs):
-        """Make the client forget a cookie."""
-        kwargs['expires'] = 'Thu, 01 Jan 1970 00:00:01 GMT'
-        kwargs['max_age'] = 0
-        self.set_cookie(cookie, '', **kwargs)
-
     def body_iter(self):
-        """Return the body as an asynchronous iterator of pieces."""
+        """Return an asynchronous iterator of pieces."""
         body = self.body
         if hasattr(body, '__aiter__'):
             return body.__aiter__()
@@ -1502,55 +1370,20 @@ class Response:
             body = iter(body or ())
         return BodyIterator(body)
 
-    def map_pieces(self, f):
-        """Send ``f(piece)`` for each piece of the body, in ``bytes``."""
-        from .middleware import map_pieces
-        map_pieces(self, f)
-
     @classmethod
     def redirect(cls, location, status_code=302):
-        """Redirect to another URL, which is percent-encoded where needed."""
+        """Redirect to another URL."""
         if _bad_text(location.encode(), 0):
             raise ValueError('control character in a response header')
         return cls(b'', status_code, {
-            'Location': _quote(location, _TEXT[:73] + b'(),;=:/?#@[]')})
+            'Location': urlencode(
+                location, _TEXT[62:73] + b'(),;=:/?#@[]')})
 
     @classmethod
-    def send_file(cls, filename, status_code=200, content_type=None,
-                  stream=None, max_age=None, compressed=False,
-                  file_extension='', download_name=None, disposition=None):
-        """Send a file, by a name that is to be trusted."""
-        filename = str(filename)
-        name = download_name or filename
-        headers = {}
-        if download_name or disposition:
-            from .downloads import content_disposition
-            headers['Content-Disposition'] = content_disposition(
-                name, disposition)
-        if compressed:
-            headers['Content-Encoding'] = \
-                compressed if isinstance(compressed, str) else 'gzip'
-            if name.endswith('.gz'):
-                name = name[:-3]
-        headers['Content-Type'] = content_type or cls.types_map.get(
-            name.rsplit('.', 1)[-1].lower(), 'application/octet-stream')
-        if max_age is None:
-            max_age = cls.default_send_file_max_age
-        if max_age is not None:
-            headers['Cache-Control'] = 'max-age=%d' % max_age
-        size = None
-        if not stream:
-            try:
-                stream = open(filename + file_extension, 'rb')
-                size = stream.seek(0, 2)
-                stream.seek(0)
-            except OSError as exc:
-                if exc.errno in (1, 13):  # EPERM, EACCES
-                    raise HTTPException(403)
-                raise HTTPException(404, 'Not found')
-        res = cls(stream, status_code, headers)
-        res.size = size
-        return res
+    def send_file(cls, filename, *args, **kwargs):
+        """Send a file, whose name is trusted."""
+        from .sendfile import send_file
+        return send_file(cls, filename, *args, **kwargs)
 
 
 Response.already_handled = Response()
@@ -1597,7 +1430,7 @@ def too_large(req):
 
 
 def make_response(result):
-    """Make a :class:`Response` of what a handler returned."""
+    # Make a response of what a handler returned.
     if isinstance(result, (str, dict)):
         return Response(result)  # most are
     if isinstance(result, Response):
@@ -1652,25 +1485,10 @@ def _parse_float(value):
         return float(value)
 
 
-def expression(pattern, parser=None):
-    # The parser of a type that has a regular expression. Boards run out of
-    # stack when that meets a long text, hence the bound.
-    regex = re.compile('^(?:' + pattern + ')$')
-
-    def parse(value):
-        if len(value) <= URLPattern.max_regex_length:
-            match = regex.match(value)
-            # CPython: $ also matches before a last newline
-            if match and match.group(0) == value:
-                return parser(value) if parser else value
-
-    return parse
-
-
 class URLPattern:
-    """The pattern of a route, such as ``/users/<int:id>/<path:rest>``."""
+    """The pattern of a route: ``/users/<int:id>``."""
     #: Characters of a value that an expression is tried on.
-    max_regex_length = 64 if _BOARD else 1024
+    max_regex_length = 64
     #: The types: a callable each that converts a value, or returns ``None``
     #: or raises ``ValueError``.
     segment_parsers = {'string': str, 'path': str, 'int': _parse_int,
@@ -1682,9 +1500,8 @@ class URLPattern:
 
     @classmethod
     def register_type(cls, type_name, pattern='[^/]+', parser=None):
-        """Add a type of parameter."""
-        cls.segment_parsers[type_name] = (parser or str) \
-            if pattern == '[^/]+' else expression(pattern, parser)
+        from .patterns import parser_of
+        cls.segment_parsers[type_name] = parser_of(pattern, parser)
 
     def compile(self):
         # Parse the pattern. Done when the route is registered.
@@ -1701,18 +1518,13 @@ class URLPattern:
                 colon = kind.rfind(':')
                 name = kind[colon + 1:]
                 kind = kind[:colon] if colon >= 0 else 'string'
-                parser = expression(kind[3:]) if kind[:3] == 're:' \
-                    else self.segment_parsers.get(kind)
+                parser = self.segment_parsers.get(kind)
                 if not parser or '<' in segment[start + 1:]:
                     # another type, or several parameters
-                    try:
-                        from .patterns import parse_segment
-                        segments.append(parse_segment(self, segment, names))
-                        continue
-                    except ImportError:
-                        parser = None  # copied alone
-                if end < start or not parser or not name or \
-                        name in names or \
+                    from .patterns import parse_segment
+                    segments.append(parse_segment(self, segment, names))
+                    continue
+                if end < start or not name or name in names or \
                         kind == 'path' and self.span is not None:
                     raise ValueError('URL pattern ' + self.url_pattern)
                 if kind == 'path':
@@ -1795,7 +1607,7 @@ Route = namedtuple('Route', (
 
 
 class Microdot:
-    """An application: routes, handlers, and limits for its servers."""
+    """An application."""
 
     # Limits of the server, in seconds where not said otherwise; None: none.
 
@@ -1821,7 +1633,7 @@ class Microdot:
     rate_window = 20
     #: Bytes of the bodies in memory of all requests in progress: a request
     #: whose body would be more than that gets 503.
-    max_bodies = (64 if _BOARD else 64 * 1024) * 1024
+    max_bodies = 64 * 1024
     #: For requests in flight to finish after :meth:`shutdown`.
     shutdown_timeout = 10
     #: Bytes, and seconds, spent on what is left of a body after the answer.
@@ -1871,8 +1683,8 @@ class Microdot:
         self.stack = []     # what runs them, once there are any
         self.background = None  # runs what after_response() has registered
         self.mounts = []    # (subapp, prefix, local, name, host)
-        self._added = []    # (name, value, key) of all that was registered
-        self._parents = []  # (parent, prefix, local, host)
+        self.added = []     # (name, value, key) of all that was registered
+        self.parents = []   # (parent, prefix, local, host)
 
     __getattr__ = later
 
@@ -1880,7 +1692,7 @@ class Microdot:
 
     def route(self, url_pattern, methods=None, max_content_length=None,
               name=None, middleware=None, max_body_length=None):
-        """Decorator: call ``f(request, **arguments)`` for requests."""
+        """Decorator: ``f(request, **args)`` answers requests."""
         pattern = URLPattern(url_pattern)
 
         def decorated(f):
@@ -1911,7 +1723,7 @@ class Microdot:
     on_shutdown = _adder('shutdown')
 
     def errorhandler(self, status_code_or_exception_class):
-        """Decorator: answer errors with ``f(request[, exception])``."""
+        """Decorator: ``f(request[, exc])`` answers errors."""
         def decorated(f):
             self.register('error_handlers', f, status_code_or_exception_class)
             return f
@@ -1919,7 +1731,7 @@ class Microdot:
 
     def register(self, name, value, key=None):
         # Registers something, here and with the applications above.
-        self._added.append((name, value, key))
+        self.added.append((name, value, key))
         where = getattr(self, name)
         if key is None:
             i = len(where)
@@ -1928,38 +1740,9 @@ class Microdot:
             where.insert(i, value)
         else:
             where[key] = value
-        for parent in self._parents:
-            parent[0]._inherit(self, parent, name, value, key)
-
-    def _inherit(self, subapp, mount, name, value, key):
-        # Registers what a mounted application has registered.
-        _, url_prefix, local, host = mount
-        if name == 'routes':
-            pattern = URLPattern(url_prefix + value.pattern.url_pattern)
-            pattern.compile()
-            value = Route(
-                value.methods, pattern, value.handler,
-                url_prefix + value.url_prefix, value.subapp or subapp,
-                (subapp,) + value.chain if local else value.chain,
-                value.max_content_length, value.name, value.host or host,
-                value.place - 2 if host and not value.host else value.place,
-                value.max_body_length)
-        elif local and name[:2] not in ('st', 'sh') or \
-                (name, value, key) in self._added:
-            # (start-up and shut-down are never local; mounted twice, once)
-            return
-        self.register(name, value, key)
-
-    def mount(self, subapp, url_prefix='', local=False, name=None, host=None):
-        """Make the routes of another application this one's, now and later."""
-        if host:
-            from .hosts import Host
-            host = Host(host)
-        self.mounts.append((subapp, url_prefix, local, name, host))
-        mount = self, url_prefix, local, host
-        subapp._parents.append(mount)
-        for added in subapp._added:
-            self._inherit(subapp, mount, *added)
+        if self.parents:
+            from .mounting import inherit
+            inherit(self, name, value, key)
 
     # Dispatch
 
@@ -2051,24 +1834,14 @@ class Microdot:
     def error_handler(self, req, keys):
         # The handler for the first of some keys, of the innermost application.
         chain = req.chain if req else ()
-        if not chain and 404 in keys and req:
+        if not chain and 404 in keys and req and self.mounts:
             # a local child answers what none of its routes matches
-            chain = self.local_apps(req, req.route_path)
+            from .mounting import local_apps
+            chain = local_apps(self, req, req.route_path)
         for key in keys:
             for app in reversed((self,) + chain):
                 if key in app.error_handlers:
                     return app.error_handlers[key]
-
-    def local_apps(self, req, path):
-        # The mounted applications, with ``local=True``, that have a path.
-        for app, prefix, local, _, host in self.mounts:
-            prefix = prefix.rstrip('/')
-            if (host(req, {}) is not None if host else prefix) and \
-                    path.startswith(prefix) and path[len(prefix):][:1] in '/':
-                chain = app.local_apps(req, path[len(prefix):])
-                if local or chain:
-                    return (app,) + chain if local else chain
-        return ()
 
     async def _exception(self, req, exc, last):
         # What is answered to an exception.
@@ -2106,10 +1879,7 @@ class Microdot:
         # :param req: the request, or ``None``.
         if req:
             req.exception = exc
-        if _BOARD:
-            sys.print_exception(exc)
-        else:
-            sys.excepthook(type(exc), exc, exc.__traceback__)
+        getattr(sys, 'print_exception', print)(exc)
 
     async def dispatch_request(self, req, error=None):
         # Handle a request: find its handler, run what comes before and after
@@ -2187,14 +1957,9 @@ class Microdot:
         allow = None
         if target == 405:
             allow = self.default_options_handler(req)
-            # (RFC 9110, sections 9 and 15.6.2, and RFC 5789, and QUERY)
-            if ' %s ' % req.method.upper() not in \
-                    ' GET HEAD POST PUT PATCH DELETE OPTIONS QUERY TRACE ':
-                # nobody knows it, but perhaps a route
+            is_unknown = getattr(self, 'is_unknown', None)
+            if is_unknown and is_unknown(req.method):  # (not copied alone)
                 target = 501
-                for route in self.routes:
-                    if req.method in route.methods:
-                        target = 405
         raise HTTPException(target, None, allow)
 
     async def _before(self, req):
@@ -2292,7 +2057,7 @@ class Microdot:
 
     async def start_server(self, host='0.0.0.0', port=5000, debug=False,
                            ssl=None, start_serving=True):
-        """Serve until :meth:`shutdown`, beside whatever else runs."""
+        """Serve until :meth:`shutdown`."""
         if port >> 16:
             # or else the system takes its last 16 bits
             raise ValueError('port out of range: %d, 0 to 65535' % port)
@@ -2352,15 +2117,15 @@ class Microdot:
 # --- The server -------------------------------------------------------------
 
 class Server:
-    """What serves an application on one address."""
+    """Serves an application on one address."""
     # (or for a gateway that has the sockets) Connections, deadlines, and the
     # task that accepts. It knows no routes. The limits are the application's.
     closing = False  # no more is accepted
     ticks = 0        # sweeps so far
     sweeping = None  # the task that enforces deadlines
     event = None     # a connection has gone, or close() was called
-    flag = None      # lwIP: take() was called
-    taken = ()       # what it has accepted
+    flag = None      # of lwip.py: there is something in
+    taken = ()       # what that has accepted
 
     def __init__(self, app, listeners=(), ssl=None):
         self.app = app
@@ -2445,10 +2210,7 @@ class Server:
             if res is Response.already_handled or conn.taken:
                 return False
             keep = not error and self._may_keep(conn)
-            try:
-                ready = self._prepare(req, res, conn.version, keep)
-            except Exception:
-                ready = await self.prepare(req, res, conn.version, keep)
+            ready = await self.prepare(req, res, conn.version, keep)
             body, pieces, head, _, keep, _ = ready
             if pieces or len(body) > _PIECE:
                 keep = await self._respond(conn, req, res, *ready)
@@ -2478,25 +2240,6 @@ class Server:
                 conn.expect or conn.left > app.drain_size or
                 conn.length < -1))
 
-    def _prepare(self, req, res, version, keep):
-        app = self.app
-        pieces = None
-        body = res.body or b''
-        if not isinstance(body, bytes):
-            if isinstance(body, (str, bytearray, memoryview)):
-                body = to_bytes(body)
-        if isinstance(body, bytes):
-            size = len(body)
-        else:
-            pieces = res.body_iter()
-            size = res.size
-            if size is None:
-                app.check_streams()
-        head, left, keep, chunked = encode_head(res, version, size, keep)
-        if chunked is None and not pieces:
-            body = b''
-        return body, pieces, head, left, keep, chunked
-
     async def prepare(self, req, res, version, keep):
         # Make a response ready to be sent. One that is not fit for that
         # becomes a plain 500.
@@ -2506,23 +2249,28 @@ class Server:
         #          see ``encode_head()``.
         while True:
             try:
-                return self._prepare(req, res, version, keep)
+                pieces = None
+                body = res.body or b''
+                if isinstance(body, (str, bytearray, memoryview)):
+                    body = to_bytes(body)
+                if isinstance(body, bytes):
+                    size = len(body)
+                else:
+                    pieces = res.body_iter()
+                    size = res.size
+                    if size is None:
+                        self.app.check_streams()
+                head, size, keep, chunked = encode_head(
+                    res, version, size, keep)
+                if chunked is None and not pieces:
+                    body = b''
+                return body, pieces, head, size, keep, chunked
             except Exception as exc:
                 await close_body(res.body)
                 if isinstance(exc, MemoryError):
                     raise exc  # nor would there be any for the next
                 res = self.app.complete(
                     req, self.app.plain_error(req, exc))
-
-    async def _begin(self, conn, head):
-        # Send the head of a stream, whose first piece may be long in coming.
-        if conn.expect:
-            # the handler may read the body, when it is too late to say this
-            await conn.send(_CONTINUE)
-            conn.expect = None
-        await conn.send(head)
-        if conn.done:
-            await conn.watch(True)
 
     async def _respond(self, conn, req, res, body, pieces, head, left, keep,
                        chunked):
@@ -2538,8 +2286,15 @@ class Server:
         try:
             if watch:
                 self.app.streams += 1
-                await self._begin(conn, head)
+                # a stream's first piece may be long in coming, and then it
+                # is too late to ask for the body
+                if conn.expect:
+                    head = _CONTINUE + head
+                    conn.expect = None
+                await conn.send(head)
                 head = b''
+                if conn.done:
+                    await conn.watch(True)
             if not bare:
                 async for piece in pieces:
                     if not isinstance(piece, bytes):
@@ -2655,16 +2410,6 @@ class Server:
             if one.deadline == idle[0].deadline:
                 one.stop()
 
-    def take(self, listener):
-        # Accept what has come: lwIP calls this, whatever else runs. Data that
-        # comes before accept() would wait there for a timer of 250 ms.
-        try:
-            while len(self.taken) < self.app.max_connections:
-                self.taken.append(listener.accept())
-        except (OSError, MemoryError):
-            pass  # there is no more; or else accept() meets it too
-        self.flag.set()
-
     async def _accept(self, listener):
         # Never ends before close(): whatever fails, for want of memory,
         # sockets or files, it waits a little and goes on.
@@ -2714,7 +2459,7 @@ class Server:
             listener.close()
 
     async def serve(self):
-        """Serve until :meth:`close` or :meth:`Microdot.shutdown`."""
+        """Serve until :meth:`close`."""
         app = self.app
         self.event = asyncio.Event()
         if _BOARD:
@@ -2793,13 +2538,9 @@ def listen(host, port):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     except (AttributeError, OSError):
         pass  # some network chips have none
-    try:
-        sock.bind(info[-1])
-        sock.listen(5 if _BOARD else 1024)
-        sock.setblocking(False)
-    except OSError:
-        sock.close()
-        raise
+    sock.bind(info[-1])
+    sock.listen(5)
+    sock.setblocking(False)
     return [sock]
 
 
@@ -2808,23 +2549,18 @@ async def accept(listener, server):
     if not _BOARD:
         return await asyncio.get_running_loop().sock_accept(listener)
     import socket
-    if socket.__name__ != 'lwip':
+    lwip = None
+    if socket.__name__ == 'lwip':
+        try:
+            from . import lwip
+        except ImportError:
+            pass  # copied alone
+    if lwip:
+        sock, addr = await lwip.accept(listener, server)
+    else:
         # reading nothing waits for there being something
         await asyncio.StreamReader(listener).read(0)
         sock, addr = listener.accept()
-    else:
-        if not server.flag:
-            server.taken = []
-            server.flag = asyncio.ThreadSafeFlag()
-            listener.setsockopt(1, 20, server.take)
-        while not server.taken:
-            try:
-                server.taken.append(listener.accept())
-            except OSError as exc:
-                if exc.errno != 11:  # EAGAIN: wait for take()
-                    raise
-                await server.flag.wait()
-        sock, addr = server.taken.pop(0)
     # Or else the pieces of a stream wait for acknowledgements. The number is
     # the port's own: lwIP's is another than the usual 1.
     option = getattr(socket, 'TCP_NODELAY', sys.platform == 'linux')
@@ -2840,10 +2576,11 @@ def peer_address(addr):
     # Return a peer's address as ``(host, port)``, or what there is in its
     # place. For IPv6 there is more, and MicroPython's Unix port has it raw.
     if isinstance(addr, (bytes, bytearray)):
-        import socket
-        addr = socket.sockaddr(addr)
-        return (socket.inet_ntop(addr[0], addr[1]), addr[2]) \
-            if len(addr) > 2 else None
+        try:
+            from .methods import unix_address
+            return unix_address(addr)
+        except ImportError:
+            pass  # copied alone
     return addr[:2] if isinstance(addr, tuple) else addr
 
 

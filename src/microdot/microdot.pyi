@@ -155,7 +155,7 @@ def urldecode(s: str | bytes, plus: bool = True) -> str:
     :raises ValueError: for other bad escapes, or text that is not UTF-8.
     """
 
-def urlencode(s: str) -> str: ...
+def urlencode(s: str, safe: bytes = ...) -> str: ...
 def http_date(when: float | tuple[int, ...] | _date_type) -> str:
     """Format a time as HTTP does (RFC 9110, section 5.6.7).
 
@@ -163,9 +163,9 @@ def http_date(when: float | tuple[int, ...] | _date_type) -> str:
                  naive).
     """
 
-def parse_pairs(text: str) -> MultiDict[str]: ...
+def parse_pairs(
+    text: str, kind: str | None, most: int) -> MultiDict[str]: ...
 def parse_list(text: str, separator: str = ',') -> list[str]: ...
-def parse_cookies(text: str) -> dict[str, str]: ...
 # Called by position only, as on CPython a cache stands in for them.
 def parse_token(text: str, /) -> str: ...
 def join_field(key: str, value: str, more: str) -> str: ...
@@ -379,7 +379,7 @@ class Request:
     subapp: Microdot | None
     route: Callable[..., Any] | None
     sock: tuple[Any, Any] | None
-    after_request_handlers: list[Callable[..., Any]]
+    after_request_handlers: Sequence[Callable[..., Any]]
     body_used: bool
     held: int
     access: Any
@@ -459,7 +459,16 @@ class Request:
         """
     def after_response(
         self, f: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs,
-    ) -> Callable[_P, _R]: ...
+    ) -> Callable[_P, _R]:
+        """``after_response(f, *args, **kwargs)``: call ``f(*args, **kwargs)``
+        once the response is out, or its client gone. Returns *f*.
+
+        What is registered on the request and then what is on the response
+        runs in that order, in a task of its own: neither the client nor its
+        next request waits. On CPython a plain function runs in a thread. An
+        error is logged, and the next one runs. The server ends when all is
+        done, or cancels it after ``shutdown_timeout``.
+        """
     def get_json(self) -> Any:
         """Return the body parsed as JSON.
 
@@ -620,19 +629,6 @@ def dump_json(value: Any) -> bytes: ...
 def to_bytes(piece: Any) -> bytes: ...
 def too_large(req: Request | None) -> HTTPException: ...
 async def close_body(body: Any) -> None: ...
-def after_response(
-    self: Request | Response, f: Callable[_P, _R], /, *args: _P.args,
-    **kwargs: _P.kwargs) -> Callable[_P, _R]:
-    """``after_response(f, *args, **kwargs)``: call ``f(*args, **kwargs)`` once
-    the response is out, or its client gone. Returns *f*.
-
-    What is registered on the request and then what is on the response runs in
-    that order, in a task of its own: neither the client nor its next request
-    waits. On CPython a plain function runs in a thread. An error is logged,
-    and the next one runs. The server ends when all is done, or cancels it
-    after ``shutdown_timeout``.
-    """
-
 def make_response(result: Any) -> Response:
     """Make a :class:`Response` of what a handler returned.
 
@@ -643,7 +639,6 @@ def make_response(result: Any) -> Response:
 
 async def next_piece(iterator: Any) -> Any: ...
 
-expression: Callable[..., Callable[[str], Any]]
 
 class URLPattern:
     """The pattern of a route, such as ``/users/<int:id>/<path:rest>``.
@@ -853,6 +848,7 @@ class Microdot:
         self, path: str, method: str, req: Request | None = None,
         routes: Sequence[Route] | None = None) -> _Found: ...
     def match(self, req: Request) -> _Found: ...
+    def is_unknown(self, method: str) -> bool: ...
     def find_route(
         self, req: Request) -> tuple[_Target, str, Microdot | None]: ...
     def default_options_handler(self, req: Request) -> dict[str, str]: ...
@@ -864,8 +860,6 @@ class Microdot:
         reason: str | None = None) -> Any: ...
     def log_exception(
         self, req: Request | None, exc: BaseException) -> None: ...
-    def local_apps(
-        self, req: Request, path: str) -> tuple[Microdot, ...]: ...
     async def handle(self, req: Request) -> Response: ...
     async def answer_error(
         self, req: Request | None, exc: Exception,
@@ -956,7 +950,6 @@ class Server:
         bytes, AsyncIterator[Any] | None, bytes, int | None, bool,
         bool | None]: ...
     async def sweep(self) -> None: ...
-    def take(self, listener: _socket.socket) -> None: ...
     def own(self) -> list[Connection]: ...
     async def serve(self) -> None: ...
     def abort(self) -> None: ...

@@ -1,10 +1,37 @@
-"""What patterns of routes have beside the usual: the types ``uuid``, ``date``
-and ``any(a,b)``, and several parameters in a segment.
+"""What patterns of routes have beside the usual: the types ``uuid``, ``date``,
+``any(a,b)``, expressions, types of a program's own, and several parameters in
+a segment.
 
 An application that uses these loads this module. On a board it has to be there
 only then.
 """
-from .microdot import expression
+import re
+
+from .microdot import URLPattern
+
+
+class Expression:
+    """The parser of a type that has a regular expression. Boards run out of
+    stack when that meets a long text, hence ``URLPattern.max_regex_length``.
+    """
+    # (an object, since a nested function cannot be sent to another process)
+    def __init__(self, pattern, parser=None):
+        self.regex = re.compile('^(?:' + pattern + ')$')
+        self.parser = parser
+
+    def __call__(self, value):
+        if len(value) <= URLPattern.max_regex_length:
+            match = self.regex.match(value)
+            # CPython: $ also matches before a last newline
+            if match and match.group(0) == value:
+                return self.parser(value) if self.parser else value
+
+
+def parser_of(pattern, parser=None):
+    """Return the parser of a type, see :meth:`URLPattern.register_type`."""
+    if pattern == '[^/]+':
+        return parser or str  # any text
+    return Expression(pattern, parser)
 
 
 class Several:
@@ -106,7 +133,7 @@ def parse_segment(pattern, segment, names):
         if kind[:4] == 'any(' and kind[-1] == ')':
             parser = _choice(kind[4:-1])
         elif kind[:3] == 're:':
-            parser = expression(kind[3:])
+            parser = Expression(kind[3:])
         elif not parser:
             parser = {'uuid': check_uuid, 'date': check_date}.get(kind)
         text, more, following = rest[end + 1:].partition('<')

@@ -1,7 +1,16 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
 from .microdot import URLPattern
+
+class Expression:
+    regex: re.Pattern[str]
+    parser: Callable[[str], Any] | None
+    def __init__(
+        self, pattern: str,
+        parser: Callable[[str], Any] | None = None) -> None: ...
+    def __call__(self, value: str) -> Any: ...
 
 class Several:
     parts: list[tuple[str, Callable[[str], Any], str]]
@@ -13,6 +22,9 @@ class Several:
         text_of: Callable[[dict[str, Any], str, Callable[[str], Any]], str],
     ) -> str: ...
 
+def parser_of(
+    pattern: str, parser: Callable[[str], Any] | None = None
+) -> Callable[[str], Any]: ...
 def check_uuid(text: str) -> str | None: ...
 def check_date(text: str) -> str | None: ...
 def parse_segment(

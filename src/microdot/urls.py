@@ -22,12 +22,12 @@ def _routes(app, name):
     found = [(route.pattern.url_pattern, None, route) for route in app.routes
              if route.subapp is None and name == (
                  route.name or getattr(route.handler, '__name__', None))]
-    for subapp, prefix, _, mount, host in app.mounts:
-        if mount is None:
+    for subapp, prefix, _, label, host in app.mounts:
+        if label is None:
             rest = name
         else:
             first, colon, rest = name.partition(':')
-            if not colon or first != mount:
+            if not colon or first != label:
                 continue
         found += [(prefix + pattern, inner or host, route)
                   for pattern, inner, route in _routes(subapp, rest)]

@@ -36,12 +36,13 @@ async def _run(app, req, error, wrappers, outer):
     if outer and app.mounts:
         # Those of the applications that are to answer come last: what is
         # around them may have changed the request.
+        from .mounting import local_apps
         route = app.match(req)[0]
         if route:
             # for the handlers of their errors
             req.url_prefix, req.subapp, req.chain = route[3:6]
-        for local in req.chain if route else app.local_apps(
-                req, req.route_path):
+        for local in req.chain if route else local_apps(
+                app, req, req.route_path):
             wrappers = wrappers + local.wrappers
         return await _run(app, req, error, wrappers, False)
     try:

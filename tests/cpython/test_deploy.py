@@ -122,7 +122,8 @@ def test_the_core_alone_is_what_hello_needs():
     main, items, outside = deploy.collect(HELLO)
     assert main == HELLO
     assert {item.path for item in items} == {
-        'hello.py', 'lib/microdot/__init__.py', 'lib/microdot/microdot.py'}
+        'hello.py', 'lib/microdot/__init__.py', 'lib/microdot/lwip.py',
+        'lib/microdot/microdot.py', 'lib/microdot/watching.py'}
     assert outside == ['sys']
 
 
@@ -130,12 +131,18 @@ def test_the_core_alone_is_what_hello_needs():
     ('@app.middleware', ['methods', 'middleware', 'wrapping']),
     ('app.wrap_dispatch(f)', ['methods', 'wrapping']),
     ('request.save("a")', ['methods', 'uploads']),
-    ('send_file("a", download_name="b")', ['downloads']),
-    ('app.mount(app, host="a.b")', ['hosts', 'methods', 'vhosts', 'wrapping']),
-    ('app.mount(app); app.run(host="a.b")', []),
+    ('send_file("a")', ['sendfile']),
+    ('send_file("a", download_name="b")', ['downloads', 'sendfile']),
+    ('app.mount(app, host="a.b")',
+     ['hosts', 'methods', 'mounting', 'vhosts', 'wrapping']),
+    ('app.mount(app); app.run(host="a.b")', ['methods', 'mounting']),
+    ('response.set_cookie("a", "b")', ['cookies', 'methods']),
+    ('request.cookies["a"]', ['cookies', 'methods']),
+    ('await request.stream.readline()', ['methods']),
     ('from microdot.metrics import Metrics',
      ['methods', 'metrics', 'wrapping']),
-    ('app.mount(b, host="a")', ['hosts', 'methods', 'vhosts', 'wrapping']),
+    ('app.mount(b, host="a")',
+     ['hosts', 'methods', 'mounting', 'vhosts', 'wrapping']),
     ('from microdot.hosts import TrustedHosts',
      ['hosts', 'methods', 'wrapping']),
     ('from microdot.hosts import TrustedHosts\nTrustedHosts(a, [], '
@@ -157,6 +164,7 @@ def test_the_core_alone_is_what_hello_needs():
     ('app.url_for("a")', ['methods', 'urls']),
     ('app.redirect_slashes = True', ['methods', 'urls']),
     ('PATTERN = "/<uuid:id>"', ['patterns']),
+    ('PATTERN = "/<re:a+:id>"', ['patterns']),
     ('PATTERN = "/<any(a,b):x>"', ['patterns']),
     ("PATTERN = '/a/<x>-<int:y>'", ['patterns']),
     ('request.get_json()', ['methods']),
@@ -170,7 +178,8 @@ def test_a_module_that_the_core_loads_is_taken_if_it_is_used(
                                   '@app.middleware\ndef f(): pass'))
     paths = {item.path for item in deploy.collect(app)[1]}
     assert paths == {'app.py', 'lib/microdot/__init__.py',
-                     'lib/microdot/microdot.py'} | {
+                     'lib/microdot/lwip.py', 'lib/microdot/microdot.py',
+                     'lib/microdot/watching.py'} | {
                          'lib/microdot/%s.py' % name for name in names}
 
 

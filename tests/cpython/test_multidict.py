@@ -3,7 +3,7 @@ from microdot.microdot import MultiDict, parse_pairs
 
 
 def make():
-    return parse_pairs('a=1&b=2&a=3')
+    return parse_pairs('a=1&b=2&a=3', None, 10)
 
 
 def test_pairs_are_one_for_each_value():

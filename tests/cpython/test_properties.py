@@ -6,6 +6,7 @@ from email.utils import formatdate
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from microdot.cookies import parse_cookies
 from microdot.microdot import (
     AsyncBytesIO,
     Connection,
@@ -20,7 +21,6 @@ from microdot.microdot import (
     find_head,
     http_date,
     parse_chunk_size,
-    parse_cookies,
     parse_framing,
     parse_head,
     parse_host,

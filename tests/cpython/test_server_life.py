@@ -338,7 +338,7 @@ sendable = make_app()
 # (nested functions cannot be sent to another process)
 sendable.before_request_handlers.clear()
 sendable.routes.clear()
-sendable._added.clear()
+sendable.added.clear()
 
 
 @sendable.get('/<int:a>/<re:[a-z]+:b>/<float:c>')

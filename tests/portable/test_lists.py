@@ -4,10 +4,10 @@ import unittest
 
 from helpers import change, run
 from microdot import Microdot, Request
+from microdot.cookies import parse_cookies
 from microdot.cors import CORS
 from microdot.microdot import (
     HTTPException,
-    parse_cookies,
     parse_framing,
     parse_list,
 )

@@ -226,7 +226,7 @@ class TestFields(unittest.TestCase):
         req = make()
         f = req.after_request(len)
         self.assertIs(f, len)
-        self.assertEqual(req.after_request_handlers, [len])
+        self.assertEqual(list(req.after_request_handlers), [len])
 
 
 class TestBody(LimitsTestCase):

@@ -7,6 +7,7 @@ import time
 import unittest
 
 from helpers import run
+from microdot.cookies import parse_cookies
 from microdot.helpers import html, json_response
 from microdot.microdot import (
     HTTPException,
@@ -15,7 +16,6 @@ from microdot.microdot import (
     abort,
     http_date,
     make_response,
-    parse_cookies,
     redirect,
     send_file,
 )

@@ -5,6 +5,7 @@ import unittest
 
 import microdot.microdot as core
 from helpers import run
+from microdot.cookies import parse_cookies
 from microdot.microdot import (
     HTTPException,
     NoCaseDict,
@@ -15,7 +16,6 @@ from microdot.microdot import (
     http_date,
     make_response,
     parse_chunk_size,
-    parse_cookies,
     parse_framing,
     parse_head,
     parse_host,

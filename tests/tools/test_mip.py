@@ -177,8 +177,6 @@ def test_compiled_modules_are_installed_by_a_pico_w(site, tmp_path):
 
 
 @on_a_board
-@pytest.mark.xfail(reason='the core is still too large to be compiled in the '
-                   'heap of a Pico W')
 @pytest.mark.parametrize('name', ['package.json', 'built/py/package.json'])
 def test_source_is_installed_and_imported_on_a_pico_w(site, tmp_path, name):
     with simboard.Board(tmp_path, kind='pico-w', pty=True) as board:

@@ -177,7 +177,7 @@ def lay_out(flash, source, modules, main):
     :param source: the text of the module ``program``, which is compiled.
     :param main: that of ``main.py``.
     """
-    for name in ('__init__', *modules):
+    for name in ('__init__', *creep.OF_CORE, *modules):
         servers.compile_module(
             size.PACKAGE / (name + '.py'),
             flash / 'lib' / 'microdot' / (name + '.mpy'))

@@ -19,7 +19,7 @@ from .connection import Disconnected, ProtocolConnection
 from .data import fast_json, load_json, slow_json, too_large, with_orjson
 from .requests import AsyncBytesIO, MultiDict, Request
 from .responses import Response, make_response
-from .routing import Expression, URLPattern, parse_date, parse_int, parse_uuid
+from .routing import URLPattern, parse_date, parse_int, parse_uuid
 from .running import run_loop, tls_context
 from .serving import Server, accept, listen, own_port
 from .tasks import settle, start_task
@@ -75,8 +75,6 @@ FUNCTIONS = {
     'mro': lambda cls: cls.__mro__,
     # what is made of a socket
     'connection_class': ProtocolConnection,
-    # can be sent to another process, as a nested function cannot
-    'expression': Expression,
     # kept for programs that import it: errors of a connection's own socket,
     # whatever their number, mean that the client is gone
     'MUTED_SOCKET_ERRORS': [32, 54, 104, 128],
@@ -107,5 +105,17 @@ def install():
             # CPython 3.11 reads all attributes of what has this without its
             # shortcuts. What it makes or finds on boards has names here.
             delattr(base, '__getattr__')
+    # (now that these get from the core what is here)
+    from .. import cookies, methods
+    # Streams are read from in the core, so their class is the core's own.
+    del core.Stream.__getattr__
+    for cls, found in methods.METHODS.items():
+        for name, function in found.items():
+            if name not in vars(cls):
+                setattr(cls, name, function)
+    Request.absolute_url = property(methods.absolute_url)
+    Request.base_url = property(methods.base_url)
+    Response.set_cookie = cookies.set_cookie
+    Response.delete_cookie = cookies.delete_cookie
     core.URLPattern.segment_parsers.update(
         int=parse_int, uuid=parse_uuid, date=parse_date)

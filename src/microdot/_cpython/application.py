@@ -6,7 +6,7 @@ import logging
 import sys
 import traceback
 
-from .. import _streams, methods
+from .. import _streams
 from .. import microdot as core
 from .._mistakes import (
     WrongResult,
@@ -61,11 +61,6 @@ _complete = core.Microdot.complete
 
 
 class Microdot(core.Microdot):
-    answered = methods.answered
-    error_response = methods.error_response
-    middleware = methods.middleware
-    url_for = methods.url_for
-    wrap_dispatch = methods.wrap_dispatch
     handle_request = _streams.handle_request
     #: Called with the application by :meth:`run`, in place of serving: a
     #: command that imports a program, to serve it itself, puts it there.
@@ -76,6 +71,7 @@ class Microdot(core.Microdot):
     max_threads = 40
     shutdowns = 0       # calls of shutdown()
     starting = False    # the handlers for start-up run
+    max_bodies = 64 * 1024 * 1024
     _banner = False     # run() has yet to say where it listens
     #: The prefix under which a proxy has it: an argument of :meth:`run`.
     root_path = ''
@@ -240,7 +236,8 @@ class Microdot(core.Microdot):
 
     def mount(self, subapp, url_prefix='', local=False, name=None, host=None):
         check_mount(subapp, core.Microdot)
-        super().mount(subapp, url_prefix, local, name, host)
+        from ..mounting import mount
+        mount(self, subapp, url_prefix, local, name, host)
 
     def find_route(self, req):
         """Find who answers a request, see the core's."""

@@ -1,5 +1,5 @@
 """What a request and its parts have on CPython alone."""
-from .. import _streams, methods
+from .. import _streams
 from .. import microdot as core
 
 # Makes what is asked for first. The attributes below call it, and install()
@@ -55,23 +55,26 @@ class RequestAttributes(dict):
 
 
 class Request(core.Request):
+    max_content_length = max_body_length = 1024 * 1024
+    max_readline = 8 * 1024
+    max_header_size = 32 * 1024
+    max_headers = 100
+    max_members = 200
+    max_fields = 1000
     args = _Made()
     headers = _Made()
     cookies = _Made()
     g = _Made()
     host = _Made()
-    stream = property(core.Request._get_stream)
-    json = property(core.Request._get_json)
-    form = property(core.Request._get_form)
+    stream = property(core.Request._get_stream,
+                      doc='The body as an asynchronous stream.')
+    json = property(core.Request._get_json,
+                    doc='The body parsed as JSON, or ``None``.')
+    form = property(core.Request._get_form, doc='The fields of a form as a '
+                    ':class:`MultiDict`, or ``None``.')
     session = _Asked('session', 'request.session is there with Session(app, '
                      'key), see microdot.session')
     create = staticmethod(_streams.create_request)
-    get_json = methods.get_json
-    is_disconnected = methods.is_disconnected
-    save = methods.save
-    url_for = methods.request_url_for
-    absolute_url = property(methods.absolute_url)
-    base_url = property(methods.base_url)
     # Set by logs.AccessLog and proxies.TrustedProxies, which ask for them
     # with each request.
     access = None

@@ -29,6 +29,7 @@ _make_response = core.make_response
 
 
 class Response(core.Response):
+    send_file_buffer_size = 64 * 1024
     complete = _streams.complete_response
     write = _streams.write_response
     tagged = False     # etag() has been called
@@ -68,15 +69,6 @@ class Response(core.Response):
             # with what tells it from others of the name; see complete()
             res.file = res.body, file_extension
         return res
-
-    def set_cookie(self, cookie, value, path=None, domain=None, expires=None,
-                   max_age=None, secure=False, http_only=False,
-                   partitioned=False, same_site=None):
-        if same_site and same_site.lower() not in ('strict', 'lax', 'none'):
-            raise ValueError(
-                "same_site is 'Strict', 'Lax' or 'None', not %r" % same_site)
-        super().set_cookie(cookie, value, path, domain, expires, max_age,
-                           secure, http_only, partitioned, same_site)
 
     def __repr__(self):
         kind = '%d bytes' % len(self.body) if isinstance(self.body, bytes) \

@@ -1,5 +1,4 @@
 """An index of routes, and patterns that know more types."""
-import re
 
 from .. import microdot as core
 from .._mistakes import check_pattern, check_text
@@ -84,19 +83,6 @@ def parse_date(value):
     return datetime.date.fromisoformat(value) if check_date(value) else None
 
 
-class Expression:
-    """The parser of a type that has a regular expression."""
-
-    def __init__(self, pattern, parser=None):
-        self.regex = re.compile('(?:' + pattern + ')\\Z')
-        self.parser = parser
-
-    def __call__(self, value):
-        if len(value) <= core.URLPattern.max_regex_length and \
-                self.regex.match(value):
-            return self.parser(value) if self.parser else value
-
-
 class URLPattern(core.URLPattern):
     #: Expressions of the types, for programs that look: the parsers decide.
     segment_patterns = {
@@ -104,6 +90,7 @@ class URLPattern(core.URLPattern):
         'float': r'-?[0-9]+(?:\.[0-9]+)?',
         'uuid': '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}',
         'date': '[0-9]{4}-[0-9]{2}-[0-9]{2}'}
+    max_regex_length = 1024
     # Goes straight to the parameters where these are whole segments.
     _plan = None  # tuples (index, name, parser), or (index, None, text)
 

@@ -33,6 +33,7 @@ LOADED_WHEN_USED = {
     'microdot.attempts': r'\.attempt\(',
     'microdot.background': r'\b(after_response|is_disconnected)\b',
     'microdot.codings': r'\bgzip\b',
+    'microdot.cookies': r'\b(set_cookie|delete_cookie|cookies)\b',
     'microdot.downloads': r'\b(download_name|disposition)\b',
     'microdot.fields': r'\bField\(|\bwith_(form|query)\b',
     'microdot.filestore': r'\b(Folder)?Store\b',
@@ -41,17 +42,21 @@ LOADED_WHEN_USED = {
     'microdot.helpers': r'\b(json_errors|nan|inf|NaN|problem)\b',
     'microdot.hosts': r'\bmount\([^()]*\bhost=',
     'microdot.middleware': r'\bmiddleware\b',
+    'microdot.mounting': r'\bmount\b',
     'microdot.methods':
         r'\b(url_for|wrap_dispatch|middleware|error_response|after_response|'
         r'get_json|is_disconnected|absolute_url|base_url|strict|as_handler|'
-        r'View)\b|\brequest\.save\(',
+        r'View|mount|map_pieces|set_cookie|delete_cookie|cookies|getlist|'
+        r'readexactly|readuntil|readline)\b|\brequest\.save\(',
     'microdot.nonces': r'\bcsp_nonce\b',
     # (in patterns of routes)
-    'microdot.patterns': r'<(uuid|date|any\([^\'"()]*\)):\w+>|'
+    'microdot.patterns': r'\bregister_type\b|<re:|'
+                         r'<(uuid|date|any\([^\'"()]*\)):\w+>|'
                          r'[\'"]/[^\'"\s]*<[^\'"/\s]+>[^\'"/\s<>]+<',
     'microdot.problems': r'\b(json_errors|nan|inf|NaN|problem)\b',
     'microdot.redirects': r'\bRedirectHTTPS\b|\bredirect_www=',
     'microdot.replay': r'\bhistory\b',
+    'microdot.sendfile': r'\bsend_file\b',
     'microdot.socketviews': r'\bWebSocketView\b',
     'microdot.uploads': r'\brequest\.save\(',
     'microdot.urls': r'\b(url_for|redirect_slashes)\b',
@@ -359,7 +364,7 @@ class Collection:
                     self._find(other, 'framework', queued, programs)
                 # (these have all the names that others are loaded for)
                 if found.kind == 'framework' and found.source.stem not in (
-                        'microdot', 'methods', '__init__'):
+                        'microdot', 'methods', 'sendfile', '__init__'):
                     programs.append(names_in(read_source(found.source)))
 
     def _brings(self, name):

@@ -1,0 +1,6 @@
+from typing import Any
+
+from .microdot import Server
+
+def take(server: Server, listener: Any) -> None: ...
+async def accept(listener: Any, server: Server) -> tuple[Any, Any]: ...

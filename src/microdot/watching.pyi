@@ -1,0 +1,3 @@
+from .microdot import Connection
+
+async def watch(conn: Connection) -> None: ...
