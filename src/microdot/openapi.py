@@ -601,8 +601,8 @@ class Writer:
 
     def _security(self, handler, route):
         # Returns what OpenAPI calls security, and the answers to others.
-        needed = {}
-        optional = False
+        required: dict[str, list[str]] = {}
+        asked = {}      # what is required, and what may be sent beside
         refusals = {}
         for app in (self.app, *route.chain):
             for guard, except_ in hooks_of(app):
@@ -611,27 +611,27 @@ class Writer:
                     continue
                 scheme, status, text = self._scheme(guard)
                 refusals[status] = text
-                needed[scheme] = []
-                optional = optional or free is None
+                asked[scheme] = []
+                if free is False:
+                    required[scheme] = []
         for guard, layer in guards_of(handler):
             scheme, status, text = self._scheme(guard)
-            needed[scheme] = []
+            asked[scheme] = []
             code = getattr(layer, '__code__', None)
             # the wrapper that BaseAuth.optional() has made
             if code is not None and code in _constants(
                     getattr(type(guard), 'optional', None)):
-                optional = True
-            else:
-                refusals[status] = text
-                if code is not None and code in _constants(
-                        getattr(type(guard), 'requires', None)):
-                    refusals.setdefault('403', 'Without a needed scope')
-        if not needed and _decorated_by(handler, 'session'):
-            needed[self._session()] = []
-            optional = True
-        if not needed:
+                continue
+            required[scheme] = []
+            refusals[status] = text
+            if code is not None and code in _constants(
+                    getattr(type(guard), 'requires', None)):
+                refusals.setdefault('403', 'Without a needed scope')
+        if not asked and _decorated_by(handler, 'session'):
+            asked[self._session()] = []
+        if not asked:
             return None, refusals
-        return ([{}] if optional else []) + [needed], refusals
+        return ([] if asked == required else [required]) + [asked], refusals
 
     def _session(self):
         self.schemes['session'] = {

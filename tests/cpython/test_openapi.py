@@ -358,6 +358,21 @@ def test_credentials_of_a_whole_application_are_described():
     assert operation(app)['security'] == [{'bearer': []}]
 
 
+def test_what_is_optional_where_something_is_required():
+    app = Microdot()
+    auth = TokenAuth()
+    basic = BasicAuth()
+    auth.initialize(app)
+    app.get('/')(auth.optional(run))
+    app.get('/more')(basic.optional(run))
+    app.get('/both')(basic(run))
+    assert [operation(app, path=path)['security']
+            for path in ('/', '/more', '/both')] == [
+        [{'bearer': []}], [{'bearer': []}, {'bearer': [], 'basic': []}],
+        [{'bearer': [], 'basic': []}]]
+    validate(document_of(app))
+
+
 def test_an_empty_value_of_a_query_may_stand_for_null():
     app = Microdot()
 
