@@ -296,3 +296,91 @@ def test_chapter_shows_each_line_that_is_new(number):
             and line not in shown.get(path, ())
             and '``%s``' % line not in text]
     assert missing == []
+
+
+def code(lines):
+    """Return lines without empty ones and those that divide a file."""
+    return [line for line in lines
+            if line.strip() and not line.startswith('# ---')]
+
+
+def parts_of(number, name):
+    """Return the parts of a file that a chapter shows, in its order."""
+    text = (TUTORIAL / (CHAPTERS[number - 1] + '.rst')).read_text()
+    return [code(included(path.read_text(), options))
+            for path, options in inclusions(text) if path.name == name]
+
+
+def split(lines, beginning):
+    """Return the lines above the first with a beginning, and the others."""
+    place = next(number for number, line in enumerate(lines)
+                 if line.startswith(beginning))
+    return lines[:place], lines[place:]
+
+
+def replace_above(lines, beginning, new):
+    return new + split(lines, beginning)[1]
+
+
+def replace_from(lines, beginning, end, new):
+    above, below = split(lines, beginning)
+    return above + new + (split(below, end)[1] if end else [])
+
+
+def add_above(lines, beginning, new):
+    above, below = split(lines, beginning)
+    return above + new + below
+
+
+def follow_database(app, database):
+    head, handlers = parts_of(3, 'app.py')
+    app = replace_above(app, '@app.get', head)
+    return (replace_from(app, '@app.get', 'if __name__', handlers),
+            split(parts_of(3, 'database.py')[0], 'import contextlib')[1])
+
+
+def follow_users(app, database):
+    head, users, notes = parts_of(4, 'database.py')
+    database = replace_above(database, '@contextlib', head)
+    database = add_above(database, 'def list_notes', users)
+    database = replace_from(database, 'def list_notes', None, notes)
+    head, users, notes = parts_of(4, 'app.py')
+    app = replace_above(app, '@app.get', head)
+    app = add_above(app, '@app.get', users)
+    return (replace_from(app, "@app.get('/')", 'if __name__', notes),
+            database)
+
+
+def follow_live(app, database):
+    hub, tell, changes, show_list, events = parts_of(5, 'app.py')
+    imports = re.findall('``(from [^`]*)``',
+                         (TUTORIAL / 'live.rst').read_text())
+    for line, below in zip(imports, ('from microdot.session',
+                                     'from microdot.static')):
+        app = add_above(app, below, [line])
+    app = replace_from(app, 'login = ', 'Template.', hub)
+    app = add_above(app, "@app.get('/')", tell)
+    app = replace_from(app, "@app.post('/notes')", 'if __name__', changes)
+    app = add_above(app, "@app.post('/notes')", show_list)
+    return add_above(app, 'if __name__', events), database
+
+
+def follow_ready(app, database):
+    app = replace_above(app, 'def page', parts_of(6, 'app.py')[0])
+    return app, add_above(database, 'def add_user',
+                          parts_of(6, 'database.py')[0])
+
+
+@pytest.mark.parametrize('number, follow', [
+    (3, follow_database), (4, follow_users), (5, follow_live),
+    (6, follow_ready)])
+def test_doing_what_the_chapter_says_gives_its_step(number, follow):
+    """The functions do with the parts what the text around them says."""
+    def read(number, name):
+        path = STEPS[number] / name
+        return code(code_of(path).split('\n')) if path.exists() else []
+
+    app, database = follow(read(number - 1, 'app.py'),
+                           read(number - 1, 'database.py'))
+    assert app == read(number, 'app.py')
+    assert database == read(number, 'database.py')
