@@ -602,7 +602,8 @@ class Writer:
     def _security(self, handler, route):
         # Returns what OpenAPI calls security, and the answers to others.
         required: dict[str, list[str]] = {}
-        asked = {}      # what is required, and what may be sent beside
+        # what is required, and what may be sent beside it
+        asked: dict[str, list[str]] = {}
         refusals = {}
         for app in (self.app, *route.chain):
             for guard, except_ in hooks_of(app):
