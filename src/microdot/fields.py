@@ -2,7 +2,7 @@
 or a form is checked: ``Field``, ``with_query`` and ``with_form``."""
 import re
 
-from .microdot import abort, load_json
+from .microdot import load_json
 from .validation import Field, with_body
 
 
@@ -17,7 +17,11 @@ def set_bounds(field, rule=object, min=None, max=None, pattern=None,
     field.min = min
     field.max = max
     field.pattern = pattern
-    field.default = default
+    if default is not ...:
+        # (requests do not share a list or dict)
+        field.make = getattr(default, 'copy', lambda: default)
+    if default is None:
+        field.nullable = True
     field.fault_of = fault_of
     if pattern:
         if not 0 < (max or 0) <= Field.max_pattern:
@@ -46,7 +50,7 @@ def fault_of(field, value):
 def from_text(text, rule):
     """Return what JSON would have for the text of a query or form. What is
     none of the rule stays text, and is a fault."""
-    if text == '' and getattr(rule, 'default', ...) is None:
+    if text == '' and hasattr(rule, 'nullable'):
         return None
     rule = getattr(rule, 'rule', rule)
     if type(rule) is tuple:
@@ -56,9 +60,11 @@ def from_text(text, rule):
     if rule in (int, float, bool):
         try:
             # (browsers send "on" for a box that is ticked)
-            return text == 'on' or load_json(text)
+            value = text == 'on' or load_json(text)
         except ValueError:
-            pass
+            return text
+        if value is not None:
+            return value
     return text
 
 
@@ -87,8 +93,6 @@ def with_form(rule):
     """
     def read(request):
         form = request.form
-        if form is None:
-            abort(415)
-        return from_pairs(form, rule)
+        return form if form is None else from_pairs(form, rule)
 
     return with_body(rule, 'form', read)

@@ -34,38 +34,36 @@ class Field:
         set_bounds(self, *args, **bounds)
 
 
-def check_value(value, rule, at, faults):
-    # Returns the value as the rule has it, and adds to the faults. It calls
+def check_value(value, rule, at, errors):
+    # Returns the value as the rule has it, and adds to the errors. It calls
     # itself as deep as the rule is, whatever the value is.
     field = rule
     rule = getattr(field, 'rule', field)
-    if value is getattr(field, 'default', ...) is None:
+    if value is None and hasattr(field, 'nullable'):
         return None
     if rule is float and type(value) is int:
         value = float(value)
     error = fault_of(value, rule, field)
     if error:
-        if len(faults) < Field.max_faults:
-            faults.append({'at': at, 'error': error})
+        if len(errors) < Field.max_faults:
+            errors.append({'at': at, 'error': error})
     elif type(rule) is list:
         result = []
         for item in value:
             result.append(check_value(
-                item, rule[0], at + [len(result)], faults))
+                item, rule[0], at + [len(result)], errors))
         return result
     elif type(rule) is dict:
         result = {}
         for key in rule:
             name = key.rstrip('?')
-            default = getattr(rule[key], 'default', ...)
             if name in value:
                 result[name] = check_value(
-                    value[name], rule[key], at + [name], faults)
-            elif default is not ...:
-                result[name] = default.copy() \
-                    if hasattr(default, 'copy') else default
+                    value[name], rule[key], at + [name], errors)
+            elif hasattr(rule[key], 'make'):
+                result[name] = rule[key].make()
             elif name == key:
-                faults.append({'at': at + [name], 'error': 'is missing'})
+                errors.append({'at': at + [name], 'error': 'is missing'})
         return result
     return value
 
@@ -94,17 +92,19 @@ def with_body(rule, name='body', read=None):
     with 400, faults with 422.
     """
     def decorated(f):
-        async def wrapper(*args, **kwargs):
+        async def handler(*args, **kwargs):
             # (the methods of a view have their object before it)
             request = args[not isinstance(args[0], Request)]
-            faults = []
-            kwargs[name] = check_value(
-                read(request) if read else request.get_json(), rule, [name],
-                faults)
-            if faults:
-                abort(422, {'errors': faults})
+            # (json, as get_json() is in a module of its own)
+            value = read(request) if read else request.json
+            if value is None:
+                abort(415)
+            errors = []
+            kwargs[name] = check_value(value, rule, [name], errors)
+            if errors:
+                abort(422, {'errors': errors})
             return await invoke_handler(f, *args, **kwargs)
-        return wrapper
+        return handler
     return decorated
 
 

@@ -313,6 +313,7 @@ class TestPairs(unittest.TestCase):
         ('name=a&age=true', 'age', 'must be an integer'),
         ('name=a&age=on', 'age', 'must be an integer'),
         ('name=a&age=null', 'age', 'must be an integer'),
+        ('name=a&size=null', 'size', 'must be an integer'),
         ('name=a&weight=nan', 'weight', 'must be a number'),
         ('name=a&weight=NaN', 'weight', 'must be a number'),
         ('name=a&weight=Infinity', 'weight', 'must be a number'),
