@@ -425,3 +425,28 @@ def test_first_answer_takes_a_quarter_second_of_processor_time(folder):
                     .read_text().split()[0]) / 1e9
                 for task in os.listdir(tasks)))
     assert min(used) <= 0.25
+
+
+# --- A reader that has seen enough -------------------------------------------
+
+@pytest.mark.parametrize('words', [
+    (), ('--help',), ('--version',), ('run', '--help'), ('routes',),
+    ('completion', 'bash')])
+def test_a_pipe_that_is_closed_is_no_error_to_be_shown(folder, words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        result = subprocess.run(
+            [sys.executable, '-m', 'microdot', *words], cwd=folder,
+            env=environment(), stdout=writer, stderr=subprocess.PIPE,
+            timeout=PATIENCE)
+    finally:
+        os.close(writer)
+    assert (result.returncode, result.stderr) == (1, b'')
+
+
+@pytest.mark.parametrize('words', [('--',), ('app.py', '--')])
+def test_hyphens_alone_are_near_to_nothing(folder, words):
+    status, output = run('run', *words, cwd=folder)
+    assert status == 2
+    assert 'there is no option %s (' % words[-1] in output

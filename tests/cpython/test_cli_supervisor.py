@@ -136,13 +136,20 @@ def test_port_in_use_is_waited_for(folder):
         command = Command('run', '--port', port, '--reload', cwd=folder)
         try:
             command.wait_for('another program does')
-            command.wait_for('Waiting for its being free')
+            command.wait_for('Trying again each second, and at the next save')
         except BaseException:
             command.__exit__()
             raise
     with command:
         save(folder / 'app.py', HELLO)
         assert command.get() == (200, 'hello')
+
+
+def test_what_is_inherited_and_wrong_is_not_waited_for(folder):
+    status, output = run('run', '--fd', 99, '--reload', cwd=folder)
+    assert status == 1
+    assert 'not a socket that is open' in output
+    assert 'save' not in output
 
 
 def test_control_c_in_a_terminal_ends_all_with_status_0(folder):

@@ -61,6 +61,34 @@ def fail(error: CommandError) -> int:
     return error.status
 
 
+def run_command(name: str, words: list[str]) -> int:
+    """Run the command of a name; return the exit status.
+
+    :raises CommandError: there is none, or it says so.
+    """
+    if name in ('-h', '--help', 'help'):
+        print(overview())
+        return 0
+    if name in ('-V', '--version'):
+        from .. import __version__
+        print('microdot', __version__)
+        return 0
+    if name not in COMMANDS:
+        from .options import nearest
+        raise CommandError('there is no command %r%s' % (
+            name, nearest(name, COMMANDS)))
+    try:
+        module = importlib.import_module(COMMANDS[name][0], __package__)
+    except ModuleNotFoundError as exc:
+        if exc.name != importlib.util.resolve_name(
+                COMMANDS[name][0], __package__):
+            raise
+        raise CommandError('%s was left out of this installation'
+                           % exc.name, 1) from None
+    status: int = module.command(words)
+    return status
+
+
 def main(words: list[str] | None = None) -> int:
     """Run the command line.
 
@@ -71,29 +99,11 @@ def main(words: list[str] | None = None) -> int:
     """
     if words is None:
         words = sys.argv[1:]
-    name = words[0] if words else '--help'
-    if name in ('-h', '--help', 'help'):
-        print(overview())
-        return 0 if words else USAGE
-    if name in ('-V', '--version'):
-        from .. import __version__
-        print('microdot', __version__)
-        return 0
     try:
-        if name not in COMMANDS:
-            from .options import nearest
-            raise CommandError('there is no command %r%s' % (
-                name, nearest(name, COMMANDS)))
-        try:
-            module = importlib.import_module(COMMANDS[name][0], __package__)
-        except ModuleNotFoundError as exc:
-            if exc.name != importlib.util.resolve_name(
-                    COMMANDS[name][0], __package__):
-                raise
-            raise CommandError('%s was left out of this installation'
-                               % exc.name, 1) from None
-        status: int = module.command(words[1:])
-        return status
+        status = run_command(words[0] if words else '--help', words[1:])
+        if sys.stdout:
+            sys.stdout.flush()
+        return status if words else USAGE
     except CommandError as error:
         return fail(error)
     except BrokenPipeError:

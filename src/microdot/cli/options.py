@@ -30,7 +30,8 @@ def nearest(name: str, names: Iterable[str], form: str = '%s') -> str:
     """Return ``'; did you mean X?'`` for the nearest of *names*, if any is
     near."""
     import difflib
-    found = difflib.get_close_matches(name, list(names), 1)
+    found = difflib.get_close_matches(name, list(names), 1) \
+        if name.strip('-') else None
     return '; did you mean %s?' % (form % found[0]) if found else ''
 
 

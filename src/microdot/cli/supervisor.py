@@ -206,13 +206,14 @@ class Supervisor:
             self.tls = tls_files(self.settings)
             self.listening = open_sockets(self.settings, os.environ)
         except CommandError as error:
-            if not self.settings.reload:
-                raise
+            if not self.settings.reload or self.settings.fd is not None:
+                raise  # what it inherits does not change
             if error.text != self.shown:
                 self.shown = error.text
                 self.terminal.print(self.terminal.red('microdot: ') +
                                     error.text)
-                self.say_waiting('its being free, or the next save')
+                self.terminal.print(self.terminal.dim(
+                    '\nTrying again each second, and at the next save.'))
             self.retry_at = time.monotonic() + PORT_S
             return False
         announce(self.listening.sockets, bool(self.tls), self.settings)
@@ -457,13 +458,11 @@ class Supervisor:
         text = child.describe_end()
         if text:
             self.terminal.print('\n' + text)
-        self.say_waiting('the next save')
+        self.terminal.print(self.terminal.dim(
+            '\nWaiting for the next save.'))
 
     def say(self, text: str) -> None:
         self.terminal.print(self.terminal.yellow('microdot: ') + text)
-
-    def say_waiting(self, what: str) -> None:
-        self.terminal.print(self.terminal.dim('\nWaiting for %s.' % what))
 
     # Restarts
 
