@@ -96,6 +96,41 @@ def parse_fields(environ):
     return fields
 
 
+def body_length(environ, version, fields):
+    """Return the bytes of a request's body; -1 if the server ends it.
+
+    :raises HTTPException: 411: nobody knows where it ends.
+    :raises ValueError: its length is malformed.
+    """
+    if 'transfer-encoding' in fields and environ.get('wsgi.input_terminated'):
+        return -1  # the server has undone the coding
+    if 'content-length' not in fields and 'transfer-encoding' not in fields:
+        return 0
+    length = parse_framing(version[5:], fields)[0]
+    if length < 0:
+        raise HTTPException(411)
+    return length
+
+
+def raw_path(environ):
+    """Return the path as the client has sent it, or ``None``."""
+    raw = environ.get('RAW_URI') or environ.get('REQUEST_URI')
+    if not raw:
+        return None
+    raw = _text(raw)
+    if '://' in raw and raw[0] != '/':
+        raw = raw[raw.find('/', raw.find('://') + 3):]
+    return raw
+
+
+def client_of(environ):
+    """Return the address of the client, or ``None``."""
+    host = environ.get('REMOTE_ADDR')
+    port = environ.get('REMOTE_PORT') or '0'
+    # (waitress has a name and 'None' for the peer of a Unix socket)
+    return (host, int(port)) if host and port.isdigit() else None
+
+
 # --- Transport --------------------------------------------------------------
 
 class _Body(Stream):
@@ -608,22 +643,9 @@ class Microdot(_Microdot):
         if not self._started:
             await self._start_late()
         self.counters['requests'] += 1
-        conn = None
-        try:
-            if call.socket:
-                conn = _Socket(self, req.client_addr, call.socket)
-                req.sock = (conn, conn)
-                await conn.open()
-            res = await self.dispatch_request(req, error)
-            if res is Response.already_handled or conn and conn.taken:
-                return
-        except asyncio.CancelledError:
-            if not (conn and conn.gone):
-                raise
+        res = await self._dispatch(call, req, error)
+        if not res:
             return
-        finally:
-            if conn:
-                await conn.aclose()
         prepared = await self.gateway.prepare(req, res, '1.1', True)
         pieces = prepared[1]
         if pieces and prepared[5] is None:
@@ -642,46 +664,51 @@ class Microdot(_Microdot):
         finally:
             await core.close_body(pieces)
 
+    async def _dispatch(self, call, req, error):
+        # Returns None where a WebSocket has been the answer.
+        conn = None
+        try:
+            if call.socket:
+                conn = _Socket(self, req.client_addr, call.socket)
+                req.sock = (conn, conn)
+                await conn.open()
+            res = await self.dispatch_request(req, error)
+            return None if res is Response.already_handled or \
+                conn and conn.taken else res
+        except asyncio.CancelledError:
+            if not (conn and conn.gone):
+                raise
+            return None
+        finally:
+            if conn:
+                await conn.aclose()
+
     def _open(self, environ, call):
         # Make a request of what the server knows.
         fields = parse_fields(environ)
         if 'host' in fields:
             parse_host(fields['host'])
         version = environ.get('SERVER_PROTOCOL', 'HTTP/1.1')
-        length = 0
-        if 'transfer-encoding' in fields and \
-                environ.get('wsgi.input_terminated'):
-            # the server has undone the coding
-            length = -1
-        elif 'content-length' in fields or 'transfer-encoding' in fields:
-            length = parse_framing(version[5:], fields)[0]
-            if length < 0:
-                raise HTTPException(411)
-        stream = None
-        if length:
-            stream = _Body(self, call, environ['wsgi.input'], length)
+        length = body_length(environ, version, fields)
+        stream = _Body(self, call, environ['wsgi.input'], length) \
+            if length else None
         root = environ.get('SCRIPT_NAME', '').encode('latin-1').decode()
         path = environ.get('PATH_INFO', '').encode('latin-1').decode()
-        raw = environ.get('RAW_URI') or environ.get('REQUEST_URI')
-        if raw:
-            raw = _text(raw)
-            if '://' in raw and raw[0] != '/':
-                raw = raw[raw.find('/', raw.find('://') + 3):]
-        host = environ.get('REMOTE_ADDR')
-        port = environ.get('REMOTE_PORT') or '0'
         req = self.make_request(
-            # (waitress has a name and 'None' for the peer of a Unix socket)
-            (host, int(port)) if host and port.isdigit() else None,
-            environ['REQUEST_METHOD'], parse_path(root + path, raw), root,
+            client_of(environ), environ['REQUEST_METHOD'],
+            parse_path(root + path, raw_path(environ)), root,
             _text(environ.get('QUERY_STRING', '')), version,
             (fields, map(_title, fields)), stream, (None, None),
             environ.get('wsgi.url_scheme'))
         req.environ = environ
         if websocket and 'upgrade' in fields:
-            sock = environ.get('gunicorn.socket')
-            if stream or not isinstance(sock, socket.socket) or \
-                    isinstance(sock, ssl.SSLSocket):
-                req.websocket_class = _NoWebSocket
-            else:
-                call.socket = sock
+            self._prepare_upgrade(req, call)
         return req
+
+    def _prepare_upgrade(self, req, call):
+        sock = req.environ.get('gunicorn.socket')
+        if req.source or not isinstance(sock, socket.socket) or \
+                isinstance(sock, ssl.SSLSocket):
+            req.websocket_class = _NoWebSocket
+        else:
+            call.socket = sock
