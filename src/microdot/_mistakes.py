@@ -72,24 +72,28 @@ def named(value):
     return ('an ' if name[:1].lower() in 'aeio' else 'a ') + name
 
 
+def _check_tuple(result):
+    if not result:
+        raise WrongResult('returned an empty tuple; ' + _ANSWERS)
+    result, rest = result[0], result[1:]
+    if isinstance(result, int) and rest and \
+            not isinstance(rest[0], dict) and rest[0] is not None:
+        raise WrongResult(
+            'returned the status %d before the body, %s; the body comes '
+            'first: return body, %d' % (result, named(rest[0]), result))
+    if len(rest) > 2:
+        raise WrongResult('returned a tuple of %d; %s' % (
+            len(rest) + 1, _ANSWERS))
+
+
 def check_result(result):
     """See that what a handler has returned can be an answer.
 
     :raises WrongResult: it cannot.
     """
-    rest = ()
     if isinstance(result, tuple):
-        if not result:
-            raise WrongResult('returned an empty tuple; ' + _ANSWERS)
-        result, rest = result[0], result[1:]
-        if isinstance(result, int) and rest and \
-                not isinstance(rest[0], dict) and rest[0] is not None:
-            raise WrongResult(
-                'returned the status %d before the body, %s; the body comes '
-                'first: return body, %d' % (result, named(rest[0]), result))
-        if len(rest) > 2:
-            raise WrongResult('returned a tuple of %d; %s' % (
-                len(rest) + 1, _ANSWERS))
+        _check_tuple(result)
+        result = result[0]
     if inspect.isawaitable(result):
         name = getattr(result, '__qualname__', type(result).__name__)
         if inspect.iscoroutine(result):
@@ -166,27 +170,33 @@ def check_route(route):
     if route.host:
         names = names + route.host.pattern.names
         where = route.host.name + where
-    try:
-        parameters = list(inspect.signature(
-            route.handler, follow_wrapped=False).parameters.values())
-    except (TypeError, ValueError):
-        return  # not known: of a function in C
-    if any(one.kind == one.VAR_KEYWORD for one in parameters):
-        return
-    if parameters and parameters[0].kind in (
-            parameters[0].POSITIONAL_ONLY,
-            parameters[0].POSITIONAL_OR_KEYWORD):
-        del parameters[0]  # the request
-    taken = [one.name for one in parameters
-             if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    taken = _arguments(route.handler)
     for name in names:
-        if name not in taken:
+        if taken is not None and name not in taken:
             wrapped = hasattr(route.handler, '__wrapped__')
             raise TypeError(
                 '%s %s does not take the parameter %s of %s; it takes: %s' % (
                     'what decorates handler' if wrapped else 'handler',
                     describe(route.handler), name, where,
                     ', '.join(taken) or 'the request alone'))
+
+
+def _arguments(handler):
+    # The names that a handler takes beside the request, or None: any, or not
+    # known, of a function in C.
+    try:
+        parameters = list(inspect.signature(
+            handler, follow_wrapped=False).parameters.values())
+    except (TypeError, ValueError):
+        return None
+    if any(one.kind == one.VAR_KEYWORD for one in parameters):
+        return None
+    if parameters and parameters[0].kind in (
+            parameters[0].POSITIONAL_ONLY,
+            parameters[0].POSITIONAL_OR_KEYWORD):
+        del parameters[0]  # the request
+    return [one.name for one in parameters
+            if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
 
 
 def check_mount(subapp, application):

@@ -173,29 +173,37 @@ def members_of(rule):
     if not isinstance(rule, type):
         return None
     if dataclasses.is_dataclass(rule):
-        hints = _hints(rule)
-        return [Member(field.name, hints[field.name],
-                       field.default is dataclasses.MISSING and
-                       field.default_factory is dataclasses.MISSING and
-                       default_of(hints[field.name]) is _MISSING,
-                       default_of(hints[field.name]), field.name)
-                for field in dataclasses.fields(rule) if field.init]
+        return _dataclass_members(rule)
     if is_typed_dict(rule):
         hints = _hints(rule)
         return [Member(name, hints[name], _is_required(rule, name, hints),
                        default_of(hints[name]), name) for name in hints]
     if hasattr(rule, '__attrs_attrs__'):
-        hints = _hints(rule)
-        # (attrs has its own word for "no default")
-        return [Member(one.alias, hints[one.name],
-                       repr(one.default) == 'NOTHING', _MISSING, one.alias)
-                for one in rule.__attrs_attrs__ if one.init]
+        return _attrs_members(rule)
     if is_model(rule) == 'msgspec':
         hints = _hints(rule)
         return [Member(field.encode_name, hints[field.name], field.required,
                        _MISSING, field.name)
                 for field in sys.modules['msgspec'].structs.fields(rule)]
     return None
+
+
+def _dataclass_members(rule):
+    hints = _hints(rule)
+    return [Member(field.name, hints[field.name],
+                   field.default is dataclasses.MISSING and
+                   field.default_factory is dataclasses.MISSING and
+                   default_of(hints[field.name]) is _MISSING,
+                   default_of(hints[field.name]), field.name)
+            for field in dataclasses.fields(rule) if field.init]
+
+
+def _attrs_members(rule):
+    hints = _hints(rule)
+    # (attrs has its own word for "no default")
+    return [Member(one.alias, hints[one.name],
+                   repr(one.default) == 'NOTHING', _MISSING, one.alias)
+            for one in rule.__attrs_attrs__ if one.init]
 
 
 def is_typed_dict(rule):

@@ -127,7 +127,15 @@ class URL:
         if unknown:
             raise TypeError('a URL has no part %s' % ', '.join(
                 sorted(unknown)))
-        parts = {name: parts[name] or '' for name in parts}
+        parts = self._checked({name: parts[name] or '' for name in parts})
+        if parts['netloc'] and parts['path'][:1] not in ('', '/'):
+            parts['path'] = '/' + parts['path']
+        elif not parts['netloc'] and parts['path'][:2] == '//':
+            raise ValueError('the path would name a host')
+        return type(self)(urlunsplit(SplitResult(**parts)))
+
+    def _checked(self, parts):
+        # New parts, encoded, with those that stay.
         if 'path' in parts:
             # or else it would end here
             parts['path'] = _encode(parts['path'], _SAFE)
@@ -142,11 +150,7 @@ class URL:
                              % parts['scheme'])
         for name, part in zip(_PARTS, self._parts):
             parts.setdefault(name, part)
-        if parts['netloc'] and parts['path'][:1] not in ('', '/'):
-            parts['path'] = '/' + parts['path']
-        elif not parts['netloc'] and parts['path'][:2] == '//':
-            raise ValueError('the path would name a host')
-        return type(self)(urlunsplit(SplitResult(**parts)))
+        return parts
 
     def include_query(self, *args, **kwargs):
         """Return a URL whose query has other values for some names. Those of

@@ -211,19 +211,22 @@ class Compress:
                              self.codings)
 
     def _may(self, request, response):
-        headers = response.headers
         size = response.size
         if isinstance(response.body, (str, bytes, bytearray, memoryview)):
             size = len(response.body)
+        return (size is None or size >= self.min_size) and \
+            self._is_plain(response) and \
+            not getattr(request.route, 'no_compress', False) and \
+            (self.with_sessions or 'Cookie' not in (request.vary or ()))
+
+    def _is_plain(self, response):
+        headers = response.headers
         return 200 <= response.status_code < 300 and \
             response.status_code not in (204, 206) and \
             'Content-Encoding' not in headers and \
             'no-transform' not in headers.get('Cache-Control', '') and \
             is_compressible(headers.get('Content-Type') or
-                            response.default_content_type) and \
-            (size is None or size >= self.min_size) and \
-            not getattr(request.route, 'no_compress', False) and \
-            (self.with_sessions or 'Cookie' not in (request.vary or ()))
+                            response.default_content_type)
 
     def _body(self, response):
         body = response.body

@@ -291,14 +291,7 @@ class Schemas:
         if origin is typing.Literal:
             return self._choice(args)
         if origin in (typing.Union, types.UnionType):
-            others = [self.make(one, extra) for one in args
-                      if one is not type(None)]
-            schema = others[0] if len(others) == 1 else {'anyOf': others}
-            if len(others) == len(args):
-                return schema
-            if 'anyOf' in schema:
-                return {'anyOf': [*others, {'type': 'null'}]}
-            return self._nullable(schema)
+            return self._union(args, extra)
         if origin in (list, set, frozenset, tuple,
                       collections.abc.Sequence, collections.abc.Iterable):
             schema = {'type': 'array',
@@ -310,6 +303,16 @@ class Schemas:
             return {'type': 'object', 'additionalProperties': self.make(
                 args[1] if args else object, extra)}
         raise ValueError('%r is no rule' % (origin,))
+
+    def _union(self, args, extra):
+        others = [self.make(one, extra) for one in args
+                  if one is not type(None)]
+        schema = others[0] if len(others) == 1 else {'anyOf': others}
+        if len(others) == len(args):
+            return schema
+        if 'anyOf' in schema:
+            return {'anyOf': [*others, {'type': 'null'}]}
+        return self._nullable(schema)
 
     def _class(self, rule, extra):
         key = rule, extra
@@ -618,15 +621,11 @@ class Writer:
         for guard, layer in guards_of(handler):
             scheme, status, text = self._scheme(guard)
             asked[scheme] = []
-            code = getattr(layer, '__code__', None)
-            # the wrapper that BaseAuth.optional() has made
-            if code is not None and code in _constants(
-                    getattr(type(guard), 'optional', None)):
+            if _made_by(guard, 'optional', layer):
                 continue
             required[scheme] = []
             refusals[status] = text
-            if code is not None and code in _constants(
-                    getattr(type(guard), 'requires', None)):
+            if _made_by(guard, 'requires', layer):
                 refusals.setdefault('403', 'Without a needed scope')
         if not asked and _decorated_by(handler, 'session'):
             asked[self._session()] = []
@@ -675,6 +674,12 @@ class Writer:
         if not any(status[0] in '123' or status == 'default'
                    for status in responses):
             responses['200'] = self._success(handler)
+        for status, text in self._errors(
+                specs, parameters, refusals, body).items():
+            responses.setdefault(status, self._error(status, text))
+        return dict(sorted(responses.items()))
+
+    def _errors(self, specs, parameters, refusals, body):
         errors = dict(refusals)
         if parameters:
             errors['404'] = 'No such path, or nothing there'
@@ -686,9 +691,7 @@ class Writer:
             errors['422'] = 'What was sent does not fit'
         if 'body' in specs or 'form' in specs:
             errors['415'] = 'The body is of another type'
-        for status, text in errors.items():
-            responses.setdefault(status, self._error(status, text))
-        return dict(sorted(responses.items()))
+        return errors
 
     def _success(self, handler):
         if _decorated_by(handler, 'sse'):
@@ -741,6 +744,14 @@ class Writer:
 def _takes_null(schema):
     return 'null' in schema.get('type', ()) or any(
         map(_takes_null, schema.get('anyOf', ())))
+
+
+def _made_by(guard, method, layer):
+    # Whether a method of a guard, such as optional() of BaseAuth, has made a
+    # wrapper of a handler.
+    code = getattr(layer, '__code__', None)
+    return code is not None and code in _constants(
+        getattr(type(guard), method, None))
 
 
 def _constants(function):

@@ -21,7 +21,7 @@ from .requests import AsyncBytesIO, MultiDict, Request
 from .responses import Response, make_response
 from .routing import URLPattern, parse_date, parse_int, parse_uuid
 from .running import run_loop, tls_context
-from .serving import Server, accept, listen, own_port
+from .serving import Server, accept, listen
 from .tasks import settle, start_task
 from .threads import caller, close_body, invoke_handler, is_async, next_piece
 from .wire import (
@@ -37,7 +37,7 @@ from .wire import (
 #: For the rest of the package.
 __all__ = [
     'CLASSES', 'Cache', 'FUNCTIONS', 'caller', 'install', 'is_async',
-    'own_port', 'run_loop', 'settle', 'start_task', 'tls_context',
+    'listen', 'run_loop', 'settle', 'start_task', 'tls_context',
 ]
 
 # By the name of the core's function, what takes its place. The table is made

@@ -281,17 +281,21 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         except Exception as exc:
             app.log_exception(None, exc)
         finally:
-            self.task = self.request = None
-            self._begun = False
-            if keep and self._again:
-                self._loop.call_soon(self._go_on, context=self._context)
-            elif not keep or self._ended:
-                self._close()
-            elif self._paused:
-                self._paused = False
-                self.transport.resume_reading()
-            if self._lost:
-                super().discard()
+            self._end_task(keep)
+
+    def _end_task(self, keep):
+        # After the last of a batch of requests.
+        self.task = self.request = None
+        self._begun = False
+        if keep and self._again:
+            self._loop.call_soon(self._go_on, context=self._context)
+        elif not keep or self._ended:
+            self._close()
+        elif self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+        if self._lost:
+            core.Connection.discard(self)
 
     async def _fail(self, exc):
         # Answer a handler that has been cancelled, or has awaited what was.
@@ -476,22 +480,25 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
             # unless its time is over, let it have what was written
             if now or self.expired:
                 self.transport.abort()
-        elif self._reading and self.expired:
-            if not self._reading.done():
-                self._reading.set_exception(
-                    HTTPException(408, 'Request timeout'))
         elif self.task:
-            if self._begun:
-                self.task.cancel()
-            else:
-                # it would never run, nor end; what has come is served, or
-                # looked at again
-                self.deadline = 1
+            self._stop_task()
         elif self.expired and self.partial:
             self.task = self._loop.create_task(self.serve(
                 HTTPException(408, 'Request timeout')))
         else:
             self._close()
+
+    def _stop_task(self):
+        if self._reading and self.expired:
+            if not self._reading.done():
+                self._reading.set_exception(
+                    HTTPException(408, 'Request timeout'))
+        elif self._begun:
+            self.task.cancel()
+        else:
+            # it would never run, nor end; what has come is served, or looked
+            # at again
+            self.deadline = 1
 
     def _stop_late(self):
         if not self.count:

@@ -121,18 +121,19 @@ class URLPattern(core.URLPattern):
             name for segment in self.segments or ()
             if isinstance(segment, tuple) for name in
             (segment[1] if isinstance(segment[1], tuple) else segment[1:2])]
-        self._plan = None
-        if self.static is not None or self.span is not None:
-            return
+        self._plan = None if self.static is not None or \
+            self.span is not None else self._make_plan()
+
+    def _make_plan(self):
         plan = []
         for i, segment in enumerate(self.segments, 1):
             if isinstance(segment, str):
                 plan.append((i, None, segment))
             elif segment[0] or segment[3] or isinstance(segment[1], tuple):
-                return  # has text around the parameter
+                return None  # has text around the parameter
             else:
                 plan.append((i, segment[1], segment[2]))
-        self._plan = plan
+        return plan
 
     def match(self, path):
         plan = self._plan

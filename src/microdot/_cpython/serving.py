@@ -133,7 +133,7 @@ class Server(core.Server):
                                       left, keep, chunked)
 
 
-def listen(host, port):
+def listen(host: str | None, port: int) -> list[socket.socket]:
     """Bind an address, or all that a name has; return a list of sockets that
     listen. An empty name, or ``None``, has all addresses of the machine.
 
@@ -141,7 +141,7 @@ def listen(host, port):
     """
     found = socket.getaddrinfo(host or None, port, 0, socket.SOCK_STREAM, 0,
                                socket.AI_PASSIVE)
-    sockets = []
+    sockets: list[socket.socket] = []
     try:
         for family, kind, protocol, _, address in dict.fromkeys(found):
             if sockets and not port:

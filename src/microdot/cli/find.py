@@ -65,24 +65,30 @@ def module_name(place: str) -> tuple[str, str]:
             return place, os.getcwd()
         if os.path.isfile(os.path.join(place, '__init__.py')):
             return place, os.getcwd()
-    path = os.path.abspath(place)
-    if os.path.isdir(path):
-        for name in FILES:
-            if os.path.isfile(os.path.join(path, name)):
-                path = os.path.join(path, name)
-                break
-        else:
-            raise WrongApp('the folder %s has none of %s'
-                           % (place, ', '.join(FILES)))
-    if not path.endswith('.py') and os.path.isfile(path + '.py'):
-        path += '.py'
-    if not os.path.isfile(path):
-        raise WrongApp('there is no file %s%s' % (place, beside(path)))
-    folder, name = os.path.split(path[:-3])
+    folder, name = os.path.split(main_file(place)[:-3])
     while os.path.isfile(os.path.join(folder, '__init__.py')):
         folder, package = os.path.split(folder)
         name = package if name == '__init__' else package + '.' + name
     return name, folder
+
+
+def main_file(place: str) -> str:
+    """Return the path of a file, or of the main one of a folder.
+
+    :raises WrongApp: there is none.
+    """
+    path = os.path.abspath(place)
+    if os.path.isdir(path):
+        for name in FILES:
+            if os.path.isfile(os.path.join(path, name)):
+                return os.path.join(path, name)
+        raise WrongApp('the folder %s has none of %s'
+                       % (place, ', '.join(FILES)))
+    if not path.endswith('.py') and os.path.isfile(path + '.py'):
+        path += '.py'
+    if not os.path.isfile(path):
+        raise WrongApp('there is no file %s%s' % (place, beside(path)))
+    return path
 
 
 def beside(path: str) -> str:

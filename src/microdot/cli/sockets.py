@@ -7,13 +7,10 @@ import os
 import socket
 import stat
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from .. import _cpython as _untyped
+from .._cpython import listen
 from . import CommandError
 from .options import Settings
-
-_cpython: Any = _untyped
 
 #: Connections that wait to be accepted.
 BACKLOG = 1024
@@ -86,43 +83,12 @@ def open_port(host: str, port: int) -> list[socket.socket]:
     :raises CommandError: that is refused, or the host is unknown.
     """
     try:
-        infos = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM,
-            flags=socket.AI_PASSIVE)
-    except OSError as exc:
+        return listen(host, port)
+    except socket.gaierror as exc:
         raise CommandError('--host %s: %s' % (
             host, exc.strerror or exc), 1) from None
-    sockets: list[socket.socket] = []
-    failure = None
-    for family, kind, proto, _, address in dict.fromkeys(infos):
-        if sockets and not port:
-            # The next address gets the port that the first was given.
-            address = (address[0], sockets[0].getsockname()[1], *address[2:])
-        sock = None
-        try:
-            sock = socket.socket(family, kind, proto)
-            _cpython.own_port(sock)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind(address)
-            sock.listen(BACKLOG)
-            sock.setblocking(False)
-        except OSError as exc:
-            if sock:
-                sock.close()
-            # (a computer without IPv6 still has a name for its loopback)
-            if exc.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
-                failure = exc
-                break
-            failure = failure or exc
-            continue
-        sockets.append(sock)
-    if failure and (not sockets or failure.errno not in (
-            errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)):
-        for sock in sockets:
-            sock.close()
-        raise CommandError(refused(host, port, failure), 1)
-    return sockets
+    except OSError as exc:
+        raise CommandError(refused(host, port, exc), 1) from None
 
 
 def refused(host: str, port: int, exc: OSError) -> str:

@@ -252,23 +252,8 @@ class Supervisor:
             'bus': [bus.fileno(), self.bus.life]
             if self.bus and bus else None,
         }
-        environ = {**os.environ, CHILD: json.dumps(part)}
-        # A Ctrl-C goes to all processes of the terminal. One that is just
-        # beginning could only answer with a traceback, so it gets that when
-        # it has begun.
-        if POSIX:
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        try:
-            process = subprocess.Popen(
-                [sys.executable, *sys.orig_argv[1:]], env=environ,
-                pass_fds=[*fds, *boards, *(
-                    sock.fileno() for sock in (theirs, bus) if sock)])
-        finally:
-            if POSIX:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-            for sock in (theirs, bus):
-                if sock:
-                    sock.close()
+        process = self.spawn(part, [*fds, *boards], [
+            sock for sock in (theirs, bus) if sock])
         self.started = True
         child = Child(process, ours, row, member)
         if ours:
@@ -276,6 +261,29 @@ class Supervisor:
         else:
             child.ready = True  # nobody would say so
         return child
+
+    def spawn(self, part: dict[str, Any], fds: list[int],
+              socks: list[socket.socket]) -> subprocess.Popen[bytes]:
+        """Start the program that runs here once more.
+
+        :param part: what it is told.
+        :param fds: what it gets beside the sockets, which are its own then.
+        """
+        environ = {**os.environ, CHILD: json.dumps(part)}
+        # A Ctrl-C goes to all processes of the terminal. One that is just
+        # beginning could only answer with a traceback, so it gets that when
+        # it has begun.
+        if POSIX:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            return subprocess.Popen(
+                [sys.executable, *sys.orig_argv[1:]], env=environ,
+                pass_fds=[*fds, *(sock.fileno() for sock in socks)])
+        finally:
+            if POSIX:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+            for sock in socks:
+                sock.close()
 
     # The loop
 
@@ -319,27 +327,22 @@ class Supervisor:
             self.hangup = False
             self.rolling = [place for place in self.places if place.child]
         self.roll()
+        self.fill()
+        return False
+
+    def fill(self) -> None:
+        """Start the processes whose time has come."""
         now = time.monotonic()
         for place in self.places:
             if place.child is None and place.start_at is not None and \
                     place.start_at <= now:
                 place.start_at = None
                 place.child = self.start()
-        return False
 
     def sleep(self) -> None:
         """Wait for something to happen, or for the next time at which
         something is to be done."""
-        times = [child.deadline for child in self.living()
-                 if child.deadline is not None]
-        times += [place.start_at for place in self.places
-                  if place.child is None and place.start_at is not None]
-        if self.listening is None:
-            times.append(self.retry_at)
-        timeout = max(min(times) - time.monotonic(), 0) if times else None
-        if not POSIX:
-            timeout = POLL_S if timeout is None else min(timeout, POLL_S)
-        for key, events in self.selector.select(timeout):
+        for key, events in self.selector.select(self.patience()):
             if isinstance(key.data, Member):
                 assert self.bus
                 self.bus.ready(key.data, events)
@@ -351,6 +354,19 @@ class Supervisor:
                     pass
             else:
                 self.hear(key.data)
+
+    def patience(self) -> float | None:
+        """Return the seconds until something is to be done, or ``None``."""
+        times = [child.deadline for child in self.living()
+                 if child.deadline is not None]
+        times += [place.start_at for place in self.places
+                  if place.child is None and place.start_at is not None]
+        if self.listening is None:
+            times.append(self.retry_at)
+        timeout = max(min(times) - time.monotonic(), 0) if times else None
+        if not POSIX:
+            timeout = POLL_S if timeout is None else min(timeout, POLL_S)
+        return timeout
 
     def hear(self, child: Child) -> None:
         sock = child.control
@@ -405,12 +421,7 @@ class Supervisor:
                     child.deadline = None
                     child.process.kill()
                 continue
-            if child.control:
-                self.forget(child)
-            if self.board:
-                self.board.clear(child.row)
-            if self.bus and child.member:
-                self.bus.remove(child.member)
+            self.clear(child)
             if child in self.leaving:
                 self.leaving.remove(child)
                 continue
@@ -421,6 +432,15 @@ class Supervisor:
                 elif place.child is child:
                     place.child = None
                     self.child_died(place, child)
+
+    def clear(self, child: Child) -> None:
+        """Take back what a process that has ended had."""
+        if child.control:
+            self.forget(child)
+        if self.board:
+            self.board.clear(child.row)
+        if self.bus and child.member:
+            self.bus.remove(child.member)
 
     def child_died(self, place: Place, child: Child) -> None:
         if child.stopping:

@@ -349,10 +349,13 @@ class Collection:
                 if item.kind == 'app' and needed and not self._brings(top):
                     self._outside.add(top)
             if item is queued[-1]:
-                # All programs are known that may use the rest.
-                for name in sorted(optional):
-                    if is_used(name, programs):
-                        self._find(name, 'framework', queued, programs)
+                self._find_used(optional, queued, programs)
+
+    def _find_used(self, optional, queued, programs):
+        # All programs are known that may use the rest.
+        for name in sorted(optional):
+            if is_used(name, programs):
+                self._find(name, 'framework', queued, programs)
 
     def _find(self, name, kind, queued, programs):
         # Add the files that an import of a name loads.

@@ -162,12 +162,7 @@ class Deployment:
             self._send()
             return
         board = self._probe()
-        written = {}
-        if options.wifi:
-            self.wifi = self.wifi or wifi_settings(options.wifi,
-                                                   options.hostname)
-            written[WIFI_FILE] = self.wifi
-        written.update(self._for_updates(board))
+        written = {**self._for_wifi(), **self._for_updates(board)}
         code = self._code(options.wifi or
                           board and WIFI_FILE in board['files'])
         if options.main and self.found.main.name != 'main.py':
@@ -191,6 +186,14 @@ class Deployment:
         files, _ = build(options, self.found.items, None, self.folder)
         sending.update(receiver, files, self.show, options.version,
                        options.lower, terminal_bar())
+
+    def _for_wifi(self):
+        """Return the file that ``microdot.wifi`` needs beside the modules."""
+        options = self.options
+        if not options.wifi:
+            return {}
+        self.wifi = self.wifi or wifi_settings(options.wifi, options.hostname)
+        return {WIFI_FILE: self.wifi}
 
     def _for_updates(self, board):
         """Return the files that ``microdot.ota`` needs beside the modules."""
@@ -334,6 +337,20 @@ class Deployment:
                                     in_bytes(needed)))
 
     def _carry_out(self, plan, code, has_main, ended=None):
+        self._write(plan)
+        if self.options.start:
+            start(self.line, code, self.options.follow, self.show,
+                  self.folder, ended)
+        elif self.options.monitor:
+            self.line.run('reset')
+        elif has_main:
+            self.show('the application starts when the board does: press its '
+                      'reset button, or type mpremote reset')
+        else:
+            self.show('to start the application, add --start; to start it '
+                      'whenever the board gets power, add --main')
+
+    def _write(self, plan):
         if plan.image is not None and not plan.image_is_there:
             self.show('writing a ROMFS image, %s' % in_bytes(
                 len(plan.image)))
@@ -359,17 +376,6 @@ class Deployment:
                 ' or %s.local' % self.options.hostname or ''))
         if last:
             lines.copy(self.line, plan, self.folder, self.show, last)
-        if self.options.start:
-            start(self.line, code, self.options.follow, self.show,
-                  self.folder, ended)
-        elif self.options.monitor:
-            self.line.run('reset')
-        elif has_main:
-            self.show('the application starts when the board does: press its '
-                      'reset button, or type mpremote reset')
-        else:
-            self.show('to start the application, add --start; to start it '
-                      'whenever the board gets power, add --main')
 
 
 def deploy(options, show=show_line):
