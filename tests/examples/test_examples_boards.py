@@ -369,7 +369,9 @@ def test_the_compressed_site_is_current(tmp_path):
 
 # ----------------------------------------------------------------- all of them
 
-ALL = ['wifi', 'portal', 'gpio', 'dashboard', 'files', 'static_site']
+ALL = ['wifi', 'portal', 'gpio', 'dashboard', 'files', 'static_site', 'hello',
+       'counter', 'chat', 'uploads', 'csrf', 'cors', 'login', 'basket',
+       'passwords', 'tokens']
 
 
 @pytest.mark.parametrize('name', ALL)
@@ -418,6 +420,9 @@ def test_it_fits_into_the_flash_and_heap_that_it_names(name, tmp_path):
                     'Accept-Encoding': 'gzip', 'User-Agent': 'x' * 120})
                 assert status < 500
         assert 'MemoryError' not in child.output
+        # (of the others ``microdot deploy --wifi`` prints the address)
+        if 'debug=True' in text:
+            assert '127.0.0.1:%d' % child.port in child.output
 
 
 @pytest.mark.parametrize('name', ALL)
