@@ -104,9 +104,10 @@ class Inflate:
                 # last. More than one in a piece are of use to nobody.
                 data = self._zlib.unused_data
                 self._zlib = None
-                if data:
-                    result += self._decompress(
-                        data, most and most - len(result) or most)
+                left = most and most - len(result)
+                # (0 is any number to zlib, so nothing is left of a limit)
+                if data and (left or not most):
+                    result += self._decompress(data, left)
                     if self._zlib.eof:
                         raise WebSocketError('compression', BAD_DATA)
         except zlib.error:

@@ -274,6 +274,16 @@ def test_hostile_compression(name, payload, code, pieces):
         assert code is None or refused == code
 
 
+def test_what_two_blocks_become_has_the_limit_of_one():
+    for first in (3, 5, 9):
+        last = zlib.compressobj(wbits=-15)
+        block = last.compress(b'x' * first) + last.flush()
+        for most, expected in ((5, min(first + 20, 5)), (0, first + 20)):
+            data = Inflate(15, False).decompress(
+                block + deflated(b'y' * 20), True, most)
+            assert data == (b'x' * first + b'y' * 20)[:expected]
+
+
 def test_a_bomb_takes_no_memory():
     bomb = deflated(bytes(50000000))
     wire = frames.frame(2, bomb, rsv=4)
