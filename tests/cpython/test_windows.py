@@ -2,7 +2,9 @@
 loop tells of no sockets and takes no signals, and its sockets have another
 option for a port of one's own. Paths are in ``test_static_files.py``."""
 import asyncio
+import http.client
 import os
+import re
 import signal
 import socket
 import sys
@@ -10,10 +12,12 @@ import threading
 
 import pytest
 
+from command import HELLO, Command, save
 from helpers import run
 from microdot import Microdot
 from microdot._cpython import serving
-from microdot.cli import sockets
+from microdot.cli import CommandError, options, sockets
+from servers import wait_until
 from serving import Server
 
 
@@ -125,3 +129,68 @@ def test_elsewhere_a_port_is_taken_over_from_one_that_has_ended():
     for sock in sockets.open_port('127.0.0.1', 0):
         assert options_of(sock) == [True, False]
         sock.close()
+
+
+# --- The command: a process that finds neither the sockets of another nor a
+# --- line to it
+
+COMMAND = """
+import asyncio
+import sys
+from microdot.cli import main, supervisor
+
+def refuse(self, *args):
+    raise NotImplementedError
+
+for name in ('add_reader', 'add_writer', 'add_signal_handler',
+             'remove_signal_handler'):
+    setattr(asyncio.SelectorEventLoop, name, refuse)
+sys.modules['uvloop'] = None
+supervisor.POSIX = False
+if __name__ == '__main__':
+    # (what follows is: Python, -m, microdot, and what was typed)
+    sys.exit(main(sys.argv[4:]))
+"""
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='plays Windows')
+def test_reload_opens_the_port_anew(tmp_path):
+    (tmp_path / 'windows.py').write_text(COMMAND)
+    app = tmp_path / 'app.py'
+    app.write_text(HELLO)
+    with Command('run', '--port', 0, '--reload', cwd=tmp_path,
+                 before=(sys.executable, 'windows.py')) as command:
+        wait_until(lambda: answer(command) == (200, 'hello'), 'the start')
+        save(app, HELLO.replace("'hello'", "'changed'"))
+        wait_until(lambda: answer(command) == (200, 'changed'), 'the save')
+        save(app, 'def f(:\n')
+        command.wait_for('Waiting for the next save')
+        assert '> 1 | def f(:' in command.output
+        save(app, HELLO)
+        wait_until(lambda: answer(command) == (200, 'hello'), 'the last save')
+        assert len(re.findall('http://', command.output)) == 1
+        assert command.stop(signal.SIGINT) == 0
+
+
+def answer(command):
+    """Return an answer; ``None`` while nobody listens."""
+    try:
+        return command.get()
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+@pytest.mark.parametrize('option, value', [
+    ('workers', 2), ('uds', 'sock'), ('fd', 3)])
+def test_what_the_system_lacks_is_said_in_a_line(monkeypatch, option, value):
+    class System:
+        name = 'nt'
+
+        def __getattr__(self, name):
+            return getattr(os, name)
+
+    monkeypatch.setattr(options, 'os', System())
+    with pytest.raises(CommandError) as caught:
+        options.gather(['--' + option, str(value)], {}, pytest.fail)
+    assert caught.value.text == 'Windows has no --' + option
+    assert options.gather(['--workers', '1'], {}, pytest.fail).workers == 1
