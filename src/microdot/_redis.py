@@ -3,6 +3,7 @@ hub (``pubsub.py``), the counts of limits (``ratelimit.py``), and sessions
 (``stores.py``).
 """
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
@@ -179,6 +180,9 @@ class RedisHub(_pubsub.Hub):
     #: Seconds between two reports of who listens here, and until a process
     #: that has sent none is taken to be gone.
     report_interval = 5
+    #: Seconds that closing waits for messages to be sent.
+    flush_timeout = 2
+    flushed = None  # event of close(): all has been sent
     report_lifetime = 15
     joins = False
 
@@ -192,6 +196,7 @@ class RedisHub(_pubsub.Hub):
         self.prefix = prefix
         self.unsent = deque()  # (number, topic, kind, data)
         self.unsent_bytes = 0
+        self.changed = asyncio.Event()  # the others are to be told
         self.others = {}       # reports of other processes: (time, counts)
         self.seen = 0, 0       # the newest that has arrived here
         self.tasks = None
@@ -246,7 +251,18 @@ class RedisHub(_pubsub.Hub):
         self.enter_loop(asyncio.get_running_loop())
 
     async def close(self):
-        """End the connections to Redis."""
+        """Send what has been published, and end the connections to Redis.
+        It waits ``flush_timeout`` seconds at most, and what is lost then is
+        logged."""
+        if self.tasks and self.unsent:
+            self.flushed = asyncio.Event()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(
+                    self.flushed.wait(), self.flush_timeout)
+        lost = sum(1 for each in self.unsent if each[2] != b'p')
+        if lost:
+            _logger.error('%d messages have not been sent to Redis at %s',
+                          lost, self.link.where)
         tasks, self.tasks = self.tasks, None
         left = tasks
         while left:
@@ -316,6 +332,8 @@ class RedisHub(_pubsub.Hub):
         if kind == b'p':
             life, counts = message
             if life != self.life:
+                if life not in self.others:
+                    self.changed.set()  # that one does not know this one
                 self.others.pop(life, None)
                 self.others[life] = time.monotonic(), counts
                 while len(self.others) > self.max_others:
@@ -354,6 +372,8 @@ class RedisHub(_pubsub.Hub):
                 newest = batch[-1][0]
                 while self.unsent and self.unsent[0][0] <= newest:
                     self.unsent_bytes -= len(self.unsent.popleft()[3]) + 100
+                if self.flushed and not self.unsent:
+                    self.flushed.set()
 
     async def _report(self):
         # Tells the others how many listen here.

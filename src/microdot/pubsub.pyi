@@ -42,6 +42,7 @@ class RedisHub(Hub):
     max_replayed: int
     max_others: int
     report_interval: float
+    flush_timeout: float
     report_lifetime: float
     def __init__(
         self, url: str, queue: int = 64,

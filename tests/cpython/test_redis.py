@@ -101,6 +101,53 @@ def test_listeners_of_all_processes_are_counted(redis_server):  # noqa: F811
     run(main())
 
 
+def test_a_process_that_begins_later_is_told_at_once(
+        redis_server, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(RedisHub, 'report_interval', 3600)
+
+    async def main():
+        async with hubs(redis_server) as (ada, bob):
+            async with ada.subscribe('a'):
+                # (its report has been sent, and would not come again)
+                await until(lambda: not ada.unsent and not
+                            ada.changed.is_set())
+                await bob.connect()
+                await until(lambda: bob.count('a') == 1)
+
+    run(main())
+
+
+def test_what_was_published_before_closing_arrives(
+        redis_server):  # noqa: F811
+    async def main():
+        async with hubs(redis_server, queue=5000) as (ada, bob):
+            async with bob.subscribe('a') as messages:
+                for number in range(3000):
+                    ada.publish('a', number)
+                await ada.close()
+                assert not ada.unsent
+                assert await take(messages, 3000) == list(range(3000))
+
+    run(main())
+
+
+def test_closing_waits_so_long_for_a_redis_that_is_gone(
+        redis_server, caplog, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(RedisHub, 'flush_timeout', 0.01)
+    caplog.set_level(logging.ERROR, 'microdot.error')
+
+    async def main():
+        async with hubs(redis_server, count=1) as (hub,):
+            async with hub.subscribe('a'):
+                redis_server.kill()
+                await until(lambda: hub.link.lost)
+                hub.publish('a', 1)
+                await hub.close()
+
+    run(main())
+    assert '1 messages have not been sent' in caplog.text
+
+
 def test_threads_may_publish(redis_server):  # noqa: F811
     async def main():
         async with hubs(redis_server, count=1, queue=1000) as (hub,):

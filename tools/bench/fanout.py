@@ -11,7 +11,9 @@
 - Memory of the server for each of 10,000 SSE clients that are silent.
 
 The listeners are a process of their own, pinned to the last core; the server
-has the first.
+has the first. For root both go before all others on the machine, unless
+``--shared`` is given: what the delay is then more comes from the others, as
+the processor time that a message takes, which is printed too, stays the same.
 """
 
 import argparse
@@ -162,12 +164,15 @@ async def delay(publish, listeners, hub, options):
     while not hub.counters['dropped']:
         hub.publish('filler', b'x' * 65536)
         await asyncio.sleep(0.01)
+    taken = []
     for number in range(options.messages):
         if number == WARM:
             begin = rss()
+        start = time.process_time()
         await publish('%018d' % time.monotonic_ns())
+        taken.append(time.process_time() - start)
         await asyncio.sleep(options.pause)
-    say(rss() - begin)
+    say([rss() - begin, statistics.median(taken) * 1000, max(taken) * 1000])
     await asyncio.Event().wait()
 
 
@@ -273,9 +278,10 @@ def be(options):
     role = SERVERS.get(options.role, listen)
     first, last = common.cores()
     os.sched_setaffinity(0, {last if role is listen else first})
-    with contextlib.suppress(PermissionError):
-        # For root: whatever else runs is not to be measured.
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    if not options.shared:
+        with contextlib.suppress(PermissionError):
+            # For root: whatever else runs is not to be measured.
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     if role is listen and options.stalled:
         note(options)
     if options.role in ('hub-uvloop', 'starlette'):
@@ -327,16 +333,25 @@ def measure_cost(listeners, rounds):
         'target': TARGETS.get(name)} for name, values in taken.items()]
 
 
-def measure_delay(listeners, messages, pause):
-    """Return how long deliveries take, and what memory grows by."""
-    growth, delays = run(
+def measure_delay(listeners, messages, pause, *words):
+    """Return how long deliveries take, what processor time of the server each
+    message does, and what memory grows by."""
+    (growth, median, most), delays = run(
         'hub', listeners, '--stalled', '--messages', str(messages),
-        '--pause', str(pause))
+        '--pause', str(pause), *words)
     return {'listeners': listeners, 'messages': messages,
             'median_ms': statistics.median(delays) / 1e6,
             'p99_ms': delays[int(len(delays) * 0.99)] / 1e6,
             'most_ms': delays[-1] / 1e6, 'target_ms': MOST_DELAY_MS,
+            'processor_ms': median, 'most_processor_ms': most,
             'growth': growth}
+
+
+def print_delay(data):
+    print('{listeners} listeners: median {median_ms:.1f} ms, 99 of 100 '
+          '{p99_ms:.1f} ms, most {most_ms:.1f} ms; processor time of a '
+          'message {processor_ms:.1f} ms, at most {most_processor_ms:.1f}; '
+          'memory {growth:+} bytes'.format(**data))
 
 
 def measure_idle(listeners):
@@ -357,6 +372,9 @@ def main(argv=None):
     parser.add_argument('--pause', type=float, default=1.0)
     parser.add_argument('--idle', type=int, default=10000,
                         help='clients of the third table')
+    parser.add_argument('--shared', action='store_true',
+                        help='take turns with what else runs; the second '
+                             'table alone')
     parser.add_argument('--json', action='store_true')
     for name in ('--role', '--port'):
         parser.add_argument(name, help=argparse.SUPPRESS)
@@ -369,6 +387,10 @@ def main(argv=None):
         return 0
     common.enter()
     common.stay_awake()
+    if options.shared:
+        print_delay(measure_delay(options.many, options.messages,
+                                  options.pause, '--shared'))
+        return 0
     data = {'cost': measure_cost(options.listeners, options.rounds),
             'delay': measure_delay(options.many, options.messages,
                                    options.pause),
@@ -379,9 +401,7 @@ def main(argv=None):
     for each in data['cost']:
         print('%-52s %6.2f us, the hub takes %.2f of it' % (
             LABELS[each['server']], each['us'], each['ratio']))
-    print('{listeners} listeners: median {median_ms:.1f} ms, 99 of 100 '
-          '{p99_ms:.1f} ms, most {most_ms:.1f} ms; memory {growth:+} bytes'
-          .format(**data['delay']))
+    print_delay(data['delay'])
     print('{listeners} silent clients: {bytes:.0f} bytes each'.format(
         **data['idle']))
     return 0

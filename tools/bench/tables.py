@@ -22,7 +22,7 @@ from common import HERE, TOP
 
 FOLDER = TOP / 'docs' / 'project' / 'benchmarks'
 TOOLS = ('speed', 'instructions', 'board_speed', 'memory', 'growth',
-         'imports', 'start', 'fanout', 'deployments', 'workers')
+         'imports', 'start', 'fanout', 'redis_rate', 'deployments', 'workers')
 #: The cases shown of all servers, in this order.
 SHOWN = ('text', 'headers', 'changing', 'json', 'param', 'post', 'file',
          'stream', 'close')
@@ -208,12 +208,30 @@ def fanout_tables(data):
         ('milliseconds', '', 'target'),
         ('half of the messages are there after', delay['median_ms'], None),
         ('99 of 100', delay['p99_ms'], delay['target_ms']),
-        ('all', delay['most_ms'], None)]
+        ('all', delay['most_ms'], None),
+        ('processor time of the server, for all of a message',
+         delay['processor_ms'], None)]
     yield 'fanout-memory', [
         ('bytes', ''),
         ('memory grows meanwhile by', delay['growth']),
         ('each of %s silent SSE clients takes' % common.format_cell(
             data['idle']['listeners']), data['idle']['bytes'])]
+
+
+def redis_rate_tables(data):
+    """Yield the same of what redis_rate.py prints."""
+    yield 'redis_rate', [
+        ('', '', 'target'),
+        ('messages a second', data['rate'], data['target']),
+        ('messages that arrived, of %s' % common.format_cell(
+            data['published']), data['got'], data['published']),
+        ('out of order', data['swapped'], 0),
+        ('milliseconds until half are there', data['median_ms'], None),
+        ('until 99 of 100 are', data['p99_ms'], None),
+        ('until all are', data['most_ms'], None),
+        ('microseconds of processor time to publish one',
+         data['publish_us'], None),
+        ('to take one', data['us'], None)]
 
 
 def deployments_tables(data):
