@@ -14,6 +14,7 @@ import logging
 import struct
 import sys
 from collections import Counter, deque
+from typing import Any
 
 _logger = logging.getLogger('microdot.error')
 
@@ -89,12 +90,12 @@ class Line:
         self.sock = sock
         self.life = life
         self.hubs = {}           # by name
-        self.names = Counter()   # how many hubs modules have made
+        self.names: Any = Counter()  # how many hubs modules have made
         self.loop = None
         self.serves = False      # hubs that are made now are not shared
         self.warned = False
         self.unpacker = Unpacker()
-        self.unsent = deque()    # (hub, what it says)
+        self.unsent: Any = deque()   # (hub, what it says)
         self.unsent_bytes = 0
         self.rest = b''          # of what has been sent in part
         self.flushing = False

@@ -4,6 +4,7 @@ boards have none.
 import asyncio
 import contextlib
 import inspect
+from typing import Any
 
 from ._mistakes import describe, named
 
@@ -16,7 +17,7 @@ class Lifespan:
     :raises TypeError: it is no such function, or takes more.
     """
     def __init__(self, app, function):
-        self.args = ()
+        self.args: tuple[Any, ...] = ()
         if inspect.isasyncgenfunction(function):
             self.enter = contextlib.asynccontextmanager(function)
         elif inspect.isasyncgenfunction(

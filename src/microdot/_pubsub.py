@@ -12,6 +12,7 @@ import json
 import os
 from collections import OrderedDict, deque
 from threading import get_ident
+from typing import Any
 
 from . import _bus
 from .microdot import dump_json
@@ -74,7 +75,7 @@ class Hub:
         self.kept_bytes = 0
         self.listeners = {}        # sets, by what they have subscribed to
         self.late = {}             # who has had which before they arrive
-        self.pending = deque()
+        self.pending: Any = deque()
         self.thread = get_ident()
         self.loop = None
         self.line = _bus.line if self.joins else None

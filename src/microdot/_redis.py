@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections import deque
+from typing import Any
 
 from . import _pubsub, stores
 from .microdot import HTTPException, Response, close_body
@@ -194,7 +195,7 @@ class RedisHub(_pubsub.Hub):
         self.shared = prefix
         self.length = history
         self.prefix = prefix
-        self.unsent = deque()  # (number, topic, kind, data)
+        self.unsent: Any = deque()  # (number, topic, kind, data)
         self.unsent_bytes = 0
         self.changed = asyncio.Event()  # the others are to be told
         self.others = {}       # reports of other processes: (time, counts)

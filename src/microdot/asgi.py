@@ -7,6 +7,7 @@ the limits, noticing that the client has left, starting and stopping.
 import asyncio
 import functools
 import os  # noqa: F401 (tests of applications replace its kill())
+from typing import Any
 
 from . import microdot as core
 from ._cpython import Cache
@@ -72,14 +73,14 @@ _QUICK = 64 * 1024
 
 # Names of headers that have been seen, and are tokens. (No Cache: what looks
 # up a plain dict is specialized)
-_names = {}
+_names: dict[bytes, str] = {}
 _lower = Cache(bytes.lower)
 _schemes = {'ws': 'http', 'wss': 'https'}
 _title = Cache(
     lambda name: (name.title() + ':').encode()).__getitem__
 # Heads of responses, by what they were made of: (status, pairs of bytes, it
 # must not have a body).
-_heads = {}
+_heads: dict[Any, Any] = {}
 _SHORT = 512  # bytes of one that is kept
 
 
@@ -94,8 +95,9 @@ def _name(name):
 
 def _head_key(res):
     # None where it has values that cannot be compared.
-    key = (res.status_code, len(res.body), res.is_head, res.reason,
-           res.default_content_type)
+    key: tuple[Any, ...] = (
+        res.status_code, len(res.body), res.is_head, res.reason,
+        res.default_content_type)
     if res.headers:
         key += (*res.headers.items(),
                 *map(type, res.headers.values()))  # 1 equals True
@@ -152,7 +154,7 @@ class Lines:
 
 def _uncancel():
     # A task that has swallowed its cancellation, as Python 3.11 wants it.
-    task = asyncio.current_task()
+    task: Any = asyncio.current_task()
     if hasattr(task, 'uncancel'):
         task.uncancel()
 
@@ -173,7 +175,8 @@ class _Exchange(Connection):
         self.prefix = 'http.response'
         self.websocket = None  # the WebSocket that it has become
         # (each request asks for these: attributes of a class take longer)
-        self.task = self.watcher = None
+        self.task: Any = None
+        self.watcher: Any = None
         self.gone = self.expired = False
 
     @property
@@ -370,7 +373,7 @@ if websocket:
 
         async def _accept(self, headers, compress):
             # (the server compresses or does not)
-            lines = []
+            lines: list[Any] = []
             for name, value in headers:
                 parse_token(name)
                 encode_field(lines, name.lower(), value)

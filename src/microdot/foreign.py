@@ -82,7 +82,7 @@ def _server(request):
 
 # --- ASGI -------------------------------------------------------------------
 
-_running = set()
+_running: set[Any] = set()
 _SCHEMES = {'http': 'ws', 'https': 'wss'}
 
 
@@ -110,7 +110,7 @@ class _Exchange:
         self.request = request
         self.read = False
         self.over = asyncio.Event()
-        self.messages = asyncio.Queue(1)
+        self.messages: Any = asyncio.Queue(1)
         self.reading: Any = None
         self.refused = None  # what is wrong with the body of the request
         self.app = app
@@ -398,8 +398,8 @@ class _Lifespan:
 
     async def start(self):
         self.state.clear()
-        self.asked = asyncio.Queue()
-        self.answered = asyncio.Queue()
+        self.asked: Any = asyncio.Queue()
+        self.answered: Any = asyncio.Queue()
         self.task = asyncio.create_task(self.run())
         if not await self.ask('startup'):
             self.task = None

@@ -1,6 +1,7 @@
 """Templates in Jinja's syntax, for CPython. Needs the package ``Jinja2``."""
 import os
 from itertools import islice
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
@@ -63,9 +64,9 @@ class Template:
     """
     #: The environment; set by :meth:`initialize`. Filters, tests and globals
     #: can be added to it.
-    jinja_env = None
+    jinja_env: Any = None
     #: The functions that :meth:`context` was given.
-    contexts = []
+    contexts: list[Any] = []
 
     @classmethod
     def initialize(cls, template_dir='templates', enable_async=False,
@@ -85,9 +86,10 @@ class Template:
         """
         folders = [template_dir] if isinstance(
             template_dir, (str, os.PathLike)) else template_dir
-        options = {'loader': FileSystemLoader(
-                       [find_folder(folder) for folder in folders]),
-                   'autoescape': _autoescape}
+        options: dict[str, Any] = {
+            'loader': FileSystemLoader(
+                [find_folder(folder) for folder in folders]),
+            'autoescape': _autoescape}
         options.update(kwargs)
         cls.jinja_env = Environment(enable_async=enable_async, **options)
 

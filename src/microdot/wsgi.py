@@ -15,6 +15,7 @@ import ssl
 import threading
 from queue import Empty, SimpleQueue
 from time import monotonic
+from typing import Any
 
 from . import microdot as core
 from ._cpython import Cache, caller, is_async, settle, start_task
@@ -85,7 +86,7 @@ def parse_fields(environ):
 
     :raises ValueError: one is malformed.
     """
-    fields = {}
+    fields: dict[str, str] = {}
     for name in environ:
         if name[:5] == 'HTTP_' or name == 'CONTENT_TYPE' or \
                 name == 'CONTENT_LENGTH':
@@ -278,7 +279,7 @@ class _Call:
 
     def __init__(self, loop):
         self.loop = loop
-        self._orders = SimpleQueue()
+        self._orders: Any = SimpleQueue()
 
     # In the server's thread:
 

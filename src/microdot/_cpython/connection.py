@@ -489,12 +489,13 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
             self._close()
 
     def _stop_task(self):
+        task: Any = self.task
         if self._reading and self.expired:
             if not self._reading.done():
                 self._reading.set_exception(
                     HTTPException(408, 'Request timeout'))
         elif self._begun:
-            self.task.cancel()
+            task.cancel()
         else:
             # it would never run, nor end; what has come is served, or looked
             # at again

@@ -1,4 +1,5 @@
 """An index of routes, and patterns that know more types."""
+from typing import Any
 
 from .. import microdot as core
 from .._mistakes import check_pattern, check_text
@@ -10,8 +11,8 @@ class RouteIndex:
 
     def __init__(self, routes):
         self.count = len(routes)
-        self.static = {}
-        self.dynamic = {}
+        self.static: dict[str, Any] = {}
+        self.dynamic: dict[str, Any] = {}
         depths = set()
         for order, route in enumerate(routes):
             pattern = route.pattern
@@ -126,7 +127,7 @@ class URLPattern(core.URLPattern):
 
     def _make_plan(self):
         plan = []
-        for i, segment in enumerate(self.segments, 1):
+        for i, segment in enumerate(self.segments or (), 1):
             if isinstance(segment, str):
                 plan.append((i, None, segment))
             elif segment[0] or segment[3] or isinstance(segment[1], tuple):

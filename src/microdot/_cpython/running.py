@@ -18,7 +18,7 @@ def run_loop(app, main):
     async def guarded():
         loop = asyncio.get_running_loop()
         task = loop.create_task(main)
-        seen = []
+        seen: list[bool] = []
 
         def stop():
             if seen or not app.servers:

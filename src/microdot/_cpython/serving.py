@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import socket
+from typing import Any
 
 from .. import microdot as core
 from .connection import ProtocolConnection
@@ -44,7 +45,7 @@ def own_port(sock):
 
 class Server(core.Server):
     _loop = None
-    _task = None  # of start_serving()
+    _task: Any = None  # of start_serving()
     hurried = False  # what is under way has no time to end
 
     @property

@@ -1,6 +1,7 @@
 """Tasks and futures of asyncio."""
 import asyncio
 import sys
+from typing import Any
 
 if sys.version_info >= (3, 12):
     def start_task(coro, loop):
@@ -14,7 +15,7 @@ else:
 def is_cancelled():
     """Tell whether somebody has cancelled the task that runs, rather than
     what it has awaited. Before Python 3.11 nobody knows."""
-    task = asyncio.current_task()
+    task: Any = asyncio.current_task()
     return not hasattr(task, 'cancelling') or task.cancelling()
 
 

@@ -5,6 +5,7 @@ import functools
 import sys
 import time
 from http import HTTPStatus
+from typing import Any
 
 from .. import microdot as core
 
@@ -133,7 +134,7 @@ def fast_head(encode_head):
         if version != '1.1' or not keep_alive or size is None or res.reason \
                 or res.is_head or res.body is None:
             return encode_head(res, version, size, keep_alive)
-        key = status, res.default_content_type
+        key: tuple[Any, ...] = status, res.default_content_type
         if res.headers:
             for item in res.headers.items():
                 # (what equals a string may be another when it is sent)

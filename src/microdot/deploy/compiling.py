@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 from .collect import Failure, read_item, read_source
 from .plan import MARKER, twin
@@ -107,8 +108,8 @@ def build(options, items, board, folder):
     :param board: what the probe told, or ``None``.
     :param folder: for temporary files.
     """
-    files = {}
-    rom = {}
+    files: dict[str, Any] = {}
+    rom: dict[str, Any] = {}
     # A folder that is in both would be looked for on the flash alone.
     mixed = {item.path.partition('/')[0] for item in items
              if item.kind == 'data'}

@@ -9,6 +9,7 @@ import re
 import subprocess
 import tempfile
 import threading
+from typing import Any
 
 from .collect import Failure, in_bytes
 from .compiling import find_tool
@@ -58,7 +59,7 @@ def on_board(*names):
 
 def in_chunks(values):
     """Yield lists of the values of which each fits into one program."""
-    chunk = []
+    chunk: list[Any] = []
     size = 0
     for value in values:
         if size > CHUNK:
@@ -197,7 +198,7 @@ class Reading:
 
     def __init__(self, process):
         self.process = process
-        self._lines = queue.Queue()
+        self._lines: Any = queue.Queue()
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def _read(self):

@@ -3,6 +3,7 @@ have."""
 
 import collections
 import hashlib
+from typing import Any
 
 #: Where a board sees its ROMFS.
 ROM = '/rom/'
@@ -139,7 +140,7 @@ def paths_to_ask_for(items, more=()):
 def folders_of(paths):
     """Return the folders that have to be there before files are copied to
     these paths, each after the one that it is in."""
-    made = {}
+    made: dict[str, Any] = {}
     for path in paths:
         parts = path.split('/')[:-1]
         for i in range(len(parts)):

@@ -5,6 +5,7 @@ import collections
 import queue
 import re
 import time
+from typing import Any
 
 from .collect import Failure, Imports, in_bytes, parse_source
 from .line import MARK, Reading, on_board
@@ -127,7 +128,7 @@ def start(line, code, follow, show, folder, ended=None):
     file.write_bytes(code.encode())
     if follow:
         show('started; Ctrl-C ends this view, the application goes on')
-    output = collections.deque(maxlen=50)
+    output: Any = collections.deque(maxlen=50)
     deadline = None if follow else time.monotonic() + STARTING_S
     with Reading(line.open(['run', str(file)])) as reading:
         try:
