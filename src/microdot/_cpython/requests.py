@@ -54,6 +54,42 @@ class RequestAttributes(dict):
     setdefault = update = __ior__ = refuse
 
 
+class Body(core.Stream):
+    """The body of a request that is on a connection: it knows when that goes
+    on with the next request, whose body is not for who still reads."""
+
+    def __init__(self, request, conn):
+        self.request = request
+        self._conn = conn
+
+    @property
+    def conn(self):
+        if self._conn.request is not self.request:
+            raise RuntimeError('read the body before you answer')
+        return self._conn
+
+    async def read(self, n=-1):
+        return await self.conn.read(n)
+
+    async def readexactly(self, n):
+        return await self.conn.readexactly(n)
+
+    async def readuntil(self, separator=b'\n'):
+        return await self.conn.readuntil(separator)
+
+    async def readline(self):
+        return await self.conn.readline()
+
+    def __getattr__(self, name):
+        return getattr(self._conn, name)
+
+
+def _stream(request):
+    stream = request._get_stream()
+    return Body(request, stream) if isinstance(stream, core.Connection) \
+        else stream
+
+
 class Request(core.Request):
     max_content_length = max_body_length = 1024 * 1024
     max_readline = 8 * 1024
@@ -66,8 +102,7 @@ class Request(core.Request):
     cookies = _Made()
     g = _Made()
     host = _Made()
-    stream = property(core.Request._get_stream,
-                      doc='The body as an asynchronous stream.')
+    stream = property(_stream, doc='The body as an asynchronous stream.')
     json = property(core.Request._get_json,
                     doc='The body parsed as JSON, or ``None``.')
     form = property(core.Request._get_form, doc='The fields of a form as a '
