@@ -76,3 +76,7 @@ def unique_id():
 
 def reset():
     sys.exit('reset')
+
+
+def deepsleep(milliseconds=None):
+    sys.exit('deepsleep')

@@ -367,11 +367,31 @@ def test_the_compressed_site_is_current(tmp_path):
         for path in public.iterdir()}
 
 
+# ------------------------------------------------------------------- sleep
+
+@every
+def test_it_sleeps_when_nobody_has_asked_for_a_while(interpreter, tmp_path):
+    with served(interpreter, tmp_path, 'sleeper', before=(
+            '@example.app.get("/short")\n'
+            'async def short(request):\n'
+            '    request.after_response(tire)\n'
+            '    return "short"\n'
+            'async def tire():\n'
+            '    example.app.left = 1\n')) as child:
+        for _ in range(2):
+            assert ask(child, 'GET', '/')[2] == \
+                b'awake for 60 seconds more\n'
+        assert ask(child, 'GET', '/short')[2] == b'short'
+        assert child.wait() == 1  # the stand-in ends so
+        assert 'asleep\n' in child.output
+        assert 'Traceback' not in child.output
+
+
 # ----------------------------------------------------------------- all of them
 
 ALL = ['wifi', 'portal', 'gpio', 'dashboard', 'files', 'static_site', 'hello',
        'counter', 'chat', 'uploads', 'csrf', 'cors', 'login', 'basket',
-       'passwords', 'tokens']
+       'passwords', 'tokens', 'sleeper']
 
 
 @pytest.mark.parametrize('name', ALL)
