@@ -226,7 +226,7 @@ class _Exchange(Connection):
         if self.limit < 0:
             raise too_large(self.request)
         while n and self.pos >= len(self.data) and not self.ended:
-            await self._more()
+            await self.more()
             if self.limit < 0:
                 raise too_large(self.request)
         data = self.data[self.pos:self.pos + n]

@@ -244,7 +244,7 @@ def parse_list(text, separator=','):
     return [member.strip(' \t') for member in text.split(separator)]
 
 
-def _bad_text(data, breaks):
+def bad_text(data, breaks):
     # Whether data has bytes that no header may have (RFC 9110, section 5.5),
     # or CR or LF other than in so many line ends.
     rest = data.replace(b'\r\n', b'') if breaks else data
@@ -325,7 +325,7 @@ def parse_line(line):
     # microsecond of the 25 that a request takes; for bytes they are not.
     name, value = line.split(b':', 1)
     _check_token(name)
-    if _bad_text(value, 0):
+    if bad_text(value, 0):
         raise ValueError('control character')
     return name.lower().decode(), decode_text(value.strip(b' \t'))
 
@@ -364,19 +364,6 @@ def _parse_version(version):
     return number
 
 
-def _parse_absolute(target):
-    # The host and the path of a target in absolute form (RFC 9112, section
-    # 3.2.2).
-    scheme, _, rest = target.partition('://')
-    host = rest.split('/', 1)[0].split('?', 1)[0]
-    if scheme.lower() not in ('http', 'https') or not host or '#' in target:
-        raise ValueError('target')
-    target = rest[len(host):]
-    if target[:1] != '/':
-        target = '/' + target  # there may be a query without a path
-    return parse_host(host), target
-
-
 def parse_head(head):
     # Parse a request head, without the blank line that ends it.
     #
@@ -392,7 +379,7 @@ def parse_head(head):
     lines = head.split(b'\r\n')
     method, target, version = lines.pop(0).split(b' ')
     _check_token(method)
-    if _bad_text(target, 0) or b'\t' in target:
+    if bad_text(target, 0) or b'\t' in target:
         raise ValueError('control character')
     method = method.decode()
     target = decode_text(target)
@@ -415,7 +402,8 @@ def parse_head(head):
         raise HTTPException(501)
     if (target[:1] != '/' or '#' in target) and (
             target != '*' or method != 'OPTIONS'):
-        fields['host'], target = _parse_absolute(target)
+        from .rare import parse_absolute
+        fields['host'], target = parse_absolute(target)
     return method, target, version, fields, lines
 
 
@@ -444,20 +432,6 @@ def parse_framing(version, fields):
     options = parse_list(value.lower())
     return length, 'close' not in options and (
         version != '1.0' or 'keep-alive' in options)
-
-
-def parse_chunk_size(line):
-    # Return the size of a chunk from the line that begins it, without CRLF.
-    # Extensions are ignored (RFC 9112, section 7.1.1).
-    #
-    # :raises ValueError: it is not one to eight hexadecimal digits.
-    size, extension, _ = decode_text(line).partition(';')
-    if extension:
-        size = size.rstrip(' \t')
-    if not size or len(size) > 8 or _bad_text(line, 0) or \
-            size.strip('0123456789abcdefABCDEF'):
-        raise ValueError('chunk')
-    return int(size, 16)
 
 
 # --- Wire: responses --------------------------------------------------------
@@ -507,7 +481,7 @@ def encode_lines(lines, check=True):
     # :param check: whether any line is not our own.
     # :raises ValueError: a line holds CR, LF or another control character.
     head = b'\r\n'.join(lines)
-    if check and _bad_text(head, len(lines) - 1):
+    if check and bad_text(head, len(lines) - 1):
         raise ValueError('control character in a response header')
     return head + b'\r\n\r\n'
 
@@ -1001,7 +975,7 @@ class Connection(Stream):
             if event and len(app.connections) >= app.max_connections:
                 event.set()  # it may have to make room
 
-    async def _more(self):
+    async def more(self):
         # More of a body: *fill* under the deadline for silence, unless the
         # caller has set an absolute one.
         own = not self.deadline
@@ -1019,51 +993,6 @@ class Connection(Stream):
         finally:
             if own:
                 self.deadline = 0
-
-    async def _line(self, most):
-        # A line of the chunked coding, without its CRLF.
-        while True:
-            end = self.data.find(b'\r\n', self.pos)
-            # (without an end, the last byte may be its CR)
-            if (len(self.data) - 1 if end < 0 else end) - self.pos > most:
-                raise HTTPException(400)
-            if end >= 0:
-                line = self.data[self.pos:end]
-                self.pos = end + 2
-                return line
-            await self._more()
-
-    async def _next_chunk(self):
-        # Before it is read again the body counts as lost: what raises here
-        # leaves a connection that must not be used again.
-        if self.length != -1:
-            raise HTTPException(400)
-        self.length = -2
-        if self.chunks and await self._line(0):
-            raise HTTPException(400)
-        self.chunks += 1
-        try:
-            size = parse_chunk_size(await self._line(256))
-        except ValueError:
-            raise HTTPException(400)
-        self.limit -= size
-        if self.limit < 0:
-            raise too_large(self.request)
-        self.left = size
-        if not size:
-            # trailers are dropped, never merged into the headers
-            most = Request.max_header_size
-            while True:
-                line = await self._line(most)
-                if not line:
-                    break
-                try:
-                    parse_line(line)
-                except ValueError:
-                    raise HTTPException(400)
-                most -= len(line)
-            self.done = True
-        self.length = -1
 
     async def read(self, n=-1):
         # Read up to *n* bytes, at least one before the end; -1: all.
@@ -1084,10 +1013,11 @@ class Connection(Stream):
                 self.expect = None
                 await self.send(_CONTINUE)
             if not self.left:
-                await self._next_chunk()
+                from .rare import next_chunk
+                await next_chunk(self)
             n = min(n, self.left)
         if self.pos >= len(self.data) and n:
-            await (self._more if self.length else self.fill)()
+            await (self.more if self.length else self.fill)()
         data = self.data
         if self.pos or len(data) > n:
             data = data[self.pos:self.pos + n]
@@ -1373,7 +1303,7 @@ class Response:
     @classmethod
     def redirect(cls, location, status_code=302):
         """Redirect to another URL."""
-        if _bad_text(location.encode(), 0):
+        if bad_text(location.encode(), 0):
             raise ValueError('control character in a response header')
         return cls(b'', status_code, {
             'Location': urlencode(
@@ -2152,7 +2082,8 @@ class Server:
                     return True
             except HTTPException as exc:
                 error = exc
-            except ValueError as exc:
+            except (ValueError, ImportError) as exc:
+                # (an import that fails: copied alone)
                 error = app.refuse(exc)
             if error:
                 conn.deadline = 0
@@ -2227,7 +2158,11 @@ class Server:
             # (a connection that is closed with bytes unread is reset)
             if not keep:
                 conn.end()
-            keep = await self._drain(conn) and keep
+            try:
+                from .rare import drain
+            except ImportError:
+                return False  # copied alone
+            keep = await drain(self, conn) and keep
         conn.request = None
         return keep and not self.closing
 
@@ -2336,25 +2271,6 @@ class Server:
             finally:
                 await close_body(pieces)
         return keep
-
-    async def _drain(self, conn):
-        # What is left of a body after the answer: read past if there is
-        # little of it, so that the connection can be used again, or at least
-        # so that the peer gets the answer and not a reset.
-        left = conn.limit = self.app.drain_size
-        whole = not conn.done and conn.length >= -1 and not conn.expect
-        if not whole:
-            conn.length = 0
-        conn.wait(self.app.drain_timeout)
-        try:
-            while left > 0 and not (whole and conn.done):
-                data = await conn.read(left)
-                if not data and not whole:
-                    break
-                left -= len(data)
-        except (HTTPException, Disconnected):
-            return False
-        return whole and conn.done
 
     # Connections
 

@@ -123,7 +123,8 @@ def test_the_core_alone_is_what_hello_needs():
     assert main == HELLO
     assert {item.path for item in items} == {
         'hello.py', 'lib/microdot/__init__.py', 'lib/microdot/lwip.py',
-        'lib/microdot/microdot.py', 'lib/microdot/watching.py'}
+        'lib/microdot/microdot.py', 'lib/microdot/rare.py',
+        'lib/microdot/watching.py'}
     assert outside == ['sys']
 
 
@@ -178,7 +179,7 @@ def test_a_module_that_the_core_loads_is_taken_if_it_is_used(
     paths = {item.path for item in deploy.collect(app)[1]}
     assert paths == {'app.py', 'lib/microdot/__init__.py',
                      'lib/microdot/lwip.py', 'lib/microdot/microdot.py',
-                     'lib/microdot/watching.py'} | {
+                     'lib/microdot/rare.py', 'lib/microdot/watching.py'} | {
                          'lib/microdot/%s.py' % name for name in names}
 
 

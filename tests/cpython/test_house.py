@@ -42,7 +42,6 @@ PRIVATE = {
     ('asgi.py', '_limit'): _SOCKET,
     ('asgi.py', '_move'): _SOCKET,
     ('asgi.py', '_say_goodbye'): _SOCKET,
-    ('asgi.py', '_more'): 'both adapters share it, in _gateway.py',
     ('asgi.py', '_running'): 'both adapters share it, in _gateway.py',
     ('asgi.py', '_start'): 'both adapters share it, in _gateway.py',
     ('asgi.py', '_started'): 'both adapters share it, in _gateway.py',

@@ -124,7 +124,7 @@ app.run('127.0.0.1', int(sys.argv[1]))
 """
 FILE = bytes(range(256)) * 20
 #: What the core loads when it is used.
-OF_CORE = ('lwip', 'methods', 'sendfile', 'watching')
+OF_CORE = ('lwip', 'methods', 'rare', 'sendfile', 'watching')
 #: Bytes that use may grow by: names that were interned, tables that grew.
 SLACK = 1024
 

@@ -52,7 +52,7 @@ FUNCTIONS = {
     'parse_line': LineCache(core.parse_line).__getitem__,
     'parse_host': Cache(core.parse_host).__getitem__,
     '_parse_int': parse_int,
-    '_bad_text': bad_text,
+    'bad_text': bad_text,
     # what is sent again and again is encoded once
     'reason_phrase': reason_phrase,
     'date_line': once_a_second(core.date_line),

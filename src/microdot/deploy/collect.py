@@ -46,8 +46,9 @@ LOADED_WHEN_USED = {
     'microdot.methods':
         r'\b(url_for|wrap_dispatch|middleware|error_response|after_response|'
         r'get_json|is_disconnected|absolute_url|base_url|strict|as_handler|'
-        r'View|mount|map_pieces|set_cookie|delete_cookie|cookies|getlist|'
-        r'readexactly|readuntil|readline)\b|\brequest\.save\(',
+        r'View|mount|map_pieces|set_cookie|delete_cookie|cookies|'
+        r'readexactly|readuntil|readline)\b|\brequest\.save\(|'
+        r'\bheaders\W+getlist\b',
     'microdot.nonces': r'\bcsp_nonce\b',
     # (in patterns of routes)
     'microdot.patterns': r'\bregister_type\b|<re:|'
