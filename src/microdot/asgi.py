@@ -589,8 +589,8 @@ class Microdot(_Microdot):
             req = exchange.request = self._parse(scope, exchange)
         except HTTPException as exc:
             return None, exc
-        except ValueError:
-            return None, HTTPException(400, 'Bad request')
+        except ValueError as exc:
+            return None, self.refuse(exc)
         req.asgi_scope = scope
         if kind != 'http' or 'upgrade' in req.fields:
             self._prepare_upgrade(req, scope)

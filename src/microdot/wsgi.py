@@ -606,8 +606,8 @@ class Microdot(_Microdot):
             req = self._open(environ, call)
         except HTTPException as exc:
             error = exc
-        except ValueError:
-            error = HTTPException(400, 'Bad request')
+        except ValueError as exc:
+            error = self.refuse(exc)
         call.start(self._answer(call, req, error))
         status = '500 Internal Server Error'
         try:

@@ -218,6 +218,18 @@ class Microdot(core.Microdot):
             req.exception = exc
         report(exc, req.id if req else None)
 
+    def refuse(self, exc):
+        """Count a request that is malformed, and log the rule that it breaks:
+        for ``debug`` as a warning, which the answer repeats."""
+        from .refusals import find_rule
+        rule, came = find_rule(exc)
+        self.counters['malformed'] += 1
+        logger.log(logging.WARNING if self.debug else logging.DEBUG,
+                   'malformed request: %s; this is %s', rule,
+                   came or 'another')
+        return HTTPException(
+            400, 'Bad request: ' + rule if self.debug else 'Bad request')
+
     async def finish_background(self):
         """Wait until all that was registered with ``after_response`` has run,
         at most for ``shutdown_timeout``; then cancel it."""
