@@ -13,47 +13,13 @@ if _BOARD:
 
     def _write(line, status):
         print(line)
-
-    def _color(handler):
-        pass
 else:
-    import logging
-
-    def _now():
-        return time.perf_counter() * 1000
-
-    def _since(now, start):
-        return now - start
-
-    class StreamHandler(logging.StreamHandler):
-        """Writes to stderr, with colours on a terminal unless ``NO_COLOR`` is
-        set. What cannot be written, as a pipe is closed, is dropped: the
-        client gets its answer all the same."""
-        #: Codes of colours by the first digit of a status.
-        colors = {'2': 32, '3': 36, '4': 33, '5': 31}
-
-        def __init__(self):
-            super().__init__(sys.stderr)
-
-        def format(self, record):
-            text = super().format(record)
-            color = self.colors.get(str(getattr(record, 'status', ''))[:1])
-            if color and self.stream.isatty() and \
-                    not os.environ.get('NO_COLOR'):
-                text = '\x1b[%dm%s\x1b[0m' % (color, text)
-            encoding = getattr(self.stream, 'encoding', None) or 'ascii'
-            return text.encode(encoding, 'backslashreplace').decode(encoding)
-
-        def handleError(self, record):
-            pass
-
-    logger = logging.getLogger('microdot.access')
-
-    def _write(line, status):
-        if not logger.hasHandlers():
-            logger.addHandler(StreamHandler())
-            logger.setLevel(logging.INFO)
-        logger.info('%s', line, extra={'status': status})
+    from . import _logs
+    StreamHandler = _logs.StreamHandler
+    logger = _logs.logger
+    _now = _logs.now
+    _since = _logs.since
+    _write = _logs.write
 
 
 def escape(text):

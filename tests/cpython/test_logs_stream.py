@@ -6,6 +6,7 @@ import logging
 import pytest
 
 import microdot.logs as logs
+from microdot import _terminal
 
 
 class Terminal(io.TextIOWrapper):
@@ -31,6 +32,7 @@ def written(monkeypatch):
     logs.logger.propagate = False
     logs.logger.setLevel(logging.INFO)
     monkeypatch.delenv('NO_COLOR', raising=False)
+    monkeypatch.setenv('TERM', 'xterm')
 
     def write(stream, line='GET /', status=200):
         monkeypatch.setattr('sys.stderr', stream)
@@ -55,6 +57,23 @@ def test_a_terminal_shows_colors(written, status, color):
 def test_no_color_is_heeded(written, monkeypatch):
     monkeypatch.setenv('NO_COLOR', '1')
     assert written(Terminal()) == 'GET /\n'
+
+
+def test_a_terminal_that_knows_none_gets_none(written, monkeypatch):
+    monkeypatch.setenv('TERM', 'dumb')
+    assert written(Terminal()) == 'GET /\n'
+
+
+@pytest.mark.parametrize('variable, colored', [
+    ('WT_SESSION', True), ('TERM', True), ('OTHER', False)])
+def test_a_console_of_windows_is_to_be_known(monkeypatch, variable, colored):
+    class System:
+        name = 'nt'
+        environ = {variable: 'x'}
+
+    monkeypatch.setattr(_terminal, 'os', System)
+    assert _terminal.has_colours(Terminal()) == colored
+    assert not _terminal.has_colours(Terminal(tty=False))
 
 
 def test_a_pipe_has_no_colors(written):

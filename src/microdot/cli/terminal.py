@@ -4,16 +4,7 @@ from __future__ import annotations
 import os
 from typing import TextIO
 
-
-def has_colours(stream: TextIO) -> bool:
-    """Tell whether *stream* is a terminal that shows colours, and whether
-    nobody asked for none (https://no-color.org)."""
-    if os.environ.get('NO_COLOR') or os.environ.get('TERM') == 'dumb':
-        return False
-    try:
-        return stream.isatty()
-    except (AttributeError, ValueError):
-        return False
+from .._terminal import has_colours
 
 
 def printable(text: str) -> str:
