@@ -58,6 +58,8 @@ def test_options_are_read_in_both_forms():
     (['--root-path', 'shop'], 'begins with one /'),
     (['--root-path', '//shop'], 'begins with one /'),
     (['--uds', 'a', '--fd', '3'], 'either --uds or --fd'),
+    (['--uds', 'a', '--port', '80'], 'either --uds or --port, not both'),
+    (['--fd', '3', '--host', '::'], 'either --fd or --host, not both'),
     (['--tls-cert', 'a'], 'belong together'),
     (['--self-signed', '--tls-cert', 'a', '--tls-key', 'b'], 'either'),
 ])
@@ -126,6 +128,11 @@ def test_option_wins_over_environment_over_file(folder):
         'MICRODOT_PORT': '2', 'MICRODOT_HOST': 'b'})
     assert (settings.port, settings.host, settings.root_path) == \
         (3, 'b', '/a')
+
+
+def test_socket_that_is_typed_wins_over_a_port_set_elsewhere(folder):
+    settings, _ = gather(['--uds', 'sock'], {'MICRODOT_PORT': '80'})
+    assert (settings.uds, settings.port) == ('sock', 80)
 
 
 def test_flag_can_be_taken_back():

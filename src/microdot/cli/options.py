@@ -425,9 +425,20 @@ def gather(words: list[str], environ: Mapping[str, str],
         environ = {**parse_file(file), **environ}
         merged.update(parse_environment(environ, lambda text: None))
     merged.update(values)
+    check_places(values)
     settings = Settings(merged)
     check_together(settings)
     return settings
+
+
+def check_places(typed: dict[str, Any]) -> None:
+    """Refuse a port beside a socket. One that is set elsewhere is the usual
+    place, and what is typed wins."""
+    for place in 'uds', 'fd':
+        for other in 'host', 'port':
+            if place in typed and other in typed:
+                raise CommandError('either --%s or --%s, not both'
+                                   % (place, other))
 
 
 def check_together(settings: Settings) -> None:
