@@ -588,10 +588,9 @@ def test_the_documentation_shows_what_is_printed(flash, run):
                         pty=True) as board:
         status, output, _ = run(board, TOP / main, *words)
     assert status == 0
-    # (more modules may be needed one day: the page need not name all)
     printed = iter(plain(output).split('\n'))
-    for line in plain(textwrap.dedent(shown)).split('\n'):
-        assert line in printed, output
+    for each in plain(textwrap.dedent(shown)).split('\n'):
+        assert each == '...' or each in printed, output
 
 
 @on_a_board
