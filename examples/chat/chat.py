@@ -2,7 +2,7 @@
 for a board, a laptop, and several instances behind a proxy.
 
 Board: any with Wi-Fi, such as Pico W or ESP32. Wiring: none.
-Flash: 56 KB. Heap: 102 KB.
+Flash: 49 KB. Heap: 102 KB.
 
 Put it on a board, from the top of the repository, with the package installed
 as ``docs/start/board.rst`` says, which prints its address::

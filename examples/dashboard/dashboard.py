@@ -3,7 +3,7 @@ and a log, live in every browser that looks.
 
 Board: Pico W. Wiring: none; if you like, an LED with 330 Ohm between GP15 and
 GND, which the slider dims, and a push button between GP14 and GND. On others
-set ``LED``, ``LAMP``, ``BUTTON`` and ``SENSOR`` below. Flash: 42 KB.
+set ``LED``, ``LAMP``, ``BUTTON`` and ``SENSOR`` below. Flash: 35 KB.
 Heap: 90 KB.
 
 From the top of the repository, with the package installed as

@@ -1,7 +1,7 @@
 """A file manager: files go to the board's flash and back in small pieces.
 
 Board: any, with some flash to spare. Wiring: none.
-Flash: 38 KB and the files. Heap: 78 KB, however large a file is.
+Flash: 35 KB and the files. Heap: 78 KB, however large a file is.
 
 From the top of the repository, with the package installed as
 ``docs/start/board.rst`` says::

@@ -2,7 +2,7 @@
 
 Board: ESP32, which wakes by a pin. Wiring: a push button between GPIO 33 and
 GND; set ``BUTTON`` below for another pin that can wake it.
-Flash: 31 KB. Heap: 64 KB.
+Flash: 28 KB. Heap: 64 KB.
 
 Put it on a board, from the top of the repository, with the package installed
 as ``docs/start/board.rst`` says, which prints its address::

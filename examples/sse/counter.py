@@ -2,7 +2,7 @@
 a board.
 
 Board: any with Wi-Fi, such as Pico W or ESP32. Wiring: none.
-Flash: 38 KB. Heap: 78 KB.
+Flash: 33 KB. Heap: 78 KB.
 
 Put it on a board, from the top of the repository, with the package installed
 as ``docs/start/board.rst`` says, which prints its address::

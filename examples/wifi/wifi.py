@@ -1,7 +1,7 @@
 """A server that stays up while Wi-Fi comes and goes.
 
 Board: any with Wi-Fi, such as Pico W or ESP32. Wiring: none.
-Flash: 38 KB. Heap: 74 KB.
+Flash: 32 KB. Heap: 74 KB.
 
 Put it on a board, from the top of the repository, with the package installed
 as ``docs/start/board.rst`` says; that asks for the password of the network::

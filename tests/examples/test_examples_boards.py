@@ -391,7 +391,7 @@ def test_it_sleeps_when_nobody_has_asked_for_a_while(interpreter, tmp_path):
 
 ALL = ['wifi', 'portal', 'gpio', 'dashboard', 'files', 'static_site', 'hello',
        'counter', 'chat', 'uploads', 'csrf', 'cors', 'login', 'basket',
-       'passwords', 'tokens', 'sleeper']
+       'passwords', 'tokens', 'sleeper', 'guests']
 
 
 @pytest.mark.parametrize('name', ALL)
@@ -425,7 +425,8 @@ def test_it_fits_into_the_flash_and_heap_that_it_names(name, tmp_path):
     for module in ('machine', 'network'):
         servers.compile_module(EXAMPLES / 'laptop' / (module + '.py'),
                                tmp_path / (module + '.mpy'))
-    shutil.copytree(EXAMPLES / 'static' / 'public', tmp_path / 'public')
+    shutil.copytree(example(name).parent, tmp_path, dirs_exist_ok=True,
+                    ignore=shutil.ignore_patterns('*.py', '__pycache__'))
     script = tmp_path / 'driver.py'
     # as docs/boards/memory.rst advises
     script.write_text(
