@@ -29,6 +29,8 @@ class RouteIndex:
         self.depths = sorted(depths)
         self.plain = {key: [route for _, route in found]
                       for key, found in self.static.items()}
+        self.alone = {key: [route for _, route in found]
+                      for key, found in self.dynamic.items()}
         #: For each static path its route, where no other matches before.
         self.first = {}
         for key in self.plain:
@@ -37,7 +39,7 @@ class RouteIndex:
                 self.first[key] = route
 
     def find(self, path):
-        found = None
+        found = only = None
         pos = depth = 0
         for wanted in self.depths:
             while depth < wanted:
@@ -49,9 +51,12 @@ class RouteIndex:
                 break
             more = self.dynamic.get(path[:pos])
             if more:
+                only = None if found else path[:pos]
                 found = found + more if found else more
         if not found:
             return self.plain.get(path, ())
+        if only and path not in self.static:
+            return self.alone[only]
         # the order of registration decides
         found = found + self.static.get(path, [])
         found.sort()
