@@ -17,8 +17,8 @@ _LINE = 'a header is a name, a colon, and a value without control ' \
 _TARGET = 'a target begins with "/", or is a URL of http or https without a ' \
     '"#" (RFC 9112, section 3.2)'
 
-#: By the name of a function of the core, and of the text that it raises where
-#: it has several: the rule, and the variable that holds what came.
+#: By the name of a function of the core or ``rare``, and of the text that it
+#: raises where it has several: the rule, and the variable that has what came.
 RULES = {
     '_check_token': (_TOKEN, 'data'),
     '_parse_number': (_NUMBER, 'text'),
@@ -33,7 +33,7 @@ RULES = {
     '_parse_version': (
         'a request line ends in HTTP/1.1 or HTTP/1.0 (RFC 9112, section 2.3)',
         'version'),
-    '_parse_absolute': (_TARGET, 'target'),
+    'parse_absolute': (_TARGET, 'target'),
     'parse_head': (
         'a request line is method, target and version, with one space between '
         'and no control characters (RFC 9112, section 3)', 'head'),
