@@ -2,9 +2,9 @@
 compressor. Imported by ``websocket.py`` when a handler asks for it."""
 import zlib
 
+from . import websocket  # before its half, which comes with it
 from ._websocket import BAD_DATA
 from .microdot import parse_list
-from .websocket import WebSocketError
 
 # Base-two logarithm of the window that either side is to use, when the client
 # lets us choose, and what zlib calls the memory level: 32 KiB to compress, 4
@@ -109,9 +109,9 @@ class Inflate:
                 if data and (left or not most):
                     result += self._decompress(data, left)
                     if self._zlib.eof:
-                        raise WebSocketError('compression', BAD_DATA)
+                        raise websocket.WebSocketError('compression', BAD_DATA)
         except zlib.error:
-            raise WebSocketError('compression', BAD_DATA) from None
+            raise websocket.WebSocketError('compression', BAD_DATA) from None
         if last and self._forget:
             self._zlib = None
         return result

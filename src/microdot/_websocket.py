@@ -1,5 +1,6 @@
 """What a WebSocket has on CPython alone: compression, sending at once, names
-that Microdot 2.7 gave to its methods."""
+that Microdot 2.7 gave to its methods. ``websocket.py`` takes the names at its
+end, and is to be imported first."""
 import asyncio
 
 from . import websocket as base
@@ -123,9 +124,3 @@ class WebSocket(base.WebSocket):
         if opcode == self.CLOSE:
             raise base.WebSocketError('closed', *base.parse_close(payload))
         return (self.PONG, payload) if opcode == self.PING else (None, None)
-
-
-if base.WebSocket is not WebSocket:
-    # This module was imported first, and that one had to do without.
-    base.FrameParser = FrameParser
-    base.WebSocket = WebSocket

@@ -991,6 +991,9 @@ def with_websocket(f=None, **options):
 
 if getincrementaldecoder:
     try:
-        from ._websocket import FrameParser, WebSocket  # noqa: F811
+        from . import _websocket
     except ImportError:
         pass  # left out
+    else:
+        FrameParser = _websocket.FrameParser
+        WebSocket = _websocket.WebSocket

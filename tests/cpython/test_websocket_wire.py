@@ -79,7 +79,7 @@ def test_repr_tells_path_and_state():
         '<WebSocket "/chat/a\'b", closed: 4001>']
 
 
-@pytest.mark.parametrize('first', ['_websocket', '_deflate', 'websocket'])
+@pytest.mark.parametrize('first', ['_deflate', 'asgi', 'websocket'])
 def test_order_of_imports_does_not_matter(first):
     code = 'import microdot.%s; from microdot import websocket as w; ' \
         'assert w.WebSocket.direct is None, w.FrameParser(0, None)' % first
