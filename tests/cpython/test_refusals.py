@@ -71,11 +71,13 @@ def test_every_rule_is_of_a_function_that_there_is():
 
 
 @pytest.mark.parametrize('debug', [False, True])
-def test_the_server_tells_the_log_and_under_debug_the_client(caplog, debug):
+def test_the_server_tells_the_log_and_under_debug_the_client(
+        caplog, monkeypatch, debug):
     async def main():
         app = Microdot()
         async with Server(app) as server:
-            app.debug = debug
+            # (what stays under debug is seen by other tests)
+            monkeypatch.setattr(app, 'debug', debug)
             client = await server.connect()
             await client.send(b'GET / HTTP/1.1\r\n\r\n')
             head = await client.line(b'\r\n\r\n')
@@ -95,9 +97,9 @@ def test_the_server_tells_the_log_and_under_debug_the_client(caplog, debug):
         "malformed request: %s; this is b'GET / HTTP/1.1'" % rule
 
 
-def test_adapters_have_the_same_rules(caplog):
+def test_adapters_have_the_same_rules(caplog, monkeypatch):
     app = AsgiMicrodot()
-    app.debug = True
+    monkeypatch.setattr(app, 'debug', True)
     response = call(app, headers=[(b'host', b'a/b')])
     assert response.status == 400
     assert response.body == b'Bad request: ' + \
