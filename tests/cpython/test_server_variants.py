@@ -23,7 +23,7 @@ from test_server_processes import (
 )
 
 OPENSSL = shutil.which('openssl')
-HEAP = '72k'
+HEAP = '68k'
 LARGER_HEAP = '96k'  # room for eight requests, or a head at its limit
 CORE = TOP / 'src' / 'microdot' / 'microdot.py'
 
@@ -53,7 +53,7 @@ def serve_small(board, compiled, heapsize=HEAP):
 
 
 @small_boards
-def test_a_megabyte_up_and_down_in_a_heap_of_72_kib(board, compiled):
+def test_a_megabyte_up_and_down_in_a_heap_of_68_kib(board, compiled):
     with serve_small(board, compiled) as child:
         check_upload(child)
         check_download(child)

@@ -70,8 +70,10 @@ def wait_until(condition, what):
 
 
 def compile_modules(folder):
-    """Compile the core into a folder, as for a board."""
-    for name in '__init__', 'microdot':
+    """Compile the core into a folder, as for a board, with what it loads when
+    that is used."""
+    for name in ('__init__', 'microdot', 'lwip', 'methods', 'rare', 'sendfile',
+                 'watching'):
         compile_module(TOP / 'src' / 'microdot' / (name + '.py'),
                        folder / 'microdot' / (name + '.mpy'))
 
