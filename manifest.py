@@ -21,7 +21,7 @@ for _name in _names:  # which grows
         _text = _file.read()
     for _found in re.findall(
             r'^(?: *from \.(?=[a-z])|from \.)(\w+) import', _text, re.M) + \
-            re.findall(r'^ *from \. import (\w+) as', _text, re.M):
+            re.findall(r'^ *from \. import ([a-z]\w*)', _text, re.M):
         if _found not in _names:
             _names.append(_found)
     # what a board lacks

@@ -255,9 +255,8 @@ class Login:
 
 
 try:
-    import dataclasses  # noqa: F401
+    from ._ratelimit import client_address
 except ImportError:
     pass  # boards
 else:
-    from . import ratelimit
-    Login.address_of = staticmethod(ratelimit.client_address)
+    Login.address_of = staticmethod(client_address)

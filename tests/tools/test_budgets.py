@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 TOLERANCE = 0.25
 #: So many bytes do not count, whatever part of a small figure they are:
 #: where a pool of names is nearly full, the length of a path decides who pays.
-NOISE = 600
+NOISE = 400
 
 
 @pytest.fixture(scope='module')

@@ -68,17 +68,21 @@ def test_an_extension_comes_with_what_it_imports():
     names = [item.path for item in mip.files_of(['login'])]
     # (the core loads middleware and background when a program uses them)
     assert names == [
-        'lib/hmac.py', 'lib/microdot/__init__.py',
-        'lib/microdot/background.py', 'lib/microdot/codings.py',
-        'lib/microdot/downloads.py',
-        'lib/microdot/helpers.py',
-        'lib/microdot/hosts.py', 'lib/microdot/login.py',
+        'lib/hmac.py', 'lib/microdot/__init__.py', 'lib/microdot/answers.py',
+        'lib/microdot/attempts.py', 'lib/microdot/background.py',
+        'lib/microdot/codings.py', 'lib/microdot/cookies.py',
+        'lib/microdot/downloads.py', 'lib/microdot/guards.py',
+        'lib/microdot/helpers.py', 'lib/microdot/hosts.py',
+        'lib/microdot/hsts.py', 'lib/microdot/login.py',
+        'lib/microdot/lwip.py', 'lib/microdot/methods.py',
         'lib/microdot/microdot.py', 'lib/microdot/middleware.py',
-        'lib/microdot/origins.py', 'lib/microdot/patterns.py',
-        'lib/microdot/problems.py',
+        'lib/microdot/mounting.py', 'lib/microdot/origins.py',
+        'lib/microdot/patterns.py', 'lib/microdot/problems.py',
+        'lib/microdot/rare.py', 'lib/microdot/redirects.py',
+        'lib/microdot/remembering.py', 'lib/microdot/sendfile.py',
         'lib/microdot/session.py', 'lib/microdot/uploads.py',
-        'lib/microdot/urls.py',
-        'lib/microdot/wrapping.py']
+        'lib/microdot/urls.py', 'lib/microdot/vhosts.py',
+        'lib/microdot/watching.py', 'lib/microdot/wrapping.py']
 
 
 def test_the_build_has_every_extension_in_both_forms(site):
