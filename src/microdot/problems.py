@@ -3,21 +3,34 @@
 from .answers import json_response
 from .microdot import Response, reason_phrase
 
+_told = False  # that something is sent as null
 
-def json_form(value):
+
+def json_form(value, path='$'):
     """Return *value* as JSON can have it on a board: ``None`` for what is no
-    number or infinite, and for what has no form what
-    ``Response.json_encoder`` returns for it."""
+    number or infinite, which the console tells once, and for what has no form
+    what ``Response.json_encoder`` returns for it.
+
+    :param path: where the value is, such as ``$.rooms[2].degrees``.
+    """
+    global _told
     if isinstance(value, dict):
-        return {key: json_form(item) for key, item in value.items()}
+        return {key: json_form(item, '%s.%s' % (path, key))
+                for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [json_form(item) for item in value]
+        return [json_form(value[i], '%s[%d]' % (path, i))
+                for i in range(len(value))]
     if isinstance(value, float):
         # infinity less itself is no number, which does not equal itself
-        return value if value - value == 0 else None
+        if value - value == 0:
+            return value
+        if not _told:
+            _told = True
+            print('JSON has no %s: null is sent for %s' % (value, path))
+        return None
     encoder = Response.json_encoder
     if encoder and not isinstance(value, (str, int, type(None))):
-        return json_form(encoder(value))
+        return json_form(encoder(value), path)
     return value
 
 

@@ -18,6 +18,7 @@ import pytest
 import servers
 import size
 from microdot import deploy
+from microdot.websocket import WebSocket
 from servers import TOP
 
 EXAMPLES = TOP / 'examples'
@@ -64,13 +65,16 @@ def ask(child, method, path, body=None, headers=()):
 
 
 def load(name):
-    """Import an example into this process, with what stands for boards."""
+    """Import an example into this process, with what stands for boards. The
+    limits that it sets are taken back."""
+    most = WebSocket.max_message_length
     spec = importlib.util.spec_from_file_location(name, example(name))
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(EXAMPLES / 'laptop'))
     try:
         spec.loader.exec_module(module)
     finally:
+        WebSocket.max_message_length = most
         sys.path.remove(str(EXAMPLES / 'laptop'))
         for stand_in in ('machine', 'network'):
             sys.modules.pop(stand_in, None)

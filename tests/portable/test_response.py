@@ -7,6 +7,7 @@ import time
 import unittest
 
 from helpers import run
+from microdot import problems
 from microdot.cookies import parse_cookies
 from microdot.helpers import html, json_response
 from microdot.microdot import (
@@ -178,6 +179,22 @@ class TestWrite(SettingsTestCase):
                 self.assertEqual(
                     write(Response([value, {'inf nan': (1.5, value)}]))[1],
                     b'[null, {"inf nan": [1.5, null]}]')
+
+    def test_a_board_tells_once_what_becomes_null(self):
+        told = []
+        problems.print = told.append
+        self.addCleanup(delattr, problems, 'print')
+        before = problems._told
+        problems._told = False
+        try:
+            value = {'rooms': [1.5, {'degrees': float('inf')}]}
+            for _ in range(2):
+                self.assertEqual(problems.json_form(value), {
+                    'rooms': [1.5, {'degrees': None}]})
+        finally:
+            problems._told = before
+        self.assertEqual(told, [
+            'JSON has no inf: null is sent for $.rooms[1].degrees'])
 
     def test_encoder_of_json(self):
         class Point:
