@@ -1,7 +1,9 @@
 """The simulated board is one to mpremote, and fails as boards do."""
 
 import contextlib
+import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -484,3 +486,26 @@ def test_timers_have_the_bounds_of_the_port(tmp_path, kind, code):
     assert notes(tmp_path, kind, (
         'try:\n    %s\nexcept ValueError:\n    note("refused")\n'
         'machine.reset()\n' % code)) == 'first refused again '
+
+
+def runs(folder):
+    """Tell whether a process has a folder among its arguments."""
+    for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
+        with contextlib.suppress(OSError):
+            if str(folder).encode() in path.read_bytes():
+                return True
+    return False
+
+
+@pytest.mark.parametrize('number', [
+    signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_a_signal_to_the_command_ends_the_board(number, tmp_path):
+    command = [sys.executable, simboard.__file__, '--pty', str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as child:
+        assert child.stdout.readline().startswith(b'/dev/')
+        assert runs(tmp_path)
+        child.send_signal(number)
+        assert child.wait(timeout=20) == 0
+        assert child.stderr.read() == b''
+    servers.wait_until(lambda: not runs(tmp_path), 'the board to end')

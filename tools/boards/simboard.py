@@ -526,14 +526,17 @@ def main(argv=None):
     parser.add_argument('--rom-size', type=int, default=0, metavar='N',
                         help='bytes of a ROMFS partition (default: none)')
     options = parser.parse_args(argv)
-    with Board(options.flash, options.heap, options.flash_size,
-               options.rom_size, pty=options.pty, kind=options.kind,
-               slow=options.slow) as board:
-        print(board.device, flush=True)
-        try:
+    # kill, or a terminal that is closed: the board ends too
+    for name in ('SIGTERM', 'SIGHUP'):
+        signal.signal(getattr(signal, name), lambda *args: sys.exit())
+    try:
+        with Board(options.flash, options.heap, options.flash_size,
+                   options.rom_size, pty=options.pty, kind=options.kind,
+                   slow=options.slow) as board:
+            print(board.device, flush=True)
             signal.pause()
-        except KeyboardInterrupt:
-            pass
+    except KeyboardInterrupt:
+        pass
 
 
 if __name__ == '__main__':
