@@ -1013,7 +1013,10 @@ class Connection(Stream):
                 self.expect = None
                 await self.send(_CONTINUE)
             if not self.left:
-                from .rare import next_chunk
+                try:
+                    from .rare import next_chunk
+                except ImportError:
+                    raise HTTPException(411)  # copied alone
                 await next_chunk(self)
             n = min(n, self.left)
         if self.pos >= len(self.data) and n:

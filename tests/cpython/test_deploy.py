@@ -553,7 +553,7 @@ def test_a_dry_run_needs_no_board(run):
     assert status == 0
     assert 'for an empty board' in output
     assert 'lib/microdot/microdot.mpy' in output
-    assert 'in 3 of 3 files' in output
+    assert 'in 6 of 6 files' in output
 
 
 def test_what_does_not_compile_is_told(run, folder):
@@ -603,7 +603,10 @@ def test_an_application_is_deployed_and_serves(flash, folder, run):
         status, output, _ = run(board, folder / 'served.py', '--main')
         assert status == 0
         assert names(flash) == ['lib/microdot/__init__.mpy',
-                                'lib/microdot/microdot.mpy', 'main.py',
+                                'lib/microdot/lwip.mpy',
+                                'lib/microdot/microdot.mpy',
+                                'lib/microdot/rare.mpy',
+                                'lib/microdot/watching.mpy', 'main.py',
                                 'served.mpy']
         assert 'removed microdot.py' in output
         assert 'the framework takes ' in output
@@ -613,7 +616,7 @@ def test_an_application_is_deployed_and_serves(flash, folder, run):
         assert fetch(port) == 'from the board'
         # again: nothing to do; then with a change: only that
         status, output, _ = run(board, folder / 'served.py', '--main')
-        assert (status, '4 of 4 files were there already' in output) == (
+        assert (status, '7 of 7 files were there already' in output) == (
             0, True)
         (folder / 'served.py').write_text(
             (SERVED % port).replace('from the', 'changed on the'))

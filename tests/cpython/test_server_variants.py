@@ -164,7 +164,7 @@ def https_client(child, context):
 
 # -------------------------------------------------------------- copied alone
 
-def check_hello(child):
+def check_hello(child, ways=(False, True)):
     with child.connect() as sock:
         sock.sendall(GET + b'GET /sync HTTP/1.1\r\nHost: a\r\n\r\n')
         answer = servers.read_until(sock, b'HTTP/1.1 200 OK\r\n', 2)
@@ -172,7 +172,7 @@ def check_hello(child):
             answer += sock.recv(1000)
         assert answer.count(b'\r\n\r\nhello') == 1
         assert answer.count(b'\r\n\r\nsync') == 1
-    check_upload(child)
+    check_upload(child, ways)
     check_download(child)
 
 
@@ -182,7 +182,12 @@ def test_core_copied_alone(interpreter, tmp_path):
     app = tmp_path / 'served.py'
     shutil.copy(servers.APP, app)
     with servers.serve(interpreter, script=app, path=tmp_path) as child:
-        check_hello(child)
+        check_hello(child, [False])
+        # what it would load for that is not there
+        with child.connect() as sock:
+            sock.sendall(b'POST /upload HTTP/1.1\r\nHost: a\r\n'
+                         b'Transfer-Encoding: chunked\r\n\r\n')
+            servers.read_until(sock, b'HTTP/1.1 411 ')
         assert child.get('/shutdown') == b'bye'
         assert child.wait(3) == 0
         assert child.output == 'ended\n'

@@ -7,6 +7,7 @@ import os
 import pytest
 
 import microdot.static
+from microdot import sendfile
 from microdot.microdot import Microdot, Response
 from microdot.static import static
 from microdot.test_client import TestClient
@@ -118,5 +119,5 @@ def test_errors_of_send_file_are_answered(
     def fail(*args, **kwargs):
         raise OSError(number, 'on purpose')
 
-    monkeypatch.setattr(microdot.microdot, 'open', fail, raising=False)
+    monkeypatch.setattr(sendfile, 'open', fail, raising=False)
     assert ask(app, '/').status_code == status

@@ -23,7 +23,7 @@ from servers import TOP
 
 CHAT = TOP / 'examples' / 'chat' / 'chat.py'
 #: What a board gets, beside the core.
-MODULES = ('helpers', 'pubsub', 'schedule', 'sse', 'websocket')
+MODULES = ('helpers', 'pubsub', 'replay', 'schedule', 'sse', 'websocket')
 #: The heap that the program is given there: a Pico W has 190 KiB.
 HEAP = '140k'
 every = pytest.mark.parametrize(

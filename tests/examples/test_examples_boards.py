@@ -17,7 +17,7 @@ import pytest
 
 import servers
 import size
-from microdot import deploy
+from microdot import deploy, password
 from microdot.websocket import WebSocket
 from servers import TOP
 
@@ -68,6 +68,7 @@ def load(name):
     """Import an example into this process, with what stands for boards. The
     limits that it sets are taken back."""
     most = WebSocket.max_message_length
+    cost = password.default_iterations
     spec = importlib.util.spec_from_file_location(name, example(name))
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(EXAMPLES / 'laptop'))
@@ -75,6 +76,7 @@ def load(name):
         spec.loader.exec_module(module)
     finally:
         WebSocket.max_message_length = most
+        password.default_iterations = cost
         sys.path.remove(str(EXAMPLES / 'laptop'))
         for stand_in in ('machine', 'network'):
             sys.modules.pop(stand_in, None)
