@@ -102,12 +102,12 @@ def later(obj, name):
     # A method that needs another module, see methods.py, which is loaded when
     # the first of them is asked for. (What a handler returns is asked for
     # what coroutines have)
+    if name == 'throw' or name[:2] == '__':
+        raise AttributeError(name)
     try:
-        if name == 'throw' or name[:2] == '__':
-            raise ImportError
         from .methods import find
     except ImportError:
-        raise AttributeError(name)  # copied alone
+        raise AttributeError('no %s, or no methods.py' % name)
     return find(obj, name)
 
 
