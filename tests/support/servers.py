@@ -15,6 +15,8 @@ import interpreters
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 APP = TOP / 'tests' / 'apps' / 'served.py'
+#: Modules that the core loads when they are used, by what tests serve.
+OF_CORE = ('lwip', 'methods', 'rare', 'sendfile', 'watching')
 #: The longest any wait for a server may take, in seconds.
 PATIENCE_S = 20
 #: What the oldest supported MicroPython reads.
@@ -72,8 +74,7 @@ def wait_until(condition, what):
 def compile_modules(folder):
     """Compile the core into a folder, as for a board, with what it loads when
     that is used."""
-    for name in ('__init__', 'microdot', 'lwip', 'methods', 'rare', 'sendfile',
-                 'watching'):
+    for name in ('__init__', 'microdot', *OF_CORE):
         compile_module(TOP / 'src' / 'microdot' / (name + '.py'),
                        folder / 'microdot' / (name + '.mpy'))
 

@@ -123,17 +123,13 @@ async def piece(request):
 app.run('127.0.0.1', int(sys.argv[1]))
 """
 FILE = bytes(range(256)) * 20
-#: What the core loads when it is used.
-OF_CORE = ('lwip', 'methods', 'rare', 'sendfile', 'watching')
 #: Bytes that use may grow by: names that were interned, tables that grew.
 SLACK = 1024
 
 
 def lay_out(folder):
     """Put what the server needs into a folder."""
-    for name in ('__init__', 'microdot', *OF_CORE):
-        servers.compile_module(size.PACKAGE / (name + '.py'),
-                               folder / 'microdot' / (name + '.mpy'))
+    servers.compile_modules(folder)
     source = folder / 'served.py'
     source.write_text(APP)
     servers.compile_module(source, folder / 'served.mpy')

@@ -172,12 +172,13 @@ class Page:
 
 
 def lay_out(flash, source, modules, main):
-    """Put an application on a flash, and those modules of the framework.
+    """Put an application on a flash, the core, and modules beside it.
 
     :param source: the text of the module ``program``, which is compiled.
     :param main: that of ``main.py``.
     """
-    for name in ('__init__', *creep.OF_CORE, *modules):
+    servers.compile_modules(flash / 'lib')
+    for name in modules:
         servers.compile_module(
             size.PACKAGE / (name + '.py'),
             flash / 'lib' / 'microdot' / (name + '.mpy'))
@@ -189,7 +190,7 @@ def lay_out(flash, source, modules, main):
 
 
 @contextlib.contextmanager
-def serve(kind, source, modules=('microdot', 'helpers', 'sse', 'background')):
+def serve(kind, source, modules=('helpers', 'sse', 'background')):
     """Serve an application on a simulated board.
 
     :param source: its text, which defines ``app``.
@@ -317,7 +318,7 @@ def mixed(requests):
     """Requests of many kinds in 100 KB, and then 10,000 bytes in one piece."""
     source = creep.APP.partition('\napp.run')[0]
     source = source.replace('import gc\nimport sys\n', 'import gc\n')
-    with serve('esp32', source, ('microdot', 'helpers',
+    with serve('esp32', source, ('helpers',
                                  'background')) as served:
         used = creep.run(served, requests)
         need(not creep.creeps(used), 'the heap fills up: %s' % used)
