@@ -82,7 +82,6 @@ def _server(request):
 
 # --- ASGI -------------------------------------------------------------------
 
-_running: set[Any] = set()
 _SCHEMES = {'http': 'ws', 'https': 'wss'}
 
 
@@ -106,8 +105,9 @@ class _Exchange:
     prefix = 'http.response'
     answered = False  # the application has said all of its response
 
-    def __init__(self, app, request):
+    def __init__(self, app, request, running):
         self.request = request
+        self.running = running
         self.read = False
         self.over = asyncio.Event()
         self.messages: Any = asyncio.Queue(1)
@@ -118,8 +118,8 @@ class _Exchange:
 
     def start(self, scope):
         self.task = asyncio.create_task(self.run(scope))
-        _running.add(self.task)  # the event loop would let it go
-        self.task.add_done_callback(_running.discard)
+        self.running.add(self.task)  # the event loop would let it go
+        self.task.add_done_callback(self.running.discard)
 
     async def run(self, scope):
         error = None
@@ -184,6 +184,8 @@ class _Exchange:
             self.answered = message['type'] == self.prefix + '.body' and \
                 not message.get('more_body')
             await self.messages.put(message)
+        else:
+            await asyncio.sleep(0)  # who sends for ever is not alone here
 
     async def first(self):
         # The next message, whatever it is.
@@ -222,6 +224,8 @@ class _Exchange:
     async def finish(self):
         # The response is out, and the application may have more to do.
         self.over.set()
+        if not self.messages.empty():
+            self.messages.get_nowait()  # it may wait with the next one
         if self.reading and not self.reading.done():
             # before the server reads what is left of the body
             self.reading.cancel()
@@ -232,6 +236,15 @@ class _Exchange:
             await self.finish()
             self.task.cancel()
             await asyncio.wait([self.task])
+
+    async def leave_body(self):
+        # What nobody takes of the body is no reason to cancel work that
+        # comes after the response to a HEAD: the client is still there.
+        if self.request.method == 'HEAD' and not self.over.is_set():
+            await self.finish()
+            asyncio.get_running_loop().call_later(
+                self.request.app.shutdown_timeout, self.task.cancel)
+        await self.aclose()
 
 
 class _Talk(_Exchange):
@@ -244,8 +257,8 @@ class _Talk(_Exchange):
     told = False       # the application knows that it is over
     error = None       # what it has raised then
 
-    def __init__(self, app, request):
-        super().__init__(app, request)
+    def __init__(self, app, request, running):
+        super().__init__(app, request, running)
         self.settled = asyncio.Event()  # whether there is a WebSocket
 
     async def answer(self):
@@ -362,15 +375,17 @@ class _Pieces:
         raise StopAsyncIteration
 
     async def aclose(self):
-        await self.exchange.aclose()
+        await self.exchange.leave_body()
 
 
 class _Lifespan:
     # The life of an ASGI application, in a task of its own.
     def __init__(self, app):
         self.app = app
+        self.patience = 0  # seconds; those of who has had a request
         self.state = {}
         self.task = None
+        self.running = set()  # the tasks of its requests
 
     async def run(self):
         error = None
@@ -404,7 +419,20 @@ class _Lifespan:
         if not await self.ask('startup'):
             self.task = None
 
+    async def finish(self):
+        # Some have work left after their responses. It may be done in a
+        # thread, which waits for this loop: an end without it is for ever.
+        loop = asyncio.get_running_loop()
+        for seconds in self.patience, 1:
+            tasks = {task for task in self.running
+                     if task.get_loop() is loop}
+            if tasks:
+                _, tasks = await asyncio.wait(tasks, timeout=seconds)
+            for task in tasks:
+                task.cancel()
+
     async def stop(self):
+        await self.finish()
         if self.task:
             task, self.task = self.task, None
             try:
@@ -417,7 +445,8 @@ class _Lifespan:
 def asgi_app(other):
     """Return an application that hands its requests to an ASGI application,
     to be mounted. Its ``lifespan`` is run with ours, and a start that fails
-    keeps ours from starting.
+    keeps ours from starting. What it does after a response may last until
+    ``shutdown_timeout`` is over when ours shuts down.
 
     A request for a WebSocket is a scope ``websocket``, for which the
     application may send a response too.
@@ -427,6 +456,7 @@ def asgi_app(other):
     lifespan = _Lifespan(other)
 
     async def handler(request, root, path):
+        lifespan.patience = request.app.shutdown_timeout
         root = request.root_path + root
         scope = {
             'type': 'http', 'asgi': {'version': '3.0', 'spec_version': '2.3'},
@@ -441,7 +471,7 @@ def asgi_app(other):
             'client': request.client_addr, 'server': _server(request),
             'state': lifespan.state.copy()}
         if _wants_websocket(request):
-            exchange = _Talk(other, request)
+            exchange = _Talk(other, request, lifespan.running)
             scope.update({
                 'type': 'websocket',
                 'asgi': {'version': '3.0', 'spec_version': '2.4'},
@@ -450,7 +480,7 @@ def asgi_app(other):
                     'sec-websocket-protocol', '')),
                 'extensions': {'websocket.http.response': {}}})
         else:
-            exchange = _Exchange(other, request)
+            exchange = _Exchange(other, request, lifespan.running)
             scope['method'] = request.method
         exchange.start(scope)
         try:

@@ -645,6 +645,57 @@ def test_a_failure_after_the_response_is_logged(pieces, steps):
     assert app.logged == ["ValueError('late')"]
 
 
+@pytest.mark.parametrize('method', ['GET', 'HEAD'])
+def test_shutting_down_waits_for_work_after_the_response(method):
+    app = App()
+    told = []
+
+    async def inner(scope, receive, send):
+        if scope['type'] == 'lifespan':
+            return
+        await send({'type': 'http.response.start', 'status': 200})
+        for more in True, True, False:  # (of a HEAD nobody takes them)
+            await send({'type': 'http.response.body', 'body': b'a',
+                        'more_body': more})
+        told.append((await receive())['type'])
+        told.append((await receive())['type'])
+        await asyncio.sleep(0.05)
+        told.append('done')
+
+    app.mount(asgi_app(inner), '/x')
+    res = ask(app, '/x/', method)
+    assert (res.status_code, res.body or b'') == (
+        200, b'aaa' if method == 'GET' else b'')
+    assert told[-2:] == ['http.disconnect', 'done']
+    assert app.logged == []
+
+
+@pytest.mark.parametrize('sends', [False, True])
+@pytest.mark.parametrize('method', ['GET', 'HEAD'])
+def test_work_that_never_ends_is_cancelled(method, sends):
+    app = App()
+    app.shutdown_timeout = 0.05
+    ended = []
+
+    async def inner(scope, receive, send):
+        if scope['type'] == 'lifespan':
+            return
+        await send({'type': 'http.response.start', 'status': 200})
+        await send({'type': 'http.response.body', 'body': b'a',
+                    'more_body': method == 'HEAD'})
+        try:
+            while sends:
+                await send({'type': 'http.response.body', 'body': b'a',
+                            'more_body': True})
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    app.mount(asgi_app(inner), '/x')
+    assert ask(app, '/x/', method).status_code == 200
+    assert (ended, app.logged) == ([True], [])
+
+
 def test_a_client_that_leaves_ends_it():
     app = App()
     ended = []
