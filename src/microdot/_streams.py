@@ -142,21 +142,6 @@ def refuse_connections(app):
         'use @app.middleware' % type(app).__name__)
 
 
-def check_dispatch(app):
-    """Check that ``dispatch_request`` can be told of what is malformed.
-
-    :raises TypeError: it has no second parameter.
-    """
-    try:
-        # (no line of it runs)
-        app.dispatch_request(None, None).close()
-    except TypeError:
-        raise TypeError(
-            '%s.dispatch_request() is to answer what is malformed too: write '
-            'async def dispatch_request(self, req, error=None) and hand both '
-            'on' % type(app).__name__)
-
-
 class UrlMap(list):
     """The routes of an application as Microdot 2.7 has them: a list of tuples
     ``(methods, URLPattern, handler, url_prefix, subapp)``. What is appended is

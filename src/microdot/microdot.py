@@ -1070,6 +1070,7 @@ class Request:
     chain = ()            # mounted applications whose local handlers apply
     vary = None           # names for the Vary header, see helpers.add_vary()
     jobs = None           # what is to run after the response
+    missing = None        # the type of body that was asked for, of another
     _json = _form = None
     #: The uploaded files of a multipart form, as a dict, or ``None``.
     files = None
@@ -1149,6 +1150,7 @@ class Request:
                     self.source, 'done', True)):
                 raise HTTPException(413, _TOO_LARGE + 'max_body_length')
             return decode_text(self.body)
+        self.missing = types[0]
 
     async def load(self, limit, most=None):
         # Take a small body into memory, before any handler asks for it. A
@@ -1907,6 +1909,12 @@ class Microdot:
         # it, or a plain one.
         #
         # :param last: if false, an exception that no handler takes is raised.
+        if req and req.missing and 'NoneType' in str(exc) and \
+                isinstance(exc, (TypeError, AttributeError)):
+            # request.form['name'] where there is no form, as far as a board
+            # can tell: it is logged, and answered as the client's mistake
+            self.log_exception(req, exc)
+            exc = HTTPException(415, 'The body must be ' + req.missing)
         try:
             try:
                 res = await self._exception(req, exc, last)
@@ -2097,9 +2105,15 @@ class Server:
             app.counters['requests'] += 1
             req = conn.request
             try:
-                # (a program's own may have no second parameter)
-                res = await (app.dispatch_request(req, error) if error
-                             else app.dispatch_request(req))
+                dispatch = app.dispatch_request
+                try:
+                    res = dispatch(req, error) if error else dispatch(req)
+                except TypeError:
+                    if not error:
+                        raise
+                    # a program's own, which has no parameter for errors
+                    res = Microdot.dispatch_request(app, req, error)
+                res = await res
                 if not await self._answer(conn, req, res, error):
                     return False
             finally:

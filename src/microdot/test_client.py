@@ -648,10 +648,6 @@ async def exchange(client, conn, is_head=False):
     except asyncio.CancelledError:
         if not conn.gone:
             raise
-    except TypeError:
-        from . import _streams
-        _streams.check_dispatch(client.app)
-        raise
     finally:
         data = await conn.finish()
     if conn.error:

@@ -142,6 +142,8 @@ class Microdot(core.Microdot):
         if hasattr(exc, 'split') and not exc.split(Disconnected)[1]:
             raise Disconnected
         wanted = req and missing_part(req, exc)
+        if req:
+            req.missing = None  # the core has nothing to guess
         if wanted:
             wrong = WrongBody(*wanted)
             wrong.__cause__ = exc
