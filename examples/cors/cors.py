@@ -16,8 +16,8 @@ Or on a computer, with nothing installed, either of::
 The API listens on port 5000, the page on port 5001, which makes it another
 origin; append a host and two ports to change that. Open
 http://127.0.0.1:5001/ in a browser, which shows what the API answers; from
-http://localhost:5001/, which is not allowed, it shows an error. Or use
-another terminal::
+http://localhost:5001/, which is not allowed, it shows an error. On a board
+open http://ADDRESS:5001/ instead. Or use another terminal::
 
     $ curl -i -H "Origin: http://127.0.0.1:5001" http://127.0.0.1:5000/
     HTTP/1.1 200 OK
@@ -44,7 +44,7 @@ PAGE = """<!doctype html>
 <p class="card" id="answer" role="status">asking&hellip;</p>
 </main>
 <script>
-  const api = 'http://127.0.0.1:%d/'
+  const api = 'http://%s:%d/'
   const answer = document.getElementById('answer')
   fetch(api, {method: 'PUT', credentials: 'include'})
     .then(response => response.json())
@@ -59,7 +59,16 @@ HERE = __file__.replace('\\', '/').rpartition('/')[0] or '.'
 api = Microdot()
 cors = CORS(api, allow_credentials=True)
 pages = Microdot()
-pages.api_port = 5000
+
+
+def find_address():
+    """Return the address of a board in its network, or of any computer for
+    itself."""
+    try:
+        import network  # here, or else deploy would leave connecting to us
+    except ImportError:
+        return '127.0.0.1'
+    return network.WLAN(network.STA_IF).ifconfig()[0]
 
 
 @api.route('/', methods=['GET', 'PUT'])
@@ -74,7 +83,7 @@ async def greet(request):
 
 @pages.get('/')
 async def index(request):
-    return PAGE % pages.api_port, {'Content-Type': 'text/html; charset=UTF-8'}
+    return PAGE % pages.api, {'Content-Type': 'text/html; charset=UTF-8'}
 
 
 @pages.get('/style.css')
@@ -83,9 +92,11 @@ async def style(request):
 
 
 async def serve(host, port, page_port):
-    cors.allowed_origins = ['http://127.0.0.1:%d' % page_port]
-    pages.api_port = port
-    task = asyncio.create_task(pages.start_server(host, page_port))
+    address = find_address()
+    cors.allowed_origins = ['http://%s:%d' % (address, page_port)]
+    pages.api = address, port
+    task = asyncio.create_task(
+        pages.start_server(host, page_port, debug=True))
     try:
         await api.start_server(host, port, debug=True)
     finally:

@@ -14,9 +14,10 @@ Or on a computer, with nothing installed, either of::
     MICROPYPATH=src:.frozen micropython examples/csrf/csrf.py
 
 The bank listens on port 5000 and the other site on port 5001; append a host
-and two ports to change that. Open http://localhost:5000/ in
-a browser and send some money, then open http://127.0.0.1:5001/ and see its
-button answered with ``Forbidden``. Or use another terminal::
+and two ports to change that. Open http://localhost:5000/ in a browser and
+send some money, then open http://127.0.0.1:5001/ and see its button answered
+with ``Forbidden``. On a board open http://ADDRESS:5000/ and
+http://ADDRESS:5001/ instead. Or use another terminal::
 
     $ curl -d amount=10 -H "Sec-Fetch-Site: same-origin" \
 http://localhost:5000/send
@@ -58,7 +59,7 @@ OTHER = """<!doctype html>
 <main>
 <h1>Another site</h1>
 <p>Its button sends a form to the bank, in the name of who clicks.</p>
-<form method="post" action="http://localhost:%d/send">
+<form method="post" action="http://%s:%d/send">
   <input type="hidden" name="amount" value="10">
   <button>See cats</button>
 </form>
@@ -72,8 +73,17 @@ HERE = __file__.replace('\\', '/').rpartition('/')[0] or '.'
 bank = Microdot()
 csrf = CSRF(bank)
 other = Microdot()
-other.bank_port = 5000
 bank.money = 100
+
+
+def find_address():
+    """Return the address of a board in its network, or the name of any
+    computer for itself."""
+    try:
+        import network  # here, or else deploy would leave connecting to us
+    except ImportError:
+        return 'localhost'
+    return network.WLAN(network.STA_IF).ifconfig()[0]
 
 
 @bank.get('/')
@@ -102,12 +112,13 @@ async def report(request):
 
 @other.get('/')
 async def cats(request):
-    return OTHER % other.bank_port, HTML
+    return OTHER % other.bank, HTML
 
 
 async def serve(host, port, other_port):
-    other.bank_port = port
-    task = asyncio.create_task(other.start_server(host, other_port))
+    other.bank = find_address(), port
+    task = asyncio.create_task(
+        other.start_server(host, other_port, debug=True))
     try:
         await bank.start_server(host, port, debug=True)
     finally:

@@ -117,7 +117,7 @@ async def switch(request, on):
 
 
 def main(host='0.0.0.0', port='5000'):
-    app.run(host, int(port))
+    app.run(host, int(port), debug=True)
 
 
 if __name__ == '__main__':

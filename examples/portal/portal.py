@@ -62,4 +62,7 @@ def main(host='0.0.0.0', port=PORT, dns_port=DNS_PORT):
 
 
 if __name__ == '__main__':
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except KeyboardInterrupt:
+        pass

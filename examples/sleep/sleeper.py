@@ -76,4 +76,7 @@ def main(host='0.0.0.0', port='5000'):
 
 
 if __name__ == '__main__':
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except KeyboardInterrupt:
+        pass

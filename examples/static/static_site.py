@@ -59,7 +59,7 @@ async def static(request, path='index.html'):
 
 
 def main(host='0.0.0.0', port='5000'):
-    app.run(host, int(port))
+    app.run(host, int(port), debug=True)
 
 
 if __name__ == '__main__':

@@ -53,7 +53,7 @@ async def index(request):
 
 def main(host='0.0.0.0', port='5000'):
     app.g.port = int(port)
-    app.run(host, int(port))
+    app.run(host, int(port), debug=True)
 
 
 if __name__ == '__main__':
