@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -47,6 +48,20 @@ def store(tmp_path, monkeypatch):
     """A folder for what the tools write."""
     monkeypatch.setattr(common, 'STORE', tmp_path)
     return tmp_path
+
+
+@pytest.mark.parametrize('name, awake', [
+    ('file', True), ('missing/file', False), ('/dev/full', False)])
+def test_cores_are_kept_awake_until_the_end(tmp_path, name, awake):
+    path = tmp_path / name
+    res = subprocess.run(
+        [sys.executable, '-X', 'dev', '-c',
+         'import common; common.LATENCY = %r; print(common.stay_awake(), '
+         'common.stay_awake())' % str(path)],
+        cwd=BENCH, capture_output=True, text=True)
+    assert (res.stdout, res.stderr) == ('%s %s\n' % (awake, awake), '')
+    if awake:
+        assert path.read_bytes() == bytes(4)
 
 
 def test_what_wrk_prints_is_read():

@@ -1,4 +1,5 @@
 """What the measuring tools share: peers, servers, load and tables."""
+import atexit
 import contextlib
 import hashlib
 import http.client
@@ -98,6 +99,8 @@ def pin(core):
         pathlib.Path('/proc/self/autogroup').write_text('-20')
 
 
+#: The kernel's interface to how long its cores may take to wake up.
+LATENCY = '/dev/cpu_dma_latency'
 _latency = None
 
 
@@ -115,7 +118,9 @@ def stay_awake():
     global _latency
     if _latency is None:
         try:
-            _latency = open('/dev/cpu_dma_latency', 'wb', 0)
+            _latency = open(LATENCY, 'wb', 0)
+            # (what is asked for holds for as long as the file is open)
+            atexit.register(_latency.close)
             _latency.write(bytes(4))  # microseconds, as 32 bits
         except OSError:
             _latency = False
