@@ -3,9 +3,11 @@
 It is not run: ``tools/check.py types`` has mypy and pyright read it, and each
 of them says so where a comment hides nothing.
 """
-from microdot import Microdot, Request
+from microdot import Microdot, Request, Response
+from microdot.login import Login
 
 app = Microdot()
+login = Login()
 
 
 @app.get('/set')  # type: ignore[type-var]
@@ -32,3 +34,9 @@ async def takes_something_else(name: str) -> str:
 async def uses_what_may_be_missing(request: Request) -> str:
     found = request.headers.get('X-Name')
     return found.upper()  # type: ignore[union-attr]
+
+
+@app.post('/login')
+async def logs_in_for_seven_days(request: Request) -> Response:
+    return await login.login_user(
+        request, request, remember='7')  # type: ignore[arg-type]
