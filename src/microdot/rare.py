@@ -50,13 +50,14 @@ def parse_chunk_size(line):
 
 # --- Transport --------------------------------------------------------------
 
-async def _read_line(conn, most):
-    # A line of the chunked coding, without its CRLF.
+async def _read_line(conn, most, word):
+    # A line of the chunked coding, without its CRLF. The word says which one
+    # is longer than *most*.
     while True:
         end = conn.data.find(b'\r\n', conn.pos)
         # (without an end, the last byte may be its CR)
         if (len(conn.data) - 1 if end < 0 else end) - conn.pos > most:
-            raise HTTPException(400)
+            raise ValueError(word)
         if end >= 0:
             line = conn.data[conn.pos:end]
             conn.pos = end + 2
@@ -75,30 +76,27 @@ async def next_chunk(conn):
     if conn.length != -1:
         raise HTTPException(400)
     conn.length = -2
-    if conn.chunks and await _read_line(conn, 0):
-        raise HTTPException(400)
-    conn.chunks += 1
     try:
-        size = parse_chunk_size(await _read_line(conn, 256))
-    except ValueError:
-        raise HTTPException(400)
-    conn.limit -= size
-    if conn.limit < 0:
-        raise too_large(conn.request)
-    conn.left = size
-    if not size:
-        # trailers are dropped, never merged into the headers
-        most = Request.max_header_size
-        while True:
-            line = await _read_line(conn, most)
-            if not line:
-                break
-            try:
+        if conn.chunks:
+            await _read_line(conn, 0, 'chunk end')
+        conn.chunks += 1
+        size = parse_chunk_size(await _read_line(conn, 256, 'chunk line'))
+        conn.limit -= size
+        if conn.limit < 0:
+            raise too_large(conn.request)
+        conn.left = size
+        if not size:
+            # trailers are dropped, never merged into the headers
+            most = Request.max_header_size
+            while True:
+                line = await _read_line(conn, most, 'trailers')
+                if not line:
+                    break
                 parse_line(line)
-            except ValueError:
-                raise HTTPException(400)
-            most -= len(line)
-        conn.done = True
+                most -= len(line)
+            conn.done = True
+    except ValueError as exc:
+        raise conn.app.refuse(exc)
     conn.length = -1
 
 

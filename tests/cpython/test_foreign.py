@@ -290,7 +290,7 @@ def test_a_body_that_is_refused_is_not_left_to_it(monkeypatch):
 
     for data, status, body in (
             (b'65\r\n' + b'x' * 101 + b'\r\n', b'413', b'ours'),
-            (b'5\r\nabcdefg\r\n', b'400', b'Bad Request')):
+            (b'5\r\nabcdefg\r\n', b'400', b'Bad request')):
         answer = asyncio.run(asyncio.wait_for(talk(data), PATIENCE))
         head, _, rest = answer.partition(b'\r\n\r\n')
         assert (head[9:12], rest) == (status, body)

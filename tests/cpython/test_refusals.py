@@ -10,6 +10,7 @@ from microdot import Microdot, rare
 from microdot import microdot as core
 from microdot._cpython import refusals
 from microdot.asgi import Microdot as AsgiMicrodot
+from peers import converse
 from serving import Server
 
 GOOD = b'GET / HTTP/1.1\r\nHost: a'
@@ -42,6 +43,52 @@ def test_a_rule_is_named(head, word, came):
     rule, found = refusals.find_rule(error.value)
     assert word in rule and 'RFC' in rule
     assert found == came
+
+
+#: (chunks, a word of the rule, what came).
+CHUNKS = (
+    (b'\r\n', 'begins with a line of its size', ''),
+    (b'secret\r\n', 'begins with a line of its size', ''),
+    (b'123456789\r\n', 'begins with a line of its size', ''),
+    (b'1;a=\x01\r\n', 'begins with a line of its size', ''),
+    (b'1;' + b'a' * 255 + b'\r\n', '256 bytes', ''),
+    (b'secret' * 50, '256 bytes', ''),
+    (b'3\r\nsecret\r\n', 'CR LF follows', ''),
+    (b'3\r\nabc\n0\r\n', 'CR LF follows', ''),
+    (b'0\r\nToken\x00: a\r\n\r\n', 'methods and names', "b'Token\\x00'"),
+    (b'0\r\nToken: secret\x00\r\n\r\n', 'a header is a name', "b'Token'"),
+    (b'0\r\n' + b'Token: %s\r\n' % (b'a' * 1000) * 40 + b'\r\n',
+     'max_header_size', ''),
+)
+
+
+@pytest.mark.parametrize('debug', [False, True])
+@pytest.mark.parametrize('limit', [0, core.Request.max_body_length])
+@pytest.mark.parametrize('chunks, word, came', CHUNKS)
+def test_a_rule_of_chunks_is_named(caplog, monkeypatch, chunks, word, came,
+                                   limit, debug):
+    app = Microdot()
+    app.debug = debug
+    # with a limit of 0 the handler reads the body, otherwise the core
+    monkeypatch.setattr(core.Request, 'max_body_length', limit)
+    caplog.set_level(logging.DEBUG, 'microdot.error')
+
+    @app.post('/')
+    async def index(request):
+        return str(len(await request.stream.read()))
+
+    answer = asyncio.run(converse(
+        app, b'POST / HTTP/1.1\r\nHost: a\r\n'
+        b'Transfer-Encoding: chunked\r\n\r\n', chunks))
+    record, = caplog.records
+    rule, _, found = record.getMessage().partition('; this is ')
+    assert rule.startswith('malformed request: ')
+    assert word in rule and 'RFC' in rule
+    assert found == (came or 'another')
+    assert 'secret' not in record.getMessage()
+    assert answer.startswith(b'HTTP/1.1 400 ')
+    assert (rule[len('malformed request: '):].encode() in answer) == debug
+    assert app.counters['malformed'] == 1
 
 
 def raised(function, *args):

@@ -14,11 +14,15 @@ _HOST = 'Host is a name or an address, and perhaps a port up to 65535 ' \
     '(RFC 9110, section 7.2)'
 _LINE = 'a header is a name, a colon, and a value without control ' \
     'characters, on one line (RFC 9112, section 5)'
+_CHUNK = 'a chunk begins with a line of its size, one to eight hexadecimal ' \
+    'digits, and perhaps ";" and extensions, 256 bytes in all (RFC 9112, ' \
+    'section 7.1)'
 _TARGET = 'a target begins with "/", or is a URL of http or https without a ' \
     '"#" (RFC 9112, section 3.2)'
 
 #: By the name of a function of the core or ``rare``, and of the text that it
-#: raises where it has several: the rule, and the variable that has what came.
+#: raises where it has several: the rule, and the variable that has what came,
+#: or nothing if that is not to be shown.
 RULES = {
     '_check_token': (_TOKEN, 'data'),
     '_parse_number': (_NUMBER, 'text'),
@@ -42,6 +46,15 @@ RULES = {
     'parse_framing': (
         'Transfer-Encoding comes neither beside Content-Length nor with '
         'HTTP/1.0 (RFC 9112, section 6.3)', 'coding'),
+    # (who forgets the coding sends what is in the body there: not to be shown)
+    'parse_chunk_size': (_CHUNK, ''),
+    ('_read_line', 'chunk line'): (_CHUNK, ''),
+    ('_read_line', 'chunk end'): (
+        'CR LF follows as many bytes of a chunk as its size says (RFC 9112, '
+        'section 7.1)', ''),
+    ('_read_line', 'trailers'): (
+        'what follows the last chunk is no longer than '
+        'Request.max_header_size (RFC 9112, section 7.1.2)', ''),
     '__init__': (
         'a path is percent-encoded UTF-8 without %00 (RFC 3986, section 2.1)',
         'url'),
@@ -69,7 +82,8 @@ def find_rule(exc):
         found = RULES.get((name, str(exc))) or RULES.get(name)
         if found:
             rule, variable = found
-            return rule, _show(frame.f_locals.get(variable), variable)
+            came = frame.f_locals.get(variable)
+            return rule, _show(came, variable) if variable else ''
     return str(exc), ''
 
 
