@@ -6,7 +6,6 @@ What an attacker can add to, and who can see its length, tells the attacker
 what else is in it (an attack known as BREACH). So what has been made with the
 session is left as it is.
 """
-import copy
 import zlib
 
 from .codings import choose_coding
@@ -180,12 +179,10 @@ class Compress:
         add_vary(request, 'Accept-Encoding')
         coding = self._choose(request.headers.get('Accept-Encoding', ''))
         if not coding:
-            finish_vary(request, response)
-            return response
-        # A handler may return one object to several clients.
-        response = copy.copy(response)
-        headers = response.headers = response.headers.copy()
-        finish_vary(request, response)
+            return finish_vary(request, response)
+        # (a copy: there is something in it from add_vary())
+        response = finish_vary(request, response)
+        headers = response.headers
         compressor = CODINGS[coding](self.level)
         body = self._body(response)
         if isinstance(body, bytes):

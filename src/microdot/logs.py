@@ -161,14 +161,19 @@ class AccessLog:
             return
         access = getattr(request, 'access', None)
         if access and access.log is self and not access.websocket:
-            response.headers[self.header] = request.id
             if not isinstance(response.body, (bytes, str)) and \
                     response.body and response.size is None and \
                     not isinstance(response.body, _Counted):
+                # Not that which a handler may return again, and not while
+                # this one is being sent.
+                from .helpers import copy_response
+                response = copy_response(response)
                 response.body = _Counted(response)
+            response.headers[self.header] = request.id
             if access.response is None:
                 request.after_response(self._sent, request)
             access.response = response  # the last is that which is sent
+            return response
 
     async def _sent(self, request):
         response = request.access.response

@@ -2,15 +2,27 @@
 import os
 from binascii import b2a_base64
 
+from .helpers import copy_response
+
+_CSP = 'Content-Security-Policy'
+
 
 def csp_nonce(request):
     """Return the nonce of a request, for ``<script nonce="…">``: what it is
     given to may run although the policy forbids inline scripts."""
     g = request.g
     if not hasattr(g, 'csp_nonce'):
-        nonce = g.csp_nonce = b2a_base64(os.urandom(18))[:-1].decode()
-        g.allow_nonce = lambda policy: allow_nonce(policy, nonce)
+        g.csp_nonce = b2a_base64(os.urandom(18))[:-1].decode()
     return g.csp_nonce
+
+
+def finish_nonce(request, response, policy):
+    """Return a response whose policy allows the nonce of its request, if it
+    has the application's *policy*. Another client is not to get that."""
+    if response.headers[_CSP] == policy:
+        response = copy_response(response)
+        response.headers[_CSP] = allow_nonce(policy, request.g.csp_nonce)
+    return response
 
 
 def allow_nonce(policy, nonce):

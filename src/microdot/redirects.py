@@ -1,7 +1,6 @@
 """Other URLs for a host: ``RedirectHTTPS`` of ``hosts.py``, and the
 ``redirect_www`` of its ``TrustedHosts``."""
 from .hosts import host_name
-from .hsts import add_hsts
 from .microdot import Response, redirect
 
 
@@ -26,6 +25,7 @@ class RedirectHTTPS:
     def __init__(self, app, hsts=31536000):
         app.wrap_dispatch(self)
         if hsts:
+            from .hsts import add_hsts
             add_hsts(app, hsts)
 
     async def __call__(self, request, call_next):

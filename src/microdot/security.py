@@ -30,14 +30,17 @@ class SecurityHeaders:
         app.finishers.append(self.finish)
 
     def finish(self, request, response):
-        """Add the headers to a response."""
+        """Return the response that is to be sent: with the headers."""
         add = response.headers.setdefault
         for name in self.headers:
             add(name, self.headers[name])
         if self.csp:
-            # (there is a nonce if something has asked for one)
-            add('Content-Security-Policy',
-                getattr(request and request.g, 'allow_nonce', str)(self.csp))
+            add('Content-Security-Policy', self.csp)
+            if request and hasattr(request.g, 'csp_nonce'):
+                # something has asked for it
+                from .nonces import finish_nonce
+                return finish_nonce(request, response, self.csp)
+        return response
 
 
 def __getattr__(name):

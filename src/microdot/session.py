@@ -27,7 +27,7 @@ except ImportError:
             different |= x ^ y
         return not different
 
-from .helpers import add_vary, wraps
+from .helpers import add_vary, copy_response, wraps
 from .microdot import invoke_handler
 
 # Boards may count from 2000, tokens count from 1970.
@@ -369,11 +369,7 @@ def finish_sessions(request, response):
         if session.cookies:
             # A handler may return one object to several clients, and another
             # is not to get the session of this one.
-            given = response
-            response = object.__new__(type(given))
-            for name in given.__dict__:
-                setattr(response, name, getattr(given, name))
-            response.headers = given.headers.copy()
+            response = copy_response(response)
         for name, (value, max_age) in session.cookies.items():
             lines = response.headers.get('Set-Cookie')
             if isinstance(lines, list):
