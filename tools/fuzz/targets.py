@@ -367,7 +367,8 @@ def fuzz_host(data):
 
 # ------------------------------------------------------------------- chunks
 
-SIZE = re.compile(rb'([0-9A-Fa-f]{1,8})[ \t]*(;[^\0-\x08\x0a-\x1f\x7f]*)?')
+SIZE = re.compile(rb'([0-9A-Fa-f]{1,8})([ \t]*;[^\0-\x08\x0a-\x1f\x7f]*)?')
+TRAILER = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+:[^\0-\x08\x0a-\x1f\x7f]*")
 
 
 def decode_chunks(data, limit):
@@ -406,7 +407,7 @@ def decode_chunks(data, limit):
             return 0, body, b''
         if not line:
             return 200, body, rest
-        if b':' not in line or re.search(rb'[\0-\x08\x0a-\x1f\x7f]', line):
+        if not TRAILER.fullmatch(line):
             return 400, body, b''
         left -= len(line)
 
