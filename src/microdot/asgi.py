@@ -186,7 +186,7 @@ class _Exchange(Connection):
     def __call__(self):
         return self._receive()
 
-    def wait(self, seconds):
+    def wait(self, timeout):
         # Under the deadline that one sweep over all that wait looks at.
         server = self.server
         if self.task is None:
@@ -194,7 +194,7 @@ class _Exchange(Connection):
             self.app.connections.add(self)
         if not server.sweeping or server.sweeping.done():
             server.sweeping = asyncio.create_task(server.sweep())
-        super().wait(seconds)
+        super().wait(timeout)
 
     def stop(self, now=False):
         self.task.cancel()

@@ -185,13 +185,13 @@ def base_url(self):
 
 # --- Of what a request has --------------------------------------------------
 
-def getlist(headers, key):
+def getlist(self, key):
     """Return all values of a header, see :meth:`NoCaseDict.getlist`."""
-    value = headers.get(key, [])
+    value = self.get(key, [])
     if not isinstance(value, str):
         return list(value)
     found = []
-    for line in headers.lines:
+    for line in getattr(self, 'lines', ()):  # of a request
         name, item = parse_line(line)
         if name == key.lower():
             found.append(item)
@@ -262,6 +262,7 @@ METHODS = {
                'set_cookie': set_cookie, 'delete_cookie': delete_cookie},
     Stream: {'readexactly': readexactly, 'readuntil': readuntil,
              'readline': readuntil},
+    NoCaseDict: {'getlist': getlist},
 }
 #: By name what is an attribute of a request.
 ATTRIBUTES = {'absolute_url': absolute_url, 'base_url': base_url,

@@ -17,6 +17,12 @@ import time
 from binascii import unhexlify
 from collections import namedtuple
 
+try:
+    from micropython import const
+except ImportError:
+    def const(value):
+        return value
+
 # Boards lack inspect, threads and signals, have one type for coroutines and
 # generators, and their streams close only in wait_closed().
 _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
@@ -24,25 +30,24 @@ _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 # All of ASCII that a header may hold; the first 77 are for tokens, 73 of them
 # for names of hosts, of which 62 are letters and digits. strip() of these
 # leaves nothing of a text, in a third of a regular expression's time.
-_TEXT = b'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ' \
-    b"-!$%&'*+._~#^`|" b' /:;=,()"<>?@[]\\{}\t'
+_TEXT = const(
+    b'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ'
+    b"-!$%&'*+._~#^`|" b' /:;=,()"<>?@[]\\{}\t')
 
-#: The body of a plain 500.
-INTERNAL_ERROR = 'Internal server error'
-_TOO_LARGE = 'Payload too large, see Request.'
-_CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
+_TOO_LARGE = const('Payload too large, see Request.')
+_CONTINUE = const(b'HTTP/1.1 100 Continue\r\n\r\n')
 # Bytes read or joined at once. Boards: a full heap has few larger pieces.
 _PIECE = 512 if _BOARD else 65536
 
 
 # --- Port shims -------------------------------------------------------------
 
-def print_line(method, path, status):
+def print_line(method, path, status_code):
     # Print a line for a request. A console that is gone, or has not the
     # characters, does not cost the client anything. (Escapes are for no
     # terminal to obey)
     try:
-        print(method, repr(path)[1:-1], status)
+        print(method, repr(path)[1:-1], status_code)
     except (OSError, ValueError):
         pass  # there is no other place to say so
 
@@ -199,8 +204,10 @@ def urlencode(s, safe=b'-/!$()*,:;@._~'):
     """Percent-encode text, for a path or query."""
     # :param safe: what is left as it is beside letters and digits
     safe += _TEXT[:62]
-    return ''.join([chr(byte) if byte in safe else '%%%02X' % byte
-                    for byte in s.encode()])
+    parts = []
+    for byte in s.encode():
+        parts.append(chr(byte) if byte in safe else '%%%02X' % byte)
+    return ''.join(parts)
 
 
 def http_date(when):
@@ -234,21 +241,24 @@ def parse_pairs(text, kind, most):
     return pairs
 
 
-def parse_list(text, separator=','):
+def parse_list(text, sep=','):
     # Return the members of a header that is a list, without the spaces
     # around them (RFC 9110, section 5.6.1).
     #
     # :raises HTTPException: 431: more than ``Request.max_members``.
-    if text.count(separator) >= Request.max_members:
+    if text.count(sep) >= Request.max_members:
         raise HTTPException(431)
-    return [member.strip(' \t') for member in text.split(separator)]
+    members = text.split(sep)
+    for i in range(len(members)):
+        members[i] = members[i].strip(' \t')
+    return members
 
 
-def bad_text(data, breaks):
+def bad_text(data, count):
     # Whether data has bytes that no header may have (RFC 9110, section 5.5),
     # or CR or LF other than in so many line ends.
-    rest = data.replace(b'\r\n', b'') if breaks else data
-    if len(data) - len(rest) != 2 * breaks:
+    rest = data.replace(b'\r\n', b'') if count else data
+    if len(data) - len(rest) != 2 * count:
         return True
     rest = rest.strip(_TEXT)
     return rest and (b'\x7f' in rest or
@@ -436,10 +446,11 @@ def parse_framing(version, fields):
 
 # --- Wire: responses --------------------------------------------------------
 
-_REASONS = ',200 OK,204 No Content,301 Moved Permanently,302 Found,' \
+_REASONS = const(
+    ',200 OK,204 No Content,301 Moved Permanently,302 Found,' \
     '304 Not Modified,400 Bad Request,401 Unauthorized,403 Forbidden,' \
     '404 Not Found,405 Method Not Allowed,413 Content Too Large,' \
-    '500 Internal Server Error,503 Service Unavailable,'
+    '500 Internal Server Error,503 Service Unavailable,')
 
 
 def reason_phrase(status_code):
@@ -505,14 +516,14 @@ def text_type(content_type):
     return content_type
 
 
-def encode_head(res, version, size, keep_alive):
+def encode_head(res, version, size, keep):
     # Encode the head of a response as the server sends it.
     #
     # :param res: the :class:`Response`.
     # :param version: of the request: ``'1.1'``, ``'1.0'``...
     # :param size: bytes of the body; ``None`` when that is not known.
-    # :param keep_alive: whether the connection may stay open.
-    # :return: ``(head, size, keep_alive, chunked)``; *size* is that of the
+    # :param keep: whether the connection may stay open.
+    # :return: ``(head, size, keep, chunked)``; *size* is that of the
     #          body to send, or ``None``; *chunked* is ``None`` for a response
     #          that must not have one.
     # :raises ValueError: a header is not fit for the wire, or the handler's
@@ -525,7 +536,7 @@ def encode_head(res, version, size, keep_alive):
              status_line(status, res.reason).encode()]
     own = _encode_own(res, lines)
     # what a handler may ask for is to close
-    keep_alive = keep_alive and status != 101 and \
+    keep = keep and status != 101 and \
         'close' not in own.get('connection', '').lower()
     if not bare and res.body is not None and 'content-type' not in own:
         lines.append(b'Content-Type: ' +
@@ -536,7 +547,7 @@ def encode_head(res, version, size, keep_alive):
         if size is not None:
             lines.append(b'Content-Length: %d' % size)
         elif old:
-            keep_alive = False
+            keep = False
         else:
             chunked = True
             lines.append(b'Transfer-Encoding: chunked')
@@ -544,13 +555,13 @@ def encode_head(res, version, size, keep_alive):
     if date:
         lines.append(date.encode())
     if status != 101:
-        if not keep_alive:
+        if not keep:
             lines.append(b'Connection: close')
         elif old:
             lines.append(b'Connection: keep-alive')
     return encode_lines(lines, res.headers or res.reason or
                         res.default_content_type != 'text/plain'), size, \
-        keep_alive, None if bare or res.is_head else chunked
+        keep, None if bare or res.is_head else chunked
 
 
 def _encode_own(res, lines):
@@ -559,16 +570,13 @@ def _encode_own(res, lines):
     own = {}
     for name, value in res.headers.items():
         key = parse_token(name)
-        if key in ('connection', 'content-length', 'transfer-encoding',
-                   'keep-alive'):
-            own[key] = value
-            if key != 'connection' or res.status_code != 101:
-                continue
-        elif key == 'content-type' or key == 'date':
-            own[key] = value
-            if key == 'content-type':
-                value = text_type(value)
-        encode_field(lines, name, value)
+        own[key] = value
+        if key == 'content-type':
+            value = text_type(value)
+        if key not in ('connection', 'content-length', 'transfer-encoding',
+                       'keep-alive') or \
+                key == 'connection' and res.status_code == 101:
+            encode_field(lines, name, value)
     return own
 
 
@@ -609,7 +617,9 @@ class Values(dict):
 class NoCaseDict(Values):
     """A dict without regard to the case of keys."""
     # (iteration shows the spelling of a key that was set first)
-    lines = ()  # of a request, as received
+
+    # getlist(key): all values
+    __getattr__ = later
 
     def __init__(self, initial_dict=None):
         if _BOARD:
@@ -632,11 +642,6 @@ class NoCaseDict(Values):
 
     def get(self, key, default=None):
         return self[key] if key in self else default
-
-    def getlist(self, key):
-        """Return all values of *key* as a list."""
-        from .methods import getlist
-        return getlist(self, key)
 
     def pop(self, key, *default):
         if default and key not in self:
@@ -683,8 +688,8 @@ class MultiDict(Values):
 
     def getlist(self, key, type=None):
         """Return all values of *key* as a list."""
-        return [type(value) if type else value for value in
-                (super().__getitem__(key) if key in self else ())]
+        values = super().__getitem__(key) if key in self else ()
+        return list(map(type, values) if type else values)
 
 
 class Stream:
@@ -801,14 +806,12 @@ class Connection(Stream):
             except MemoryError:
                 self.data = b''  # gives room for the answer
                 await server.serve_requests(self, HTTPException(503))
-        except Disconnected:
-            pass
         except asyncio.CancelledError:
             # ours: a client that left, or a shutdown
             if not (self.gone or self.server.closing):
                 raise
         except (OSError, MemoryError):
-            pass  # not to be served
+            pass  # gone (Disconnected is an OSError), or not to be served
         except Exception as exc:
             app.log_exception(None, exc)
         finally:
@@ -953,14 +956,14 @@ class Connection(Stream):
             self.pos = 0
         return data[pos:end]
 
-    def wait(self, seconds):
+    def wait(self, timeout):
         # Allow the peer that much time from now; ``None``: any. One that is
         # too slow gets none.
         app = self.app
         if app.min_rate and self.owed > app.min_rate * app.rate_window:
-            seconds = 0
-        self.deadline = 0 if seconds is None else 1 + self.server.ticks + \
-            int(seconds / app.sweep_interval)
+            timeout = 0
+        self.deadline = 0 if timeout is None else 1 + self.server.ticks + \
+            int(timeout / app.sweep_interval)
 
     def rest(self):
         # Set the deadline of a connection that waits for a request.
@@ -1101,9 +1104,10 @@ class Request:
             # An encoded slash is not a separator: to routes it is a NUL.
             if '%00' in path:
                 raise ValueError('NUL in a path')
-            self.route_path = '/'.join([
-                urldecode(part, False).replace('/', '\0')
-                for part in path.split('/')])
+            parts = path.split('/')
+            for i in range(len(parts)):
+                parts[i] = urldecode(parts[i], False).replace('/', '\0')
+            self.route_path = '/'.join(parts)
             path = self.route_path.replace('\0', '/')
         self.path = path
         if isinstance(headers, tuple):
@@ -1216,8 +1220,7 @@ class BodyIterator:
         self.body = body
         self.first = first
 
-    def __aiter__(self):
-        return self
+    __aiter__ = Stream.__aiter__
 
     async def __anext__(self):
         body = self.body
@@ -1584,9 +1587,6 @@ class Microdot:
     json_errors = False
 
     debug = False
-    streams = 0       # responses being streamed, by all servers
-    body_bytes = 0    # bytes of bodies in memory
-    running = 0       # servers that have been started up
 
     def __init__(self):
         self.before_request_handlers = []
@@ -1614,6 +1614,9 @@ class Microdot:
         #: one. They may be called again for the same one. *request* is
         #: ``None`` if it was malformed.
         self.finishers = []
+        # responses being streamed, by all servers, bytes of bodies in memory,
+        # and servers that have been started up
+        self.streams = self.body_bytes = self.running = 0
         self.wrappers = []  # see wrap_dispatch()
         self.stack = []     # what runs them, once there are any
         self.background = None  # runs what after_response() has registered
@@ -1638,7 +1641,7 @@ class Microdot:
                 from .methods import dress
                 handler, names, label = dress(f, methods, name, middleware)
             self.register('routes', Route(
-                [method.upper() for method in names], pattern, handler, '',
+                list(map(str.upper, names)), pattern, handler, '',
                 None, (), max_content_length, label, None, 2,
                 max_body_length))
             return f
@@ -1950,7 +1953,7 @@ class Microdot:
         # ``abort()`` was given, or 500, and then the exception is logged.
         if not isinstance(exc, _ANSWERS):
             self.log_exception(req, exc)
-            exc = HTTPException(500, INTERNAL_ERROR,
+            exc = HTTPException(500, 'Internal server error',
                                 {'Content-Type': 'text/plain'})
         if self.json_errors:
             from .problems import problem
@@ -2100,7 +2103,7 @@ class Server:
                 conn.deadline = 0
                 # what follows cannot be told from the head
                 conn.length = -2
-                conn.done = False
+                conn.done = conn.keep = False
             conn.count += 1
             app.counters['requests'] += 1
             req = conn.request
@@ -2114,7 +2117,13 @@ class Server:
                     # a program's own, which has no parameter for errors
                     res = Microdot.dispatch_request(app, req, error)
                 res = await res
-                if not await self._answer(conn, req, res, error):
+                # Whether another request may follow, as far as is known now:
+                # what is left of the body has to be read first.
+                keep = conn.keep and conn.count < app.max_requests and not (
+                    self.closing or conn.expired) and (conn.done or not (
+                        conn.expect or conn.left > app.drain_size or
+                        conn.length < -1))
+                if not await self._answer(conn, req, res, keep):
                     return False
             finally:
                 if req:
@@ -2150,14 +2159,15 @@ class Server:
             raise HTTPException(417)
         return True
 
-    async def _answer(self, conn, req, res, error):
-        # Send a response, and read past what is left of the request. Returns
-        # whether the connection may go on.
+    async def _answer(self, conn, req, res, keep):
+        # Send a response, and read past what is left of the request.
+        #
+        # :param keep: whether another request may follow.
+        # :return: the same, from now on.
         app = self.app
         try:
             if res is Response.already_handled or conn.taken:
                 return False
-            keep = not error and self._may_keep(conn)
             ready = await self.prepare(req, res, conn.version, keep)
             body, pieces, head, _, keep, _ = ready
             if pieces or len(body) > _PIECE:
@@ -2182,15 +2192,6 @@ class Server:
             keep = await drain(self, conn) and keep
         conn.request = None
         return keep and not self.closing
-
-    def _may_keep(self, conn):
-        # Whether another request may follow, as far as is known before the
-        # answer: what is left of the body has to be read first.
-        app = self.app
-        return conn.keep and conn.count < app.max_requests and not (
-            self.closing or conn.expired) and (conn.done or not (
-                conn.expect or conn.left > app.drain_size or
-                conn.length < -1))
 
     async def prepare(self, req, res, version, keep):
         # Make a response ready to be sent. One that is not fit for that
@@ -2335,13 +2336,16 @@ class Server:
         # if any does. The request of another, that is new or in the middle
         # of a head or of the handshake of TLS, may be on its way; if it is
         # late, those that have waited longest, by the second, are closed.
-        idle = [one for one in self.own()
-                if not one.request and (
-                    late or one.reader and one.count and not one.partial)]
-        idle.sort(key=lambda one: one.deadline)
-        for one in idle if late else idle[:1]:
-            if one.deadline == idle[0].deadline:
-                one.stop()
+        idle = []
+        for one in self.own():
+            if not one.request and (
+                    late or one.reader and one.count and not one.partial):
+                if idle and one.deadline < idle[0].deadline:
+                    idle = []
+                if not idle or late and one.deadline == idle[0].deadline:
+                    idle.append(one)
+        for one in idle:
+            one.stop()
 
     async def _accept(self, listener):
         # Never ends before close(): whatever fails, for want of memory,
@@ -2357,12 +2361,10 @@ class Server:
                     while len(app.connections) >= app.max_connections:
                         self.event.clear()
                         self._make_room()
-                        if len(app.connections) >= app.max_connections:
-                            try:
-                                await asyncio.wait_for(
-                                    self.event.wait(), 0.2)
-                            except asyncio.TimeoutError:
-                                self._make_room(True)
+                        try:
+                            await asyncio.wait_for(self.event.wait(), 0.2)
+                        except asyncio.TimeoutError:
+                            self._make_room(True)
                         if self.closing:
                             # (wait_for() may have lost the cancellation)
                             return
@@ -2420,11 +2422,11 @@ class Server:
         finally:
             await app.shut_down()
 
-    async def _end(self, accepting):
+    async def _end(self, running):
         # Let what is under way finish, and close all.
         grace = self.app.shutdown_timeout if self.closing else 0
         self.closing = True
-        for task in accepting:
+        for task in running:
             task.cancel()
         for conn in self.own():
             if not conn.request:

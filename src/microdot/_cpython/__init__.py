@@ -107,8 +107,9 @@ def install():
             delattr(base, '__getattr__')
     # (now that these get from the core what is here)
     from .. import cookies, methods
-    # Streams are read from in the core, so their class is the core's own.
+    # Streams and headers are made in the core, so their classes are its own.
     del core.Stream.__getattr__
+    del core.NoCaseDict.__getattr__
     for cls, found in methods.METHODS.items():
         for name, function in found.items():
             if name not in vars(cls):

@@ -95,11 +95,11 @@ class Server(core.Server):
         except RuntimeError:
             pass  # the loop has ended
 
-    async def _end(self, accepting):
+    async def _end(self, running):
         if self.hurried:
             # the second signal came at once: nothing has been waited for yet
             self.closing = False
-        await super()._end(accepting)
+        await super()._end(running)
 
     async def wait_closed(self):
         """Wait until all has been finished."""

@@ -49,12 +49,12 @@ _allowed = bytes(byte for byte in range(256)
                  if byte == 9 or byte >= 32 and byte != 127)
 
 
-def bad_text(data, breaks):
+def bad_text(data, count):
     """The core's check of a head in one pass instead of three: what remains
     of *data*, in which there are so many line ends, is these alone."""
-    if not breaks and data.isascii() and data.decode().isprintable():
+    if not count and data.isascii() and data.decode().isprintable():
         return False  # in a third of the time, where it is short
-    return len(data.translate(None, _allowed)) != 2 * breaks
+    return len(data.translate(None, _allowed)) != 2 * count
 
 
 _phrases = {status.value: status.phrase for status in HTTPStatus}
@@ -128,22 +128,22 @@ def fast_head(encode_head):
     encoded_length = Cache(lambda size: b'Content-Length: %d\r\n' % size,
                            len_of=lambda size: 0).__getitem__
 
-    def fast(res, version, size, keep_alive):
+    def fast(res, version, size, keep):
         nonlocal when, date
         status = res.status_code
-        if version != '1.1' or not keep_alive or size is None or res.reason \
+        if version != '1.1' or not keep or size is None or res.reason \
                 or res.is_head or res.body is None:
-            return encode_head(res, version, size, keep_alive)
+            return encode_head(res, version, size, keep)
         key: tuple[Any, ...] = status, res.default_content_type
         if res.headers:
             for item in res.headers.items():
                 # (what equals a string may be another when it is sent)
                 if not type(item[0]) is type(item[1]) is str:
-                    return encode_head(res, version, size, keep_alive)
+                    return encode_head(res, version, size, keep)
                 key += item,
         start = encoded_start(key)
         if start is None:
-            return encode_head(res, version, size, keep_alive)
+            return encode_head(res, version, size, keep)
         now = int(time.time())
         if now != when:
             date = core.date_line()
