@@ -45,6 +45,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Files</title>
 <link rel="stylesheet" href="/style.css">
+<style>#list a { flex: 1 }</style>
 <main>
 <h1>Files</h1>
 <label class="card">Copy to the board

@@ -45,7 +45,7 @@ PAGE = """<!doctype html>
 </main>
 """
 ROW = """<tr><td>%s<td class="number">%d<td class="number">
-<button name="%s" value="%s" aria-label="%s">%s</button>"""
+<button%s name="%s" value="%s" aria-label="%s">%s</button>"""
 PRICES = [('tea', 3), ('coffee', 4), ('cake', 5)]
 
 # (the folder of this program, on boards too)
@@ -64,10 +64,10 @@ async def index(request, session):
     total = sum([basket[name] * price for name, price in PRICES
                  if name in basket])
     return PAGE % (
-        ''.join([ROW % (name, price, 'add', name, 'Add ' + name, 'Add')
+        ''.join([ROW % (name, price, '', 'add', name, 'Add ' + name, 'Add')
                  for name, price in PRICES]),
-        ''.join([ROW % (name, basket[name], 'remove', name, 'Remove ' + name,
-                        'Remove') for name in names])
+        ''.join([ROW % (name, basket[name], ' class="quiet"', 'remove', name,
+                        'Remove ' + name, 'Remove') for name in names])
         + '<tr><th>Total<td class="number">%d<td class="number">' % total
         + '<button class="quiet" name="clear">Clear</button>' * bool(names)), {
             'Content-Type': 'text/html; charset=UTF-8'}
