@@ -11,6 +11,7 @@ from typing import Any
 
 from . import microdot as core
 from ._cpython import Cache
+from ._cpython.tasks import count_cancels, take_back
 from ._gateway import Microdot as _Microdot
 from ._gateway import (
     Pieces,
@@ -152,19 +153,14 @@ class Lines:
 
 # --- Transport --------------------------------------------------------------
 
-def _uncancel():
-    # A task that has swallowed its cancellation, as Python 3.11 wants it.
-    task: Any = asyncio.current_task()
-    if hasattr(task, 'uncancel'):
-        task.uncancel()
-
-
 class _Exchange(Connection):
     # One request and its response. As a stream it is the body, of which the
     # server has undone the chunked coding; called, it is the server's
     # receive().
     ended = False    # the server has given all of the body
     streaming = False
+    cancels = 0      # times that the task was cancelled from here
+    before = 0       # and times that it had been before that, by others
 
     def __init__(self, app, receive, send):
         # not the base class: the server does not hand its connections over
@@ -189,23 +185,43 @@ class _Exchange(Connection):
     def wait(self, timeout):
         # Under the deadline that one sweep over all that wait looks at.
         server = self.server
-        if self.task is None:
-            self.task = asyncio.current_task()
-            self.app.connections.add(self)
+        self.mind()
+        self.app.connections.add(self)
         if not server.sweeping or server.sweeping.done():
             server.sweeping = asyncio.create_task(server.sweep())
         super().wait(timeout)
 
+    def mind(self):
+        """Note the task that runs: it is to be cancelled if need be. (With
+        the time-out of a handler, that may not be the handler's.)"""
+        task = asyncio.current_task()
+        if task is not self.task:
+            self.task = task
+            self.before = count_cancels(task)
+
     def stop(self, now=False):
-        self.task.cancel()
+        self.cancels += self.task.cancel()
+
+    def take_back(self):
+        """Take back that the task that runs was cancelled from here.
+
+        :return: whether it was, and whether it was by others too, such as the
+                 server: for them it has to end as cancelled.
+        """
+        task = asyncio.current_task()
+        if task is not self.task:
+            return False, False  # it has waited for nothing
+        # (a WebSocket does that for itself)
+        count = self.cancels + bool(self.websocket and self.websocket.gone)
+        self.cancels = 0
+        return count > 0, take_back(task, count) > self.before
 
     async def fill(self):
         try:
             message = await self._receive()
         except asyncio.CancelledError:
-            if not self.expired:
+            if not self.expired or self.take_back() != (True, False):
                 raise
-            _uncancel()
             raise Disconnected
         if message is None or message['type'] != 'http.request':
             self.gone = True
@@ -247,7 +263,7 @@ class _Exchange(Connection):
         return self.gone
 
     def watch(self):
-        self.task = self.task or asyncio.current_task()
+        self.mind()
         self.streaming = True
         if not self.watcher:
             self.watcher = asyncio.create_task(self._watch())
@@ -255,15 +271,12 @@ class _Exchange(Connection):
     async def _watch(self):
         # After the end of the body nothing but the client's leave is to
         # come. A server that says otherwise is not asked forever.
-        try:
-            for _ in range(8):
-                if not await self.fill():
-                    if self.streaming:
-                        self.task.cancel()
-                    break
-                self.data = b''
-        except Disconnected:
-            pass  # cancelled, after a deadline has passed
+        for _ in range(8):
+            if not await self.fill():
+                if self.streaming:
+                    self.stop()
+                break
+            self.data = b''
 
     async def send(self, message):
         """Give the server a message, which it may take its time for."""
@@ -278,6 +291,7 @@ class _Exchange(Connection):
     def is_websocket(self, scope):
         """Take it that a WebSocket is asked for: not every server can send a
         response to that, and where it cannot the prefix is empty."""
+        self.mind()
         prefix = 'websocket.http.response'
         self.prefix = prefix if prefix in (
             scope.get('extensions') or ()) else ''
@@ -301,13 +315,12 @@ class _Exchange(Connection):
         return self
 
     async def finish(self):
+        if self.watcher:
+            self.watcher.cancel()
+        self.app.connections.discard(self)
         if self.websocket and not self.websocket.closed:
             # its handler has failed
             await self.websocket.end(FAILED)
-        if self.watcher:
-            self.watcher.cancel()
-        if self.task:
-            self.app.connections.discard(self)
 
     async def send_whole(self, head, body):
         """Send a response whose body is in memory."""
@@ -481,30 +494,37 @@ class Microdot(_Microdot):
         req = None
         res = Response.already_handled
         try:
-            req, error = self._open(scope, exchange)
-            self.counters['requests'] += 1
-            res = await self.dispatch_request(req, error)
-            head = _known_head(exchange, res) if req and not error else None
-            if head:
-                await exchange.send_whole(head, res.body)
-            elif res is not Response.already_handled and \
-                    not exchange.websocket:
-                await self._respond_to(exchange, req, res, error)
+            try:
+                req, error = self._open(scope, exchange)
+                self.counters['requests'] += 1
+                res = await self.dispatch_request(req, error)
+                head = _known_head(exchange, res) \
+                    if req and not error else None
+                if head:
+                    await exchange.send_whole(head, res.body)
+                elif res is not Response.already_handled and \
+                        not exchange.websocket:
+                    await self._respond_to(exchange, req, res, error)
+            finally:
+                # Each has the other: nothing would be freed until the
+                # garbage collector runs.
+                exchange.request = None
+                try:
+                    if exchange.task or exchange.watcher:
+                        await exchange.finish()
+                finally:
+                    if req:
+                        self._forget(req, res)
         except Disconnected:
             pass
         except asyncio.CancelledError:
             # ours: the client has left, or does not read
-            if not (exchange.gone or exchange.expired):
+            if exchange.take_back() != (True, False):
                 raise
-            _uncancel()
-        finally:
-            # Each has the other: nothing would be freed until the garbage
-            # collector runs.
-            exchange.request = None
-            if exchange.task or exchange.watcher or exchange.websocket:
-                await exchange.finish()
-            if req:
-                self._forget(req, res)
+            return
+        if exchange.task and exchange.take_back()[1]:
+            # what was closed meanwhile has kept that to itself
+            raise asyncio.CancelledError
 
     def _forget(self, req, res):
         # After the response.

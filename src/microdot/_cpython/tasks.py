@@ -19,6 +19,21 @@ def is_cancelled():
     return not hasattr(task, 'cancelling') or task.cancelling()
 
 
+def count_cancels(task):
+    """Return how often a task has been cancelled, without those that were
+    taken back. Before Python 3.11 nobody knows: 0."""
+    return task.cancelling() if hasattr(task, 'cancelling') else 0
+
+
+def take_back(task, count):
+    """Take back that a task was cancelled so many times; return how often it
+    has been besides. Before Python 3.11 nobody knows: 0."""
+    if hasattr(task, 'uncancel'):
+        for _ in range(count):
+            task.uncancel()
+    return count_cancels(task)
+
+
 def settle(future, result=None, error=None):
     """Set the outcome of a future, unless nobody waits for it any more."""
     if not future.done():
