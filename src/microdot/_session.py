@@ -2,6 +2,8 @@
 from . import session
 from ._keys import check
 
+_check_empty = session.check_key
+
 
 def check_key(key):
     """See that a key is one that not everybody has.
@@ -9,8 +11,7 @@ def check_key(key):
     :raises ValueError: it is empty, or that of an example. One of less than
                         32 bytes is warned of.
     """
-    if not key:
-        raise ValueError('a secret key is empty: it needs 32 random bytes')
+    _check_empty(key)
     check(key if isinstance(key, str) else bytes(key))
 
 

@@ -1,5 +1,6 @@
 """Responses of a content type: ``html`` and ``json_response``. On a board,
-programs import them from ``helpers``."""
+programs import them from ``helpers``, and what else :func:`__getattr__` finds.
+"""
 from .microdot import Response, dump_json
 
 
@@ -26,3 +27,14 @@ def typed(body, status, headers, content_type):
     response = Response(body, status, headers)
     response.headers.setdefault('Content-Type', content_type)
     return response
+
+
+def __getattr__(name):
+    # what ``helpers`` is asked for and does not have
+    if name == 'choose_coding':
+        from . import codings as module
+    elif name in ('problem', 'json_form'):
+        from . import problems as module
+    else:
+        from . import origins as module
+    return getattr(module, name)

@@ -53,7 +53,7 @@ def finish_vary(request, response):
         value = response.headers.get('Vary') or ''
         if isinstance(value, (list, tuple)):
             value = ','.join(value)
-        names = [name.strip() for name in str(value).split(',') if name]
+        names = str(value).replace(' ', '').split(',') if value else []
         for name in request.vary:
             if name not in names:
                 names.append(name)
@@ -62,13 +62,6 @@ def finish_vary(request, response):
 
 
 def __getattr__(name):
-    # what few programs need has modules of its own
-    if name in ('html', 'json_response'):
-        from . import answers as module
-    elif name == 'choose_coding':
-        from . import codings as module
-    elif name in ('problem', 'json_form'):
-        from . import problems as module
-    else:
-        from . import origins as module
-    return getattr(module, name)
+    # what few programs need
+    from . import answers
+    return getattr(answers, name)

@@ -32,8 +32,6 @@ from .microdot import invoke_handler
 
 # Boards may count from 2000, tokens count from 1970.
 _EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
-# {"alg":"HS256","typ":"JWT"}
-_HEADER = b'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9'
 
 
 def now():
@@ -49,17 +47,19 @@ def _dump(payload):
 
 
 def _encode_part(data):
-    # RFC 7515, section 2: the URL-safe alphabet, without padding
-    return b2a_base64(data).rstrip(b'\n=').replace(
-        b'+', b'-').replace(b'/', b'_')
+    # RFC 7515, section 2: the URL-safe alphabet, without padding. (Boards: a
+    # constant of bytes takes 32, one of text 4)
+    size = (len(data) * 4 + 2) // 3
+    return b2a_base64(data)[:size].decode().replace(
+        '+', '-').replace('/', '_').encode()
 
 
 def _parse_part(part):
     # The dict in a part of a token. Raises ValueError.
-    part = part.replace(b'-', b'+').replace(b'_', b'/')
-    value = json.loads(a2b_base64(part + b'=' * (-len(part) % 4)).decode())
+    text = part.decode().replace('-', '+').replace('_', '/')
+    value = json.loads(a2b_base64(text.encode() + b'==').decode())
     if not isinstance(value, dict):
-        raise ValueError('not an object')
+        raise ValueError
     return value
 
 
@@ -70,7 +70,7 @@ def check_key(key):
                         one of less than 32 bytes is warned of.
     """
     if not key:
-        raise ValueError('a secret key is empty: it needs 32 random bytes')
+        raise ValueError('the secret_key is empty: it needs 32 random bytes')
 
 
 def _sign(token, key):
@@ -94,7 +94,9 @@ def encode_jwt(payload, key):
             raise ValueError(name + ' is not a number')
     text = _dump(payload)
     json.loads(text)  # boards: dumps() takes anything
-    token = _HEADER + b'.' + _encode_part(text.encode())
+    # {"alg":"HS256","typ":"JWT"}
+    token = b'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.' + \
+        _encode_part(text.encode())
     return (token + b'.' + _sign(token, key)).decode()
 
 
@@ -126,16 +128,16 @@ def parse_jwt(token, keys):
     except (ValueError, RuntimeError):
         # RuntimeError: nested too deep
         return {}
-    # RFC 7515, section 4.1.11: extensions that must be understood
-    if header.get('alg') != 'HS256' or 'crit' in header:
-        return {}
     when = now()
-    end = payload.get('exp', when + 1)
-    begin = payload.get('nbf', when)
-    if not isinstance(end, (int, float)) or \
-            not isinstance(begin, (int, float)) or not begin <= when < end:
-        return {}
-    return payload
+    try:
+        # RFC 7515, section 4.1.11: extensions that must be understood
+        if header.get('alg') == 'HS256' and 'crit' not in header and \
+                payload.get('nbf', when) <= when < \
+                payload.get('exp', when + 1):
+            return payload
+    except TypeError:
+        pass  # one that is no number
+    return {}
 
 
 # --- Sessions ---------------------------------------------------------------
@@ -236,21 +238,17 @@ class Session:
         """
         if secret_key is not None:
             self.secret_key = secret_key
-        options = {'http_only': True, 'same_site': 'Lax'}
-        options.update((self.cookie_options if cookie_options is None
-                        else cookie_options) or {})
-        self.cookie_options = options
+        if cookie_options is not None:
+            self.cookie_options = cookie_options
         app.g._session = self
 
     def keys(self, secret_key=None):
         # Returns the keys as a list.
         #
         # :raises ValueError: there is none, or one is empty.
-        keys = secret_key or self.secret_key
+        keys = secret_key or self.secret_key or ('',)
         if not isinstance(keys, (list, tuple)):
             keys = (keys,)
-        if not keys or not all(keys):
-            raise ValueError('the session needs a secret_key')
         for key in keys:
             check_key(key)
         return keys
@@ -308,7 +306,7 @@ class Session:
         current = self.get(request)
         when = now()
         expires = None
-        payload = {key: session[key] for key in session}
+        payload = dict(session.items())
         if payload:
             lifetime = self.default_max_age if self.max_age is None \
                 else self.max_age
@@ -323,27 +321,24 @@ class Session:
                 payload.setdefault('exp', expires)
         if self.store:
             payload = self.store.keep(current, payload, when)
-        token = payload and self.encode(payload)
-        if token and len(self.cookie_name) + 1 + len(token) > \
-                self.max_cookie_size:
+        token = self.encode(payload) if payload else ''
+        name = self.cookie_name
+        size = len(name) + 1 + len(token)
+        if token and size > self.max_cookie_size:
             raise ValueError(
                 'a session cookie of %d bytes is over Session.max_cookie_size'
-                ' (%d)' % (len(self.cookie_name) + 1 + len(token),
-                           self.max_cookie_size))
+                ' (%d)' % (size, self.max_cookie_size))
         current.expires = expires
         if self.auto_save:
             current._saved = _dump(current)
-        if payload is not None:  # otherwise the cookie says it already
-            self._set(current, token or '', expires and expires - when)
-
-    def _set(self, session, token, seconds):
+        if payload is None:
+            return  # the cookie says it already
         # (what a request sets in the end counts)
-        cookies = session.cookies
-        name = self.cookie_name
-        if token or name in session.request.cookies:
-            cookies[name] = token, self.max_age and seconds
+        if token or name in request.cookies:
+            current.cookies[name] = \
+                token, self.max_age and expires and expires - when
         else:
-            cookies.pop(name, None)
+            current.cookies.pop(name, None)
 
     def delete(self, request):
         """Make the client forget its session."""
@@ -376,9 +371,10 @@ def finish_sessions(request, response):
                 # it may have been here before
                 response.headers['Set-Cookie'] = [
                     line for line in lines if not line.startswith(name + '=')]
-            options = owner.cookie_options.copy()
-            options.setdefault('secure', request.scheme == 'https')
-            options.setdefault('path', request.root_path or '/')
+            options = {'http_only': True, 'same_site': 'Lax',
+                       'secure': request.scheme == 'https',
+                       'path': request.root_path or '/'}
+            options.update(owner.cookie_options or {})
             if not value:
                 response.delete_cookie(name, **options)
                 continue
@@ -395,12 +391,10 @@ def find_session(request):
 
     :raises ValueError: neither has one.
     """
-    session = getattr(request.app.g, '_session', None)
-    if not session and request.subapp:
-        session = getattr(request.subapp.g, '_session', None)
-    if not session:
-        raise ValueError('the application has no Session')
-    return session
+    for app in (request.app, request.subapp):
+        if app and hasattr(app.g, '_session'):
+            return app.g._session
+    raise ValueError('the application has no Session')
 
 
 def with_session(f):

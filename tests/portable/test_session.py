@@ -349,7 +349,8 @@ class TestMistakesOfTheApplication(unittest.TestCase):
                     exc = self.raised(function, secret_key=key)
                     self.assertIsInstance(exc, ValueError)
                     self.assertEqual(str(exc),
-                                     'the session needs a secret_key')
+                                     'the secret_key is empty: it needs 32 '
+                                     'random bytes')
 
     def test_tokens_need_a_key_too(self):
         for key in ('', b''):

@@ -29,10 +29,11 @@ ENVIRONMENT = 'pyvenv.cfg'
 LOADED_WHEN_USED = {
     'microdot.answers':
         r'\b(json_errors|nan|inf|NaN|problem|utemplate)\b|'
-        r'\bhelpers import[^=]*\b(html|json_response)\b',
+        r'\bhelpers import[^=]*\b(html|json_response|choose_coding|json_form|'
+        r'fits_host|is_own_origin|without_port)\b',
     'microdot.attempts': r'\.attempt\(',
     'microdot.background': r'\b(after_response|is_disconnected)\b',
-    'microdot.codings': r'\bgzip\b',
+    'microdot.codings': r'\b(gzip|choose_coding)\b',
     'microdot.cookies': r'\b(set_cookie|delete_cookie|cookies)\b',
     'microdot.downloads': r'\b(download_name|disposition)\b',
     'microdot.fields': r'\bField\(|\bwith_(form|query)\b',
