@@ -11,25 +11,36 @@ import re
 import sys
 from binascii import hexlify
 
-from .helpers import wraps
 from .microdot import (
     HTTPException,
     Values,
+    bad_text,
     decode_text,
     invoke_handler,
     parse_token,
     urldecode,
 )
 
+try:
+    from functools import wraps
+except ImportError:
+    wraps = None  # boards: functions take no attributes
+
 _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 
-_BAD_BOUNDARY = re.compile("[^-'()+_,./:=? 0-9A-Za-z]")
-_BAD_BYTE = re.compile(b'[^\t\r\n -~\x80-\xff]')
+_Form = dict  # boards copy no subclass of it
+if not _BOARD:
+    class _Form(Values):
+        kind = 'form field'
 
 
 class MultipartError(HTTPException):
     """A body is no form: 400. Or it is over a limit, which the text of the
     response names: 413."""
+
+
+def _over(limit):
+    return MultipartError(413, 'See FormDataIter.' + limit)
 
 
 # --- Wire -------------------------------------------------------------------
@@ -46,7 +57,7 @@ def _find_quote(text):
         end = start = text.find('"', end + 1)
         if end < 0:
             if last < 0:
-                raise ValueError('a quote is missing')
+                raise ValueError('quotes')
             return last
         while text[start - 1:start] == '\\':
             start -= 1
@@ -114,9 +125,8 @@ def _parse_filename(options):
     elif name is not None:
         name = name.replace('%22', '"')  # as browsers encode it
     if name is not None:
-        data = name.encode()
-        if b'\r' in data or b'\n' in data or _BAD_BYTE.search(data):
-            raise ValueError('control character')
+        if bad_text(name.encode(), 0):
+            raise ValueError('filename')
         name = name.replace('\\', '/')
         name = name[name.rfind('/') + 1:]
         if name in ('.', '..'):
@@ -133,9 +143,7 @@ def parse_part_head(head):
     :raises ValueError: it is malformed or ambiguous, or not of a form.
     """
     lines = decode_text(head).split('\r\n')
-    breaks = len(lines) - 1
-    if lines.pop(0).strip(' \t') or _BAD_BYTE.search(head) or \
-            head.count(b'\r') != breaks or head.count(b'\n') != breaks:
+    if lines.pop(0).strip(' \t') or bad_text(head, len(lines)):
         raise ValueError('head')
     headers = {}
     for line in lines:
@@ -149,7 +157,7 @@ def parse_part_head(head):
     if kind != 'form-data' or 'name' not in options or headers.get(
             'content-transfer-encoding', '8bit').lower() not in (
                 '7bit', '8bit', 'binary'):
-        raise ValueError('disposition')
+        raise ValueError('form-data')
     name = options['name']
     if '%' in name:
         # as browsers encode what would end the name; the same field has the
@@ -182,13 +190,13 @@ class MultipartParser:
         self.max_parts = max_parts
         self.max_header_size = max_header_size
         if not 0 < len(boundary) < 71 or boundary[-1:] == ' ' or \
-                _BAD_BOUNDARY.search(boundary):
+                re.search("[^-'()+_,./:=? 0-9A-Za-z]", boundary):
             self._fail()
         self._delimiter = b'\r\n--' + boundary.encode()
         self._data = b'\r\n'  # the line end that the first delimiter lacks
 
-    def _fail(self, status_code=400, reason='Malformed form'):
-        self._error = MultipartError(status_code, reason)
+    def _fail(self, error=None):
+        self._error = error or MultipartError(400, 'Malformed form')
         raise self._error
 
     def feed(self, data):
@@ -231,11 +239,11 @@ class MultipartParser:
                     self._fail()
                 end = data.find(b'\r\n\r\n')
                 if (len(data) - 3 if end < 0 else end) > self.max_header_size:
-                    self._fail(413, 'See FormDataIter.max_header_size')
+                    self._fail(_over('max_header_size'))
                 if end < 0:
                     break
                 if not self.max_parts:
-                    self._fail(413, 'See FormDataIter.max_parts')
+                    self._fail(_over('max_parts'))
                 self.max_parts -= 1
                 self._data = data[end + 4:]
                 self._in_head = False
@@ -306,7 +314,6 @@ class FileUpload:
     size = None
     _swept = False
     file = _path = None
-    _in_memory = False
 
     def __init__(self, filename, content_type, read, headers=None):
         self.filename = filename
@@ -335,7 +342,7 @@ class FileUpload:
 
     async def _call(self, method, *args):
         # A method of the file that holds a copy. Disks may block.
-        if self._in_memory:
+        if isinstance(self.file, io.BytesIO):
             return method(*args)
         return await invoke_handler(method, *args)
 
@@ -394,7 +401,6 @@ class FileUpload:
         if max_memory_size is None:
             max_memory_size = self.max_memory_size
         size = 0
-        self._in_memory = True
         self.file = io.BytesIO()
         try:
             while True:
@@ -402,11 +408,11 @@ class FileUpload:
                 if not data:
                     break
                 size += len(data)
-                if size > max_memory_size and self._in_memory:
+                if size > max_memory_size and \
+                        isinstance(self.file, io.BytesIO):
                     begin = self.file.getvalue()
                     self.file, self._path = await invoke_handler(
                         _open_temporary, self.temp_dir)
-                    self._in_memory = False
                     await self._call(self.file.write, begin)
                 await self._call(self.file.write, data)
             await self._call(self.file.seek, 0)
@@ -419,13 +425,12 @@ class FileUpload:
     async def close(self):
         """Release the content, and remove the temporary file. May be called
         again."""
-        file = self.file
         path = self._path
-        self.file = self._path = self._read = None
         try:
-            if file:
-                await self._call(file.close)
+            if self.file:
+                await self._call(self.file.close)
         finally:
+            self.file = self._path = self._read = None
             if path:
                 os.remove(path)
 
@@ -491,7 +496,7 @@ class FormDataIter:
         value = bytearray()
         while await self._next_piece():
             if len(value) + len(self._piece) > self.max_field_size:
-                raise MultipartError(413, 'See FormDataIter.max_field_size')
+                raise _over('max_field_size')
             value.extend(self._piece)
         return name, decode_text(value)
 
@@ -550,34 +555,28 @@ def with_form_data(f):
         async def upload(request):
             await request.files['photo'].save('photo.jpg')
     """
-    @wraps(f)
     async def wrapper(request, *args, **kwargs):
-        # (boards copy no subclass of a dict)
-        form = {} if _BOARD else Values()
+        form = _Form()
         files = {}
         pairs = []
         uploads = []
         left = FormDataIter.max_form_size
         try:
-            async for name, value in FormDataIter(request):
+            reader = FormDataIter(request)
+            async for name, value in reader:
                 left -= len(name)
                 if isinstance(value, FileUpload):
                     if len(uploads) >= FormDataIter.max_files:
-                        raise MultipartError(
-                            413, 'See FormDataIter.max_files')
+                        raise _over('max_files')
                     uploads.append(value)
                     files.setdefault(name, await value.copy())
                 else:
                     left -= len(value)
                     form.setdefault(name, value)
                 if left < 0:
-                    raise MultipartError(
-                        413, 'See FormDataIter.max_form_size')
+                    raise _over('max_form_size')
                 pairs.append((name, value))
-            if pairs or (request.content_type or '').lower().startswith(
-                    'multipart/form-data'):
-                if not _BOARD:
-                    form.kind = 'form field'
+            if reader._stream:
                 request._form = form
                 request.files = files
                 request._pairs = pairs
@@ -589,7 +588,7 @@ def with_form_data(f):
                 except OSError as exc:
                     request.app.log_exception(None, exc)
 
-    return wrapper
+    return wraps(f)(wrapper) if wraps else wrapper
 
 
 def getlist(request, name):

@@ -460,7 +460,7 @@ class TestFileUpload(LimitsTestCase):
             for content in (b'', b'x', b'x' * 10):
                 upload = self.upload(content)
                 self.assertIs(await upload.copy(10), upload)
-                self.assertTrue(upload._in_memory)
+                self.assertIsInstance(upload.file, io.BytesIO)
                 self.assertEqual(upload.size, len(content))
                 self.assertIs(await upload.copy(), upload)
                 self.assertEqual(await upload.read(3), content[:3])
@@ -480,7 +480,7 @@ class TestFileUpload(LimitsTestCase):
                 content = LARGE
                 upload = self.upload(content[:size])
                 self.assertIs(await upload.copy(10), upload)
-                self.assertFalse(upload._in_memory)
+                self.assertFalse(isinstance(upload.file, io.BytesIO))
                 self.assertEqual(upload.size, size)
                 self.assertEqual(await upload.read(3), b'012')
                 self.assertEqual(await upload.read(), content[3:size])
@@ -493,7 +493,7 @@ class TestFileUpload(LimitsTestCase):
         self.change(FileUpload, 'max_memory_size', 3)
         upload = self.upload(b'abc')
         run(upload.copy())
-        self.assertTrue(upload._in_memory)
+        self.assertIsInstance(upload.file, io.BytesIO)
 
     @unittest.skipIf(not HAS_FILES, 'no random numbers')
     def test_save_to_a_path(self):

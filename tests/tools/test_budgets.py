@@ -31,7 +31,7 @@ SAID = [
     ('guide/login', 'importing ``login.py``', 'login', 'session'),
     ('guide/metrics', 'Importing ``metrics.py``', 'metrics'),
     ('guide/metrics', 'and ``health.py``', 'health'),
-    ('guide/multipart', 'importing both files', 'multipart'),
+    ('guide/multipart', 'importing it', 'multipart'),
     ('guide/pubsub', 'Importing ``pubsub.py``', 'pubsub'),
     ('guide/ratelimit', 'Importing the module takes', 'ratelimit'),
     ('guide/schedule', 'Importing the module takes', 'schedule'),
