@@ -31,8 +31,8 @@ def is_local(url):
     except ValueError:
         return False
     return url[:1] == '/' and '//' not in path and '\\' not in path and \
-        not any(ord(char) < 32 for char in path) and \
-        not any(ord(char) <= 32 or ord(char) == 127 for char in url)
+        min(path.encode()) > 31 and min(url.encode()) > 32 and \
+        '\x7f' not in url
 
 
 def below_root(request, url):
@@ -148,7 +148,6 @@ class Login:
         :return: a redirect.
         """
         self.renew(request, user, True)
-        self.forget(request)
         if remember:
             from .remembering import remember_user
             remember_user(self, request, user.id, remember)
@@ -159,7 +158,6 @@ class Login:
     async def logout_user(self, request):
         """Log the user out."""
         self.renew(request, None)
-        self.forget(request)
 
     async def get_current_user(self, request):
         """Return the user who has logged in, or ``None``. It is also in
@@ -186,27 +184,24 @@ class Login:
     def renew(self, request, user, fresh=False):
         # Begins a new session, of a user or of nobody. Whoever had the one
         # before, such as an attacker who has planted it here, is to know
-        # nothing of the new one.
+        # nothing of the new one. The cookie by which a user is remembered
+        # is taken back.
         session = find_session(request).get(request)
-        kept = [(name, session[name]) for name in self.keep
-                if name in session]
+        before = dict(session.items())
         session.clear()
         session.renew()
-        for name, value in kept:
-            session[name] = value
+        for name in self.keep:
+            if name in before:
+                session[name] = before[name]
         if user is not None:
             session['_user_id'] = user.id
             session['_fresh'] = fresh
         session.save()
+        session.cookies.pop(self.cookie_name, None)
+        if self.cookie_name in request.cookies:
+            session.cookies[self.cookie_name] = '', 0
         request.g.current_user = user
         request.g._auth = self
-
-    def forget(self, request):
-        # Takes back the cookie by which a user is remembered.
-        cookies = find_session(request).get(request).cookies
-        cookies.pop(self.cookie_name, None)
-        if self.cookie_name in request.cookies:
-            cookies[self.cookie_name] = '', 0
 
     async def check(self, request, fresh=False):
         """Return ``None`` if the user has logged in, or else the response.

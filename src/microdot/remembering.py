@@ -37,7 +37,7 @@ async def find_user(login, request):
     if user_id is not None:
         user = await invoke_handler(login.user_callback, user_id)
     if not user:
-        login.forget(request)
+        sessions.get(request).cookies[login.cookie_name] = '', 0
         return None
     login.renew(request, user)
     remember_user(login, request, user_id, claims['days'])
