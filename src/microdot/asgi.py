@@ -161,6 +161,7 @@ class _Exchange(Connection):
     streaming = False
     cancels = 0      # times that the task was cancelled from here
     before = 0       # and times that it had been before that, by others
+    done: bool = True  # the body has been read
 
     def __init__(self, app, receive, send):
         # not the base class: the server does not hand its connections over

@@ -180,13 +180,6 @@ def decode_text(data):
         return ''.join(map(chr, data))
 
 
-def has_dots(path):
-    # Whether a path has dot segments, which may lead out of a folder. No
-    # handler has to think of them.
-    parts = path.replace('\\', '/').split('/') if '.' in path else ()
-    return '.' in parts or '..' in parts
-
-
 def urldecode(s, plus=True):
     """Decode percent-encoded UTF-8 text."""
     if isinstance(s, str):
@@ -298,10 +291,8 @@ def parse_host(host):
     if host == _host:
         return host
     name = host
-    colon = host.rfind(':')
-    if colon >= 0 and not host.endswith(']'):
-        name = host[:colon]
-        port = host[colon + 1:]
+    if ':' in host and not host.endswith(']'):
+        name, _, port = host.rpartition(':')
         if port and _parse_number(port) > 65535:
             raise ValueError('host')
     if name.startswith('[') and name.endswith(']'):
@@ -493,7 +484,7 @@ def encode_lines(lines, check=True):
     # :raises ValueError: a line holds CR, LF or another control character.
     head = b'\r\n'.join(lines)
     if check and bad_text(head, len(lines) - 1):
-        raise ValueError('control character in a response header')
+        raise ValueError('control character in a header')
     return head + b'\r\n\r\n'
 
 
@@ -586,7 +577,7 @@ def _measure(res, size, length):
         return size
     length = int(length)
     if size is not None and length != size and not res.is_head:
-        raise ValueError('Content-Length is not that of the body')
+        raise ValueError('body is not Content-Length long')
     return length
 
 
@@ -748,15 +739,12 @@ class Connection(Stream):
     partial = False   # some of a head is here
     count = 0         # requests so far
     length = 0        # of the body; -1: chunked; -2: lost in the framing
-    limit = 0         # bytes that chunks may bring
     expect = None     # the peer waits for 100 Continue
     taken = False     # a handler has written to it
     leave = None      # called on shutdown by what would go on for ever
-    chunks = 0        # chunks so far
-    done = True       # the body has been read
-
-    version = '1.1'   # of the request under way
-    keep = False      # another may follow it
+    # The server sets also, with each request, version, keep: another may
+    # follow it, and done: the body has been read; with a body chunks, so far,
+    # and limit: bytes that they may bring.
 
     def __init__(self, server, addr, sock=None):
         self.server = server
@@ -871,11 +859,9 @@ class Connection(Stream):
     async def send(self, data):
         # Send bytes; wait until the peer has taken enough to go on.
         writer = self.writer
-        # boards: their network buffers are small
-        if len(data) > 2048:
-            data = memoryview(data)
+        data = memoryview(data)
         for i in range(0, len(data), 2048):
-            piece = data[i:i + 2048] if len(data) > 2048 else data
+            piece = data[i:i + 2048]  # boards: network buffers are small
             self.owed -= len(piece)
             self.wait(self.app.stall_timeout)
             try:
@@ -885,10 +871,6 @@ class Connection(Stream):
                 raise Disconnected
             await self._peer(piece)
         self.deadline = 0
-
-    def end(self):
-        # Say that nothing more will be sent, if that can be said.
-        pass
 
     async def watch(self, on):
         # Cancel the connection's task should the peer end, from now on, or
@@ -1061,10 +1043,9 @@ class Request:
         # A bag of attributes.
         pass
 
-    query_string = None
     after_request_handlers = ()
-    root_path = ''        # where a gateway has put the application
     body_used = False
+    root_path = ''        # where a gateway has put the application
     held = 0              # bytes of its body that count for max_bodies
     id = None             # given by logs.AccessLog, which logs it
     error = None          # the exception that is answered
@@ -1094,11 +1075,8 @@ class Request:
         self.url_prefix = url_prefix
         self.subapp = subapp
         self.route = route
-        path = url
-        mark = url.find('?')
-        if mark >= 0:
-            path = url[:mark]
-            self.query_string = url[mark + 1:] or None
+        path, _, query = url.partition('?')
+        self.query_string = query or None
         self.route_path = path
         if '%' in path:
             # An encoded slash is not a separator: to routes it is a NUL.
@@ -1234,10 +1212,8 @@ class BodyIterator:
                 piece = piece or None
             elif _BOARD and hasattr(body, 'throw'):
                 piece = await _step(body)
-                if isinstance(piece, BodyIterator):
-                    piece = piece.first
-                else:
-                    piece = None
+                piece = piece.first if isinstance(piece, BodyIterator) \
+                    else None
             else:
                 piece = await next_piece(body)
             if piece is None:
@@ -1286,14 +1262,14 @@ class Response:
             body = b''
             status_code = 204
         self.status_code = status_code
-        self.headers = NoCaseDict(headers)
         self.reason = reason
+        self.headers = headers = NoCaseDict(headers)
         if isinstance(body, str):
             body = body.encode()
         elif isinstance(body, (dict, list)):
             body = dump_json(body)
-            if 'Content-Type' not in self.headers:
-                self.headers['Content-Type'] = \
+            if 'Content-Type' not in headers:
+                headers['Content-Type'] = \
                     'application/json; charset=UTF-8'
         self.body = body
 
@@ -1312,16 +1288,16 @@ class Response:
     def redirect(cls, location, status_code=302):
         """Redirect to another URL."""
         if bad_text(location.encode(), 0):
-            raise ValueError('control character in a response header')
+            raise ValueError('control character in a header')
         return cls(b'', status_code, {
             'Location': urlencode(
                 location, _TEXT[62:73] + b'(),;=:/?#@[]')})
 
     @classmethod
-    def send_file(cls, filename, *args, **kwargs):
+    def send_file(cls, *args, **kwargs):
         """Send a file, whose name is trusted."""
         from .sendfile import send_file
-        return send_file(cls, filename, *args, **kwargs)
+        return send_file(cls, *args, **kwargs)
 
 
 Response.already_handled = Response()
@@ -1381,14 +1357,14 @@ def make_response(result):
         status, result = result, b''
     elif rest and isinstance(rest[0], int):
         status, rest = rest[0], rest[1:]
+    headers = rest[0] if rest else None
     if isinstance(result, Response):
         # as of html(): it gets what stands beside it
         if status is not None:
             result.status_code = status
-        result.headers.update(rest and rest[0] or ())
+        result.headers.update(headers or ())
         return result
-    return Response(result, 200 if status is None else status,
-                    rest[0] if rest else None)
+    return Response(result, 200 if status is None else status, headers)
 
 
 async def next_piece(iterator):
@@ -1437,9 +1413,9 @@ class URLPattern:
         self.url_pattern = url_pattern
 
     @classmethod
-    def register_type(cls, type_name, pattern='[^/]+', parser=None):
-        from .patterns import parser_of
-        cls.segment_parsers[type_name] = parser_of(pattern, parser)
+    def register_type(cls, *args, **kwargs):
+        from .patterns import register_type
+        register_type(cls, *args, **kwargs)
 
     def compile(self):
         # Parse the pattern. Done when the route is registered.
@@ -1452,11 +1428,8 @@ class URLPattern:
             start = segment.find('<')
             if start >= 0:
                 end = segment.rfind('>')
-                kind = segment[start + 1:end]
-                colon = kind.rfind(':')
-                name = kind[colon + 1:]
-                kind = kind[:colon] if colon >= 0 else 'string'
-                parser = self.segment_parsers.get(kind)
+                kind, colon, name = segment[start + 1:end].rpartition(':')
+                parser = self.segment_parsers.get(kind if colon else 'string')
                 if not parser or '<' in segment[start + 1:]:
                     # another type, or several parameters
                     from .patterns import parse_segment
@@ -1479,8 +1452,6 @@ class URLPattern:
         if not self.segments:
             self.compile()
         args = {}
-        if self.static:
-            return args if path == self.static else None
         parts = path.split('/')
         span = self.span
         segments = self.segments
@@ -1845,12 +1816,17 @@ class Microdot:
     async def handle(self, req):
         # Return the response to a request, without regard to wrappers.
         # Errors are raised.
-        if has_dots(req.path):
+        # Dot segments may lead out of a folder: no handler has to think of
+        # them.
+        if '.' in req.path and not {'.', '..'}.isdisjoint(
+                req.path.replace('\\', '/').split('/')):
             raise HTTPException(404)
         target, req.url_prefix, req.subapp = self.find_route(req)
         entry = req.entry
-        limit, most = (entry.max_content_length, entry.max_body_length) \
-            if entry else (None, None)
+        limit = most = None
+        if entry:
+            limit = entry.max_content_length
+            most = entry.max_body_length
         if limit is None:
             limit = max(req.max_content_length, most or 0)
         if req.content_length > limit:
@@ -1864,14 +1840,14 @@ class Microdot:
                 res = await self._before(req)
             if not res:
                 # (without a coroutine for invoke_handler())
-                if _BOARD or is_async(target):
+                if _BOARD:
                     res = target(req, **req.url_args)
+                    if iscoroutine(res):
+                        res = await _step(res)
+                elif is_async(target):
+                    res = await target(req, **req.url_args)
                 else:
-                    res = invoke_handler(target, req, **req.url_args)
-                if not _BOARD:
-                    res = await res
-                elif iscoroutine(res):
-                    res = await _step(res)
+                    res = await invoke_handler(target, req, **req.url_args)
             try:
                 res = make_response(res)
             except Exception:
@@ -2035,10 +2011,11 @@ class Microdot:
         return errors
 
 
-    def run(self, host='0.0.0.0', port=5000, debug=False, ssl=None):
+    def run(self, *args, **kwargs):
         """Serve until :meth:`shutdown` or Ctrl-C."""
+        # (which takes what start_server() takes)
         try:
-            asyncio.run(self.start_server(host, port, debug, ssl))
+            asyncio.run(self.start_server(*args, **kwargs))
         finally:
             # boards: after Ctrl-C nothing has been unwound
             if _BOARD:
@@ -2154,7 +2131,7 @@ class Server:
         conn.request = Request(
             self.app, conn.addr, method, target, version, (fields, lines),
             None, conn if length else None, (conn, conn), '', None,
-            'https' if self.ssl else 'http', None)
+            'https' if self.ssl else 'http')
         if expect and expect.lower() != '100-continue':
             raise HTTPException(417)
         return True
@@ -2183,8 +2160,8 @@ class Server:
                 app.answered(req, res)
         if not conn.done or not keep and conn.pos < len(conn.data):
             # (a connection that is closed with bytes unread is reset)
-            if not keep:
-                conn.end()
+            if not keep and hasattr(conn, 'end'):
+                conn.end()  # nothing more will be sent
             try:
                 from .rare import drain
             except ImportError:
@@ -2271,7 +2248,7 @@ class Server:
                         head = b''
                     await conn.send(piece)
                 if left:
-                    raise ValueError('Content-Length is not that of the body')
+                    raise ValueError('body is not Content-Length long')
                 if chunked:
                     head += b'0\r\n\r\n'
             await conn.send(head)

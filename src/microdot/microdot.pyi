@@ -144,7 +144,6 @@ def abort(
     """
 
 def decode_text(data: bytes) -> str: ...
-def has_dots(path: str) -> bool: ...
 def urldecode(s: str | bytes, plus: bool = True) -> str:
     """Decode percent-encoded UTF-8 text.
 

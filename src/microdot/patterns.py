@@ -27,11 +27,13 @@ class Expression:
                 return self.parser(value) if self.parser else value
 
 
-def parser_of(pattern, parser=None):
-    """Return the parser of a type, see :meth:`URLPattern.register_type`."""
+def register_type(cls, type_name, pattern='[^/]+', parser=None):
+    """Register a type, see :meth:`URLPattern.register_type`."""
     if pattern == '[^/]+':
-        return parser or str  # any text
-    return Expression(pattern, parser)
+        parser = parser or str  # any text
+    else:
+        parser = Expression(pattern, parser)
+    cls.segment_parsers[type_name] = parser
 
 
 class Several:

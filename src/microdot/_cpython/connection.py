@@ -35,6 +35,8 @@ _METHODS = frozenset(('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
 _STATE = {name: value for name, value in vars(core.Connection).items()
           if not name.startswith('__') and not callable(value)
           and not isinstance(value, staticmethod)}
+# What its server sets with each request.
+_STATE.update(version='1.1', keep=False, done=True, chunks=0, limit=0)
 
 
 class Disconnected(core.Disconnected, ConnectionResetError):
@@ -54,6 +56,8 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         '_judging', '_ended', '_lost', '_full', '_paused', '_closing',
         '_begun', '_burst', '_answered', '_served', '_again', '_block',
         '_limits', '_fields', '_lines', '_sliced')
+
+    limit: int
 
     def __init__(self, server, addr, sock=None):
         for name, value in _STATE.items():
