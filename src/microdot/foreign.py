@@ -27,6 +27,8 @@ _METHODS = ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS',
             'QUERY', 'TRACE')
 # Bytes of a request's body that are read at once.
 _PIECE = 64 * 1024
+# Seconds that are left to what has been cancelled.
+_LAST = 1
 
 
 # --- What both have in common -----------------------------------------------
@@ -125,13 +127,13 @@ class _Exchange:
         error = None
         try:
             await self.app(scope, self.receive, self.send)
-        except asyncio.CancelledError:
-            raise
         except BaseException as exc:
-            # (sys.exit() must not end the server)
+            # (sys.exit() must not end the server; and who waits for the
+            # response is to hear of a cancelling that is not his)
             error = exc if isinstance(exc, Exception) else \
                 RuntimeError('the application has ended with %r' % exc)
-            if self.is_over() and not isinstance(exc, Disconnected):
+            if self.is_over() and not isinstance(
+                    exc, (Disconnected, asyncio.CancelledError)):
                 self.request.app.log_exception(self.request, error)
         if not self.is_over():
             await self.end(error)
@@ -378,14 +380,16 @@ class _Pieces:
         await self.exchange.leave_body()
 
 
-class _Lifespan:
-    # The life of an ASGI application, in a task of its own.
+class _Life:
+    # One life of an ASGI application, in a task of its own.
+    known = True  # the application knows of a lifespan
+
     def __init__(self, app):
         self.app = app
-        self.patience = 0  # seconds; those of who has had a request
-        self.state = {}
-        self.task = None
-        self.running = set()  # the tasks of its requests
+        self.state: dict[str, Any] = {}
+        self.asked: Any = asyncio.Queue()
+        self.answered: Any = asyncio.Queue()
+        self.task = asyncio.create_task(self.run())
 
     async def run(self):
         error = None
@@ -393,17 +397,15 @@ class _Lifespan:
             await self.app(
                 {'type': 'lifespan', 'asgi': {'version': '3.0'},
                  'state': self.state}, self.asked.get, self.answered.put)
-        except asyncio.CancelledError:
-            raise
         except BaseException as exc:
             # Before it has started, that is how an application says that it
-            # knows of no lifespan.
+            # knows of no lifespan. (Who asks is to hear of a cancelling too.)
             error = exc if isinstance(exc, Exception) else \
                 RuntimeError('the lifespan has ended with %r' % exc)
-        await self.answered.put({'type': 'unknown', 'error': error})
+        self.answered.put_nowait({'type': 'unknown', 'error': error})
 
     async def ask(self, kind):
-        await self.asked.put({'type': 'lifespan.' + kind})
+        self.asked.put_nowait({'type': 'lifespan.' + kind})
         answer = await self.answered.get()
         if answer['type'] == 'lifespan.%s.failed' % kind:
             raise RuntimeError(answer.get('message') or kind + ' failed')
@@ -412,34 +414,84 @@ class _Lifespan:
         return answer['type'] != 'unknown'
 
     async def start(self):
-        self.state.clear()
-        self.asked: Any = asyncio.Queue()
-        self.answered: Any = asyncio.Queue()
-        self.task = asyncio.create_task(self.run())
-        if not await self.ask('startup'):
-            self.task = None
+        try:
+            self.known = await self.ask('startup')
+        except BaseException:
+            await self.end()
+            raise
+
+    async def stop(self):
+        try:
+            if self.known:
+                await self.ask('shutdown')
+        finally:
+            await self.end()
+
+    async def end(self):
+        self.known = False
+        self.task.cancel()
+        await asyncio.wait([self.task], timeout=_LAST)
+
+
+class _Lifespan:
+    # The lives of an ASGI application: one for each start of whom it is
+    # mounted into, which may have an event loop of its own.
+    def __init__(self, app):
+        self.app = app
+        self.patience = 0  # seconds; those of who has had a request
+        self.lives = []
+        self.running = set()  # the tasks of its requests
+
+    def find(self):
+        # The last life in the loop that runs, or None.
+        loop = asyncio.get_running_loop()
+        for life in reversed(self.lives):
+            if life.task.get_loop() is loop:
+                return life
+
+    def state(self):
+        # What a request is to have of it.
+        life = self.find()
+        return life.state.copy() if life else {}
+
+    async def start(self):
+        life = _Life(self.app)
+        await life.start()
+        self.lives.append(life)
+
+    async def stop(self):
+        life = self.find()
+        if life:
+            self.lives.remove(life)
+        try:
+            if not self.find():
+                await self.finish()
+        finally:
+            if life:
+                await life.stop()
 
     async def finish(self):
         # Some have work left after their responses. It may be done in a
         # thread, which waits for this loop: an end without it is for ever.
-        loop = asyncio.get_running_loop()
-        for seconds in self.patience, 1:
-            tasks = {task for task in self.running
-                     if task.get_loop() is loop}
-            if tasks:
-                _, tasks = await asyncio.wait(tasks, timeout=seconds)
-            for task in tasks:
+        try:
+            await self.wait(self.patience)
+        finally:
+            for task in self.own():
                 task.cancel()
+        await self.wait(_LAST)
+        for task in self.own():
+            task.cancel()
 
-    async def stop(self):
-        await self.finish()
-        if self.task:
-            task, self.task = self.task, None
-            try:
-                await self.ask('shutdown')
-            finally:
-                task.cancel()
-                await asyncio.wait([task])
+    async def wait(self, seconds):
+        tasks = self.own()
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    def own(self):
+        loop = asyncio.get_running_loop()
+        # (a copy, as other loops add to it meanwhile)
+        return [task for task in self.running.copy()
+                if task.get_loop() is loop]
 
 
 def asgi_app(other):
@@ -469,7 +521,7 @@ def asgi_app(other):
                 (name.encode('latin-1'), value.encode())
                 for name, value in request.fields.items()],
             'client': request.client_addr, 'server': _server(request),
-            'state': lifespan.state.copy()}
+            'state': lifespan.state()}
         if _wants_websocket(request):
             exchange = _Talk(other, request, lifespan.running)
             scope.update({

@@ -1,6 +1,8 @@
 """Applications of others, mounted into ours."""
 
 import asyncio
+import concurrent.futures
+import threading
 from wsgiref.simple_server import demo_app
 from wsgiref.validate import validator
 
@@ -229,6 +231,10 @@ async def leaving(scope, receive, send):
     raise SystemExit(3)
 
 
+async def cancelled(scope, receive, send):
+    raise asyncio.CancelledError  # of something else that it waited for
+
+
 async def confused(scope, receive, send):
     await send({'type': 'http.response.body', 'body': b'a'})
 
@@ -242,7 +248,8 @@ async def broken(scope, receive, send):
 
 @pytest.mark.parametrize('inner, logged', [
     (silent, 'has not answered'), (failing, "ValueError('oops')"),
-    (leaving, 'SystemExit(3)'), (confused, 'http.response.body came')])
+    (leaving, 'SystemExit(3)'), (cancelled, 'CancelledError()'),
+    (confused, 'http.response.body came')])
 def test_asgi_failures_are_errors_of_ours(inner, logged):
     app = App()
     app.mount(asgi_app(inner), '/x')
@@ -559,7 +566,8 @@ def test_a_start_that_fails_keeps_ours_from_starting():
 
 @pytest.mark.parametrize('error, said', [
     (ValueError('no power'), "ValueError('no power')"),
-    (SystemExit(3), 'ended with SystemExit(3)'), (None, None)])
+    (SystemExit(3), 'ended with SystemExit(3)'),
+    (asyncio.CancelledError(), 'ended with CancelledError()'), (None, None)])
 @pytest.mark.parametrize('at_once', [True, False])
 def test_an_end_that_fails_is_told(error, said, at_once):
     app = App()
@@ -694,6 +702,114 @@ def test_work_that_never_ends_is_cancelled(method, sends):
     app.mount(asgi_app(inner), '/x')
     assert ask(app, '/x/', method).status_code == 200
     assert (ended, app.logged) == ([True], [])
+
+
+def test_an_end_that_is_cancelled_leaves_nothing():
+    app = App()
+    inner = Lived()
+    ended = []
+
+    async def busy(scope, receive, send):
+        if scope['type'] == 'lifespan':
+            return await inner(scope, receive, send)
+        await send({'type': 'http.response.start', 'status': 200})
+        await send({'type': 'http.response.body', 'body': b'a'})
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    async def live(answered):
+        async with TestClient(app) as client:
+            await client.get('/x/')
+            answered.set()
+
+    async def run():
+        before = asyncio.all_tasks()
+        answered = asyncio.Event()
+        task = asyncio.create_task(live(answered))
+        await answered.wait()
+        while app.running:
+            await asyncio.sleep(0)  # it has begun to end
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert asyncio.all_tasks() == before
+
+    app.mount(asgi_app(busy), '/x')
+    asyncio.run(asyncio.wait_for(run(), PATIENCE))
+    assert ended == [True]
+    assert inner.told == ['lifespan.startup', 'lifespan.shutdown']
+
+
+def test_a_start_that_fails_leaves_nothing():
+    app = App()
+    inner = Lived('failed')
+    app.mount(asgi_app(inner), '/x')
+
+    async def run():
+        with pytest.raises(RuntimeError):
+            async with TestClient(app):
+                pass
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(run()) == set()
+    assert inner.told == ['lifespan.startup']
+
+
+def test_an_application_in_two_of_ours_lives_twice():
+    inner = Lived()
+    mounted = asgi_app(inner)
+    apps = App(), App()
+    for app in apps:
+        app.mount(mounted, '/x')
+
+    async def run():
+        before = asyncio.all_tasks()
+        async with TestClient(apps[0]) as first:
+            async with TestClient(apps[1]) as second:
+                assert (await second.get('/x/')).body == b'value'
+            assert inner.told.count('lifespan.shutdown') == 1
+            assert (await first.get('/x/')).body == b'value'
+        assert asyncio.all_tasks() == before
+
+    asyncio.run(asyncio.wait_for(run(), PATIENCE))
+    assert inner.told.count('lifespan.startup') == 2
+    assert inner.told.count('lifespan.shutdown') == 2
+    assert inner.told.count('http.disconnect') == 2
+    assert [app.logged for app in apps] == [[], []]
+
+
+def test_an_application_in_two_loops_lives_in_both():
+    inner = Lived()
+    mounted = asgi_app(inner)
+    apps = App(), App()
+    for app in apps:
+        app.mount(mounted, '/x')
+    # both have begun, one has ended while the other goes on
+    begun = threading.Barrier(2)
+    first_ended = threading.Event()
+    bodies = []
+
+    def serve(number):
+        async def run():
+            async with TestClient(apps[number]) as client:
+                begun.wait(PATIENCE)
+                bodies.append((await client.get('/x/')).body)
+                if number:
+                    first_ended.wait(PATIENCE)
+                    bodies.append((await client.get('/x/')).body)
+
+        asyncio.run(asyncio.wait_for(run(), PATIENCE))
+        if not number:
+            first_ended.set()
+
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        list(threads.map(serve, range(2)))
+    assert bodies == [b'value'] * 3
+    assert inner.told.count('lifespan.startup') == 2
+    assert inner.told.count('lifespan.shutdown') == 2
+    assert inner.told.count('http.disconnect') == 3
 
 
 def test_a_client_that_leaves_ends_it():

@@ -10,7 +10,8 @@ import pytest
 
 from calls import PATIENCE_S, Server
 from microdot import websocket
-from microdot.asgi import Microdot, websocket_upgrade, with_websocket
+from microdot.asgi import Microdot, Request, websocket_upgrade, with_websocket
+from microdot.foreign import asgi_app
 from microdot.sse import with_sse
 
 #: Turns of the event loop in which a task has to end that was cancelled, and
@@ -48,6 +49,7 @@ class Holding(Server):
 class Case:
     """An application, a request, and what is to be seen of it."""
     takes = 1000
+    max_body_length = Request.max_body_length
     messages = ()
     scope = {}
 
@@ -290,13 +292,69 @@ class SocketHeld(Case):
         return self.server.held
 
 
-CASES = [Plain, LookedAt, Hooked, Body, BodyInMemory, Thread, Answer, Stream,
-         StreamHeld, StreamClass, Events, EventsHeld, Socket, SocketBusy,
-         SocketHeld]
+class Mounted(Case):
+    """An application of another framework."""
+
+    def __init__(self):
+        super().__init__()
+        self.app.mount(asgi_app(self.serve), '/')
+
+    async def serve(self, scope, receive, send):
+        if scope['type'] != 'lifespan':
+            with self.noted():
+                await self.answer(receive, send)
+
+    async def answer(self, receive, send):
+        await asyncio.Event().wait()
+
+
+class MountedBody(Mounted):
+    scope = Body.scope
+    max_body_length = 0
+
+    async def answer(self, receive, send):
+        await receive()
+        await asyncio.Event().wait()
+
+
+class MountedStream(Mounted):
+    async def answer(self, receive, send):
+        await send({'type': 'http.response.start', 'status': 200})
+        await send({'type': 'http.response.body', 'body': b'a',
+                    'more_body': True})
+        await asyncio.Event().wait()
+
+    def is_ready(self):
+        return len(self.server.sent) > 1
+
+
+class MountedStreamHeld(MountedStream):
+    takes = 1
+
+
+class MountedSocket(Mounted):
+    messages = [CONNECT]
+    scope = {'type': 'websocket'}
+
+    async def answer(self, receive, send):
+        await receive()
+        await send({'type': 'websocket.accept'})
+        await receive()
+
+    def is_ready(self):
+        return self.server.received > 1
+
+
+CASES = [Mounted, MountedBody, MountedStream, MountedStreamHeld,
+         MountedSocket, Plain, LookedAt, Hooked, Body, BodyInMemory, Thread,
+         Answer, Stream, StreamHeld, StreamClass, Events, EventsHeld, Socket,
+         SocketBusy, SocketHeld]
 
 
 @pytest.fixture(params=CASES, ids=lambda each: each.__name__)
-def case(request):
+def case(request, monkeypatch):
+    monkeypatch.setattr(Request, 'max_body_length',
+                        request.param.max_body_length)
     case = request.param()
     yield case
     if hasattr(case, 'event'):
