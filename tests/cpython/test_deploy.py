@@ -17,6 +17,7 @@ import servers
 import simboard
 from microdot import deploy
 from microdot.deploy import command, compiling, line, plan
+from microdot.deploy.address import find_port
 from microdot.deploy.collect import read_item
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -148,8 +149,7 @@ def test_the_core_alone_is_what_hello_needs():
      ['hosts', 'methods', 'wrapping']),
     ('from microdot.hosts import TrustedHosts\nTrustedHosts(a, [], '
      'redirect_www=True)',
-     ['helpers', 'hosts', 'hsts', 'methods', 'origins', 'redirects',
-      'wrapping']),
+     ['helpers', 'hosts', 'hsts', 'methods', 'redirects', 'wrapping']),
     ('from microdot.hosts import (\n    Host,\n)',
      ['hosts', 'methods', 'vhosts', 'wrapping']),
     ('from microdot.validation import with_body', ['validation']),
@@ -157,11 +157,11 @@ def test_the_core_alone_is_what_hello_needs():
     ('from microdot.validation import Field\nField(str, max=3)',
      ['fields', 'validation']),
     ('from microdot.security import csp_nonce',
-     ['helpers', 'hsts', 'nonces', 'origins', 'security']),
+     ['helpers', 'hsts', 'nonces', 'security']),
     ('from microdot.security import SecurityHeaders',
-     ['helpers', 'hsts', 'origins', 'security']),
+     ['helpers', 'hsts', 'security']),
     ('from microdot.logs import AccessLog',
-     ['background', 'helpers', 'logs', 'methods', 'origins', 'wrapping']),
+     ['background', 'helpers', 'logs', 'methods', 'wrapping']),
     ('from microdot.helpers import html', ['answers', 'helpers', 'origins']),
     ('from microdot.helpers import is_own_origin',
      ['answers', 'helpers', 'origins']),
@@ -304,6 +304,41 @@ def test_the_documentation_has_every_option(capsys):
 
 DEGREES = ('# coding: latin-1\n'
            'if __name__ == "__main__":\n    print("23 \N{DEGREE SIGN}C")\n')
+
+
+@pytest.mark.parametrize('text, port', [
+    ('app.run()', 5000),
+    ('app.run("0.0.0.0", 80)', 80),
+    ('app.run(debug=True, port=8080)', 8080),
+    ('PORT = 81\nserver = microdot.Microdot()\nserver.run(port=PORT)', 81),
+    ('def main(host="", port="82"):\n    app.run(host, int(port))', 82),
+    ('def main(port=83):\n    serve(port)\n'
+     'async def serve(port):\n    await app.start_server("", port)', 83),
+    # what is not to be seen
+    ('', None),
+    ('app.run(port=find())', None),
+    ('app.run(port=0)', None),
+    ('app.run(port=65536)', None),
+    ('app.run(port=port)', None),
+    ('app.run(port="http")', None),
+    ('port = 1\nport = 2\napp.run(port=port)', None),
+    ('app.run(*words)', None),
+    ('app.run(**words)', None),
+    ('app.run(port=443, ssl=context)', None),
+    ('app.run("", 443, False, context)', None),
+    ('app.run(port=1)\napp.run(port=2)', None),
+    ('app.run(port=find())\napp.run(port=2)', None),
+    # what is another's
+    ('asyncio.run(main())', None),
+    ('asyncio.start_server(serve, "", 80)', None),
+    ('subprocess.run(port=80)', None),
+])
+def test_the_port_is_found_in_the_program(folder, text, port):
+    (folder / 'app.py').write_text(text + '\n')
+    assert find_port(folder / 'app.py') == port
+    code = deploy.start_code(folder / 'app.py', True)
+    assert ("place = 'http://%%s:%d/'\n" % (port or 0) in code) == bool(port)
+    assert ("place = '%s'\n" in code) != bool(port)
 
 
 @pytest.mark.parametrize('data', [
@@ -783,6 +818,16 @@ def test_settings_of_the_network_are_written(flash, folder, run, monkeypatch):
         status, output, _ = run(board, folder, '--main', '--start')
         assert status == 0
         assert 'address: 127.0.0.1\n' in output
+        # (it is tried where no server needs to run)
+        (folder / 'app.py').write_text(
+            'class app:\n    def run(port): pass\napp.run(port=8080)\n')
+        monkeypatch.setenv(deploy.WIFI_PASSWORD, 'it is "secret"')
+        status, output, _ = run(board, folder, '--main', '--start', '--wifi',
+                                'home', '--hostname', 'lamp')
+        assert status == 0
+        assert ('the address is http://127.0.0.1:8080/ or '
+                'http://lamp.local:8080/\n') in output
+        assert 'address: http://127.0.0.1:8080/\n' in output
         assert (flash / 'wifi.json').exists()
         assert 'wifi.connect' in (flash / 'main.py').read_text()
 

@@ -39,6 +39,7 @@ from .starting import (
     check,
     connects_itself,
     join,
+    place_of,
     start,
     start_code,
 )
@@ -370,10 +371,12 @@ class Deployment:
                 kept, len(plan.steps)))
         check(self.line, self.found.items, self.show, self.options.romfs)
         if self.options.wifi:
-            self.show('connected to the network %s: the address is %s%s' % (
-                self.options.wifi, join(self.line, self.options.wifi),
-                self.options.hostname and
-                ' or %s.local' % self.options.hostname or ''))
+            place = place_of(self.found.main)
+            address = place % join(self.line, self.options.wifi)
+            if self.options.hostname:
+                address += ' or ' + place % (self.options.hostname + '.local')
+            self.show('connected to the network %s: the address is %s' % (
+                self.options.wifi, address))
         if last:
             lines.copy(self.line, plan, self.folder, self.show, last)
 

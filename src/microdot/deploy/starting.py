@@ -7,6 +7,7 @@ import re
 import time
 from typing import Any
 
+from .address import find_port
 from .collect import Failure, Imports, in_bytes, parse_source
 from .line import MARK, Reading, on_board
 from .plan import ROM
@@ -46,10 +47,18 @@ def start_code(main, wifi=False):
                 ast.unparse(statement) for statement in node.body) + '\n'
     code = 'import %s\n' % name
     if wifi and not connects_itself(main):
-        code = on_board('connect') + code
+        code = on_board('connect').replace(
+            "'%s'", repr(place_of(main)), 1) + code
     if guarded:
         code += 'exec(%r, %s.__dict__)\n' % (guarded, name)
     return code
+
+
+def place_of(main):
+    """Return what to open, with ``%s`` for the address of the board: a URL
+    where the port is known, or else that address."""
+    port = find_port(main)
+    return 'http://%%s:%d/' % port if port else '%s'
 
 
 def connects_itself(main):

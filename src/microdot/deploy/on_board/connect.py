@@ -17,4 +17,6 @@ if not wifi.isconnected() or wifi.config('ssid') != settings['ssid']:
         if wifi.isconnected():
             break
         time.sleep_ms(100)
-print('address:', wifi.ifconfig()[0] if wifi.isconnected() else 'none yet')
+place = '%s'  # as start_code() knows it
+print('address:',
+      place % wifi.ifconfig()[0] if wifi.isconnected() else 'none yet')
