@@ -19,17 +19,13 @@ def CommaSeparated(value):
 
 
 class Config:
-    """The settings of a program.
+    """The settings that a board has in a file.
 
-    :param path: a file, which need not exist: one whose name ends in
-                 ``.json`` holds an object, any other is an ``.env`` file.
-    :param prefix: put before each name.
-    :raises ValueError: the file is malformed.
-
-    Example::
-
-        config = Config('.env', prefix='APP_')
-        DEBUG = config('DEBUG', cast=bool, default=False)
+    :param path: the file: an object if its name ends in ``.json``, otherwise
+                 lines of an ``.env`` file. No file is no settings.
+    :param prefix: what the names there begin with, and those in the program
+                   do not.
+    :raises ValueError: it is no JSON.
     """
     def __init__(self, path=None, prefix=''):
         self.prefix = prefix
@@ -48,14 +44,13 @@ class Config:
                 raise
 
     def __call__(self, name, cast=None, default=KeyError):
-        """Return a setting from the file, or else *default*.
+        """Look up a setting in the file.
 
-        :param cast: what converts it, and the default unless that is
-                     ``None``: ``bool`` (1, 0, true, false, yes, no, on, off),
-                     ``int``, :class:`Secret`, :func:`CommaSeparated`, or
-                     anything that can be called.
-        :raises KeyError: it is missing, and there is no default.
-        :raises ValueError: it is not what *cast* takes.
+        :param cast: a function of what is found, or of a default that is not
+                     ``None``. ``bool`` knows 1 true yes on 0 false no off.
+        :param default: what a setting that is not there is; without it that
+                        is a ``KeyError``.
+        :raises ValueError: *cast* does not take it.
         """
         name = self.prefix + name
         value = self.values.get(name, default)
@@ -72,9 +67,6 @@ class Config:
 
 Secret = str  # boards: their tracebacks show no values
 
-try:
-    import dataclasses  # noqa: F401
-except ImportError:
-    pass  # boards
-else:
+if hasattr(Config, '__hash__'):
+    # no class of a board has that
     from ._config import CommaSeparated, Config, Secret  # noqa: F401
