@@ -17,6 +17,11 @@ from .microdot import (
     parse_line,
 )
 
+#: The methods of standards (RFC 9110, section 9, RFC 5789, and QUERY). The
+#: last one is no handler's: it would show cookies.
+STANDARD = ('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'QUERY', 'HEAD',
+            'OPTIONS', 'TRACE')
+
 # --- Of applications --------------------------------------------------------
 
 def url_for(*names, **args):
@@ -56,11 +61,9 @@ def mount(self, subapp, url_prefix='', local=False, name=None, host=None):
 
 def is_unknown(self, method):
     """Tell whether nobody knows a method (RFC 9110, section 15.6.2): no
-    standard (RFC 9110, section 9, RFC 5789, and QUERY), and no route."""
-    return method.upper() not in (
-        'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY',
-        'TRACE') and not any([method in route.methods
-                              for route in self.routes])
+    standard, and no route."""
+    return method.upper() not in STANDARD and \
+        not any([method in route.methods for route in self.routes])
 
 
 def dress(f, methods, name, middleware):

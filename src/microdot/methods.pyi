@@ -18,6 +18,7 @@ from .microdot import (
 _CallNext = Callable[[Request], Awaitable[Response]]
 
 METHODS: dict[type, dict[str, Callable[..., Any]]]
+STANDARD: tuple[str, ...]
 ATTRIBUTES: dict[str, Callable[[Request], Any]]
 
 def url_for(self: Microdot, name: str, /, **args: Any) -> str: ...

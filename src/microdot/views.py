@@ -20,8 +20,6 @@ class View:
             async def get(self, request, id):
                 return {'id': id}
     """
-    get = None
-
     @classmethod
     def as_handler(cls, methods=None, name=None):
         """Return the function, the methods and the name of a route. The
@@ -30,9 +28,10 @@ class View:
         :raises TypeError: on CPython: the class has no method for requests,
                            or the decorator names some.
         """
+        from .methods import STANDARD
         own = []
-        for each in 'get post put patch delete query head options'.split():
-            if getattr(cls, each, None):
+        for each in STANDARD[:-1]:
+            if getattr(cls, each.lower(), None):
                 own.append(each)
         return cls.run_view, own, name or cls.__name__
 
@@ -42,7 +41,7 @@ class View:
         view = cls()
         # a HEAD request runs get, where there is no head
         return await invoke_handler(
-            getattr(view, request.method.lower(), view.get), request,
+            getattr(view, request.method.lower(), None) or view.get, request,
             **kwargs)
 
 
@@ -51,9 +50,6 @@ def __getattr__(name):
     return getattr(socketviews, name)
 
 
-try:
-    import dataclasses  # noqa: F401
-except ImportError:
-    pass  # boards
-else:
+if hasattr(View, '__hash__'):
+    # no class of a board has that
     from ._views import View  # noqa: F401
