@@ -25,8 +25,9 @@ def is_local(host):
     if not host.replace('.', '').encode().isdigit():
         return False
     # (CPython refuses to read a number of thousands of digits)
-    parts = [int(part) if 0 < len(part) < 4 else 256
-             for part in host.split('.')]
+    parts = []
+    for part in host.split('.'):
+        parts.append(int(part) if 0 < len(part) < 4 else 256)
     return len(parts) == 4 and max(parts) < 256 and (
         parts[0] in (10, 127) or parts[:2] in ([192, 168], [169, 254]) or
         parts[0] == 172 and 16 <= parts[1] < 32)
@@ -80,9 +81,6 @@ def __getattr__(name):
     return getattr(module, name)
 
 
-try:
-    import dataclasses  # noqa: F401
-except ImportError:
-    pass  # boards
-else:
+if hasattr(TrustedHosts, '__hash__'):
+    # no class of a board has that
     from ._hosts import TrustedHosts, is_local  # noqa: F401

@@ -16,10 +16,12 @@ def csp_nonce(request):
     return g.csp_nonce
 
 
-def finish_nonce(request, response, policy):
-    """Return a response whose policy allows the nonce of its request, if it
-    has the application's *policy*. Another client is not to get that."""
-    if response.headers[_CSP] == policy:
+def finish_nonce(request, response, headers):
+    """Return a response whose policy allows the nonce of its request, if that
+    is the one in *headers*, those of the application. Another client is not
+    to get that."""
+    policy = headers.get(_CSP)
+    if policy and response.headers[_CSP] == policy:
         response = copy_response(response)
         response.headers[_CSP] = allow_nonce(policy, request.g.csp_nonce)
     return response

@@ -136,9 +136,10 @@ class Listener:
         return self.entry[0]
 
 
-if hasattr(asyncio, 'to_thread'):
-    # CPython's, and a RedisHub that is loaded when it is used. (Boards: the
-    # names of an import stay in memory, those of assignments do not.)
+if hasattr(Hub, '__hash__'):
+    # No class of a board has that: CPython's, and a RedisHub that is loaded
+    # when it is used. (Boards: the names of an import stay in memory, those of
+    # assignments do not.)
     from . import _pubsub
     Hub = _pubsub.Hub
     Listener = _pubsub.Listener

@@ -93,7 +93,7 @@ def RateLimit(app, rate, key=None):
         lambda request, f: f(request)))
 
 
-if hasattr(time, 'tzname'):
-    # CPython's: all of these and client_address
+if hasattr(Limiter, '__hash__'):
+    # no class of a board has that: all of these and client_address
     from ._ratelimit import *  # noqa: F403
     Limiter = complete(Limiter)  # noqa: F405

@@ -23,24 +23,22 @@ class SecurityHeaders:
         self.headers = self.headers.copy()
         if frames:
             self.headers['X-Frame-Options'] = frames
-        self.csp = csp
+        if csp:
+            self.headers['Content-Security-Policy'] = csp
         if hsts:
             from .hsts import add_hsts
             add_hsts(app, hsts)
         app.finishers.append(self.finish)
 
     def finish(self, request, response):
-        """Return the response that is to be sent: with the headers."""
-        add = response.headers.setdefault
+        """Add the headers to a response. Where the page has a nonce, return
+        one in its place, for this client alone."""
         for name in self.headers:
-            add(name, self.headers[name])
-        if self.csp:
-            add('Content-Security-Policy', self.csp)
-            if request and hasattr(request.g, 'csp_nonce'):
-                # something has asked for it
-                from .nonces import finish_nonce
-                return finish_nonce(request, response, self.csp)
-        return response
+            response.headers.setdefault(name, self.headers[name])
+        if request and hasattr(request.g, 'csp_nonce'):
+            # something has asked for it
+            from .nonces import finish_nonce
+            return finish_nonce(request, response, self.headers)
 
 
 def __getattr__(name):
@@ -48,9 +46,6 @@ def __getattr__(name):
     return getattr(nonces, name)
 
 
-try:
-    import dataclasses  # noqa: F401
-except ImportError:
-    pass  # boards
-else:
+if hasattr(SecurityHeaders, '__hash__'):
+    # no class of a board has that
     from ._security import SecurityHeaders  # noqa: F401

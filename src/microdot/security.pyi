@@ -3,9 +3,9 @@ from .nonces import csp_nonce as csp_nonce
 
 class SecurityHeaders:
     headers: dict[str, str]
-    csp: str | None
     def __init__(
         self, app: Microdot, csp: str | None = None, hsts: bool | int = False,
         frames: str | None = 'SAMEORIGIN') -> None: ...
     def finish(
-        self, request: Request | None, response: Response) -> Response: ...
+        self, request: Request | None, response: Response
+    ) -> Response | None: ...

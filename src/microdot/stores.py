@@ -6,7 +6,6 @@ they are used. On CPython all of them come from the sibling ``_stores``.
 """
 import json
 import os
-from binascii import hexlify
 from collections import OrderedDict
 
 
@@ -37,13 +36,14 @@ class MemoryStore:
         :return: what the cookie is to have, or ``None``: what it has.
         :raises ValueError: it is too large, or not JSON.
         """
+        sessions = self.sessions
         id = session.id
         kept = session.kept
         found = {}
         if values and kept:
-            if id not in self.sessions:
+            if id not in sessions:
                 return None  # another request has ended it meanwhile
-            found = json.loads(self.sessions[id])
+            found = json.loads(sessions[id])
             for key in kept:
                 if key not in values:
                     found.pop(key, None)
@@ -52,25 +52,26 @@ class MemoryStore:
                 found[key] = values[key]
         text = json.dumps(found)
         if len(text) > self.max_session_size:
-            raise ValueError('a session is over max_session_size')
+            raise ValueError('over max_session_size')
         session.kept = json.loads(text)  # boards: dumps() takes anything
-        self.sessions.pop(id, None)
+        sessions.pop(id, None)
         if not values:
             return values
         if not kept:
-            session.id = hexlify(os.urandom(16)).decode()
-        while len(self.sessions) >= self.max_sessions:
-            self.sessions.pop(next(iter(self.sessions)))
-        self.sessions[session.id] = text
+            session.id = id = os.urandom(16).hex()
+        while len(sessions) >= self.max_sessions:
+            sessions.pop(next(iter(sessions)))
+        sessions[id] = text
         if kept and kept.get('exp') == values.get('exp'):
             return None
-        found = {'_id': session.id}
+        found = {'_id': id}
         if 'exp' in values:
             found['exp'] = values['exp']
         return found
 
 
-if hasattr(os, 'fspath'):
+if hasattr(MemoryStore, '__hash__'):
+    # no class of a board has that
     from ._stores import *  # noqa: F403
 else:
     def __getattr__(name):
