@@ -338,6 +338,15 @@ def make_app(kind):
         await asyncio.sleep(0.3)
         return 'slow'
 
+    @app.get('/meet')
+    async def meet(request):
+        gate['meeting'] = gate.get('meeting', 0) + 1
+        for _ in range(1000):
+            if gate['meeting'] > 3:
+                break
+            await asyncio.sleep(0.01)
+        return str(gate['meeting'])
+
     @app.get('/shutdown')
     async def shutdown(request):
         app.shutdown()

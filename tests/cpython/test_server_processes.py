@@ -128,12 +128,15 @@ def http_client(server):
 
 def test_pieces_of_a_stream_do_not_wait_for_acknowledgements(server):
     # Nagle's algorithm and delayed acknowledgements make that 40 ms each
+    # nearly each time. (A loaded machine delays some.)
+    times = []
     with server.connect() as sock:
-        start = time.monotonic()
-        for _ in range(25):
+        for _ in range(50):
+            start = time.monotonic()
             sock.sendall(b'GET /download/1 HTTP/1.1\r\nHost: a\r\n\r\n')
             servers.read_until(sock, b'\r\n0\r\n\r\n')
-        assert time.monotonic() - start < 0.6
+            times.append(time.monotonic() - start)
+    assert sorted(times)[12] < 0.03
 
 
 @needs_curl

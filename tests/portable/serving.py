@@ -39,6 +39,18 @@ async def _until(condition):
         await asyncio.sleep(0.002)
 
 
+async def while_moving(condition, value):
+    """Wait until a function returns something true, for as long as another
+    one returns something new. What takes long on a loaded machine is given
+    its time; what has come to a halt is not.
+
+    :raises asyncio.TimeoutError: nothing has moved for too long.
+    """
+    while not condition():
+        last = value()
+        await until(lambda: condition() or value() != last)
+
+
 def next_port():
     """Return a port to try, another one each time."""
     global _port

@@ -5,7 +5,7 @@ import unittest
 
 from helpers import change, heap_kb, run
 from microdot import Microdot, Request, URLPattern
-from serving import GET, Server, soon, until
+from serving import GET, Server, soon, until, while_moving
 
 #: Bytes that the server may read ahead of a handler: what it takes before it
 #: waits, and one more read.
@@ -92,11 +92,19 @@ async def send_all(client, piece, count):
         pass  # the other end has had enough, or this one has been closed
 
 
+async def send_patiently(client, piece, count):
+    """Write pieces, however long the other end takes for each."""
+    for _ in range(count):
+        client.writer.write(piece)
+        await client.writer.drain()
+        client.sent += len(piece)
+
+
 class TestBackPressure(unittest.TestCase):
     def test_stream_waits_for_its_reader(self):
         async def check(app, server, client):
             await client.send(b'GET /stream HTTP/1.1\r\nHost: a\r\n\r\n')
-            count = await soon(steady(lambda: app.count))
+            count = await steady(lambda: app.count)
             self.assertTrue(0 < count < app.most)
             # it ends where it would have, however long it waited
             app.most = count + 50
@@ -115,13 +123,15 @@ class TestBackPressure(unittest.TestCase):
             client.sent = 0
             await client.send(b'POST /hold HTTP/1.1\r\nHost: a\r\n'
                               b'Content-Length: %d\r\n\r\n' % (4096 * 4000))
-            sending = asyncio.create_task(send_all(client, piece, 4000))
+            sending = asyncio.create_task(send_patiently(client, piece, 4000))
             await until(lambda: app.count)
-            await soon(steady(lambda: client.sent))
+            await steady(lambda: client.sent)
             self.assertTrue(client.sent < 4096 * 4000)
             self.assertEqual(app.count, 1)
             self.assertTrue(held(app) <= AHEAD, held(app))
             app.release.set()
+            await while_moving(lambda: app.count == 4096 * 4000,
+                               lambda: (client.sent, app.count))
             answer = await client.answer()
             self.assertEqual(answer.body, b'%d' % (4096 * 4000))
             await sending

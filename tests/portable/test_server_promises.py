@@ -630,6 +630,6 @@ class TestMany(unittest.TestCase):
                     await client.send(GET)
                     await client.answer()
                 app.shutdown()
-                await soon(server.task, 1)
+                await soon(server.task)
 
         run(main())

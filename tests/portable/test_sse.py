@@ -7,7 +7,7 @@ from helpers import run
 from microdot.microdot import Microdot
 from microdot.sse import SSE, encode_event, sse_response, with_sse
 from microdot.test_client import TestClient
-from serving import Server, soon, until
+from serving import Server, soon, until, while_moving
 
 HEAD = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 LAST = b'GET / HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 7\r\n\r\n'
@@ -316,7 +316,7 @@ class TestOverSockets(unittest.TestCase):
                 await until(lambda: view.begun)
                 sse = view.sse
                 await client.close()
-                await until(lambda: view.ended, 1)
+                await until(lambda: view.ended)
                 await server.idle()
                 # others that hold on to it are told
                 self.assertFalse(await sse.send('x'))
@@ -463,7 +463,7 @@ class TestOverSockets(unittest.TestCase):
                 client = await server.connect()
                 await client.send(HEAD)
                 await until(lambda: view.begun)
-                await soon(server.stop(), 2)
+                await soon(server.stop())
                 answer = await client.answer()
                 self.assertTrue(answer.whole)
                 self.assertEqual(view.ended, 1)
@@ -492,7 +492,7 @@ class TestOverSockets(unittest.TestCase):
                 client = await server.connect()
                 await client.send(HEAD)
                 # cut: it does not read; how much fits is the system's affair
-                await until(lambda: ended)
+                await while_moving(lambda: ended, lambda: sent[0])
                 self.assertTrue(0 < sent[0] < 20000, sent)
 
         run(test())

@@ -1101,7 +1101,7 @@ class TestOverSockets(unittest.TestCase):
                 await clients[2].send(PING)
                 await asyncio.sleep(0.01)
                 await clients[2].client.close()
-                await until(lambda: len(ended) == 3, 1)
+                await until(lambda: len(ended) == 3)
                 await server.idle()
                 self.assertEqual(sorted(ended), [1001, 1006, 1006])
 
@@ -1357,14 +1357,14 @@ class TestOverSockets(unittest.TestCase):
             for each in (ws, second):
                 self.assertEqual((await each.closed())[0], 1001)
                 await each.client.send(close(1001))
-            await soon(stopping, 2)
+            await soon(stopping)
             self.assertEqual(ended, [1001])
 
         self.serve(check)
 
     def test_shutdown_does_not_wait_for_those_who_do_not_answer(self):
         async def check(app, server, ws):
-            await soon(server.stop(), 3)
+            await soon(server.stop())
             self.assertEqual((await ws.closed())[0], 1001)
 
         self.serve(check)

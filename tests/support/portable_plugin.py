@@ -68,8 +68,8 @@ def pytest_addoption(parser):
         '--heapsize', metavar='N',
         help='run them on MicroPython with a heap of N bytes (or Nk, Nm)')
     group.addoption(
-        '--portable-timeout', type=float, default=60, metavar='SECONDS',
-        help='time for all tests of a file on an interpreter (default: 60)')
+        '--portable-timeout', type=float, default=300, metavar='SECONDS',
+        help='time for all tests of a file on an interpreter (default: 300)')
 
 
 @pytest.hookimpl(tryfirst=True)
