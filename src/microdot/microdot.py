@@ -474,7 +474,7 @@ def date_line():
 def encode_field(lines, name, value):
     # Append the lines of a header, as ``bytes``: more than one for a list.
     for item in value if isinstance(value, (list, tuple)) else (value,):
-        lines.append(str(name).encode() + b': ' + str(item).encode())
+        lines.append(('%s: %s' % (name, item)).encode())
 
 
 def encode_lines(lines, check=True):
@@ -904,8 +904,7 @@ class Connection(Stream):
         if self in app.connections:
             app.connections.remove(self)
             app.counters['open'] -= 1
-            if self.server.event:
-                self.server.event.set()
+            self.server.event.set()
 
     async def aclose(self):
         # Close the connection, whatever its state.
@@ -956,9 +955,8 @@ class Connection(Stream):
             if self.count or not self.deadline:
                 self.wait(app.keep_alive_timeout if self.count and
                           not self.partial else app.head_timeout)
-            event = self.server.event
-            if event and len(app.connections) >= app.max_connections:
-                event.set()  # it may have to make room
+            if len(app.connections) >= app.max_connections:
+                self.server.event.set()  # it may have to make room
 
     async def more(self):
         # More of a body: *fill* under the deadline for silence, unless the
@@ -1591,9 +1589,10 @@ class Microdot:
         self.wrappers = []  # see wrap_dispatch()
         self.stack = []     # what runs them, once there are any
         self.background = None  # runs what after_response() has registered
-        self.mounts = []    # (subapp, prefix, local, name, host)
         self.added = []     # (name, value, key) of all that was registered
-        self.parents = []   # (parent, prefix, local, host)
+        # What it has mounted, as (subapp, prefix, local, name, host), and
+        # where it is, as (parent, prefix, local, host).
+        self.mounts = self.parents = ()
 
     __getattr__ = later
 
@@ -2044,7 +2043,6 @@ class Server:
     closing = False  # no more is accepted
     ticks = 0        # sweeps so far
     sweeping = None  # the task that enforces deadlines
-    event = None     # a connection has gone, or close() was called
     flag = None      # of lwip.py: there is something in
     taken = ()       # what that has accepted
 
@@ -2052,6 +2050,8 @@ class Server:
         self.app = app
         self.ssl = ssl
         self.listeners = listeners
+        # A connection has gone, or may have to go, or close() was called.
+        self.event = asyncio.Event()
         if listeners:
             app.servers.append(self)
 
@@ -2373,7 +2373,6 @@ class Server:
     async def serve(self):
         """Serve until :meth:`close`."""
         app = self.app
-        self.event = asyncio.Event()
         if _BOARD:
             import gc
             if gc.threshold() < 0:
@@ -2436,8 +2435,7 @@ class Server:
     def close(self):
         """Accept no more, and finish what is under way."""
         self.closing = True
-        if self.event:
-            self.event.set()
+        self.event.set()
 
 
 def listen(host, port):

@@ -729,7 +729,7 @@ class Microdot:
     wrappers: list[_Wrapper]
     stack: list[Callable[
         [Microdot, Request, HTTPException | None], Awaitable[Response]]]
-    mounts: list[tuple[Microdot, str, bool, str | None, Host | None]]
+    mounts: tuple[tuple[Microdot, str, bool, str | None, Host | None], ...]
     background: Background | None
     # CPython
     on_run: Callable[[Microdot], None] | None

@@ -12,9 +12,9 @@ def mount(self, subapp, url_prefix='', local=False, name=None, host=None):
     if host:
         from .hosts import Host
         host = Host(host)
-    self.mounts.append((subapp, url_prefix, local, name, host))
+    self.mounts += ((subapp, url_prefix, local, name, host),)
     above = self, url_prefix, local, host
-    subapp.parents.append(above)
+    subapp.parents += (above,)
     for added in subapp.added:
         _pass_on(subapp, above, *added)
 
