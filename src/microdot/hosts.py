@@ -20,10 +20,8 @@ def host_name(request):
 def is_local(host):
     """Tell whether a host is this machine, a private or link-local address,
     or a name that ends in ``.local``."""
-    if host == 'localhost' or host[-6:] == '.local':
-        return True
     if not host.replace('.', '').encode().isdigit():
-        return False
+        return host == 'localhost' or host[-6:] == '.local'
     # (CPython refuses to read a number of thousands of digits)
     parts = []
     for part in host.split('.'):

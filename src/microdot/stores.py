@@ -39,14 +39,20 @@ class MemoryStore:
         sessions = self.sessions
         id = session.id
         kept = session.kept
+        if not values:
+            session.kept = values
+            sessions.pop(id, None)
+            return values
         found = {}
-        if values and kept:
-            if id not in sessions:
-                return None  # another request has ended it meanwhile
+        if not kept:
+            session.id = id = os.urandom(16).hex()
+        elif id in sessions:
             found = json.loads(sessions[id])
             for key in kept:
                 if key not in values:
                     found.pop(key, None)
+        else:
+            return None  # another request has ended it meanwhile
         for key in values:
             if values[key] != kept.get(key):
                 found[key] = values[key]
@@ -55,19 +61,13 @@ class MemoryStore:
             raise ValueError('over max_session_size')
         session.kept = json.loads(text)  # boards: dumps() takes anything
         sessions.pop(id, None)
-        if not values:
-            return values
-        if not kept:
-            session.id = id = os.urandom(16).hex()
-        while len(sessions) >= self.max_sessions:
-            sessions.pop(next(iter(sessions)))
         sessions[id] = text
-        if kept and kept.get('exp') == values.get('exp'):
+        while len(sessions) > self.max_sessions:
+            sessions.pop(next(iter(sessions)))
+        exp = values.get('exp')
+        if kept and kept.get('exp') == exp:
             return None
-        found = {'_id': id}
-        if 'exp' in values:
-            found['exp'] = values['exp']
-        return found
+        return {'_id': id} if exp is None else {'_id': id, 'exp': exp}
 
 
 if hasattr(MemoryStore, '__hash__'):
