@@ -421,6 +421,13 @@ class _Life:
             raise
 
     async def stop(self):
+        loop = self.task.get_loop()
+        if loop is not asyncio.get_running_loop():
+            # The last of our servers was one in another thread.
+            if loop.is_running():
+                await asyncio.wrap_future(
+                    asyncio.run_coroutine_threadsafe(self.stop(), loop))
+            return
         try:
             if self.known:
                 await self.ask('shutdown')
@@ -443,11 +450,10 @@ class _Lifespan:
         self.running = set()  # the tasks of its requests
 
     def find(self):
-        # The last life in the loop that runs, or None.
+        # The last life in the loop that runs, or else in another, or None.
         loop = asyncio.get_running_loop()
-        for life in reversed(self.lives):
-            if life.task.get_loop() is loop:
-                return life
+        own = [life for life in self.lives if life.task.get_loop() is loop]
+        return (own or self.lives or [None])[-1]
 
     def state(self):
         # What a request is to have of it.
@@ -460,11 +466,12 @@ class _Lifespan:
         self.lives.append(life)
 
     async def stop(self):
+        loop = asyncio.get_running_loop()
         life = self.find()
         if life:
             self.lives.remove(life)
         try:
-            if not self.find():
+            if all(each.task.get_loop() is not loop for each in self.lives):
                 await self.finish()
         finally:
             if life:

@@ -812,6 +812,60 @@ def test_an_application_in_two_loops_lives_in_both():
     assert inner.told.count('http.disconnect') == 3
 
 
+@pytest.mark.parametrize('goes_on', [True, False])
+def test_the_last_server_may_be_in_another_loop(goes_on):
+    app = App()
+    inner = Lived()
+    app.mount(asgi_app(inner), '/x')
+    started, alone, ended = [threading.Event() for _ in range(3)]
+    bodies = []
+
+    async def talk(server):
+        reader, writer = await asyncio.open_connection(
+            *server.sockets[0].getsockname()[:2])
+        writer.write(b'GET /x/ HTTP/1.0\r\n\r\n')
+        bodies.append((await reader.read()).partition(b'\r\n\r\n')[2])
+        writer.close()
+
+    async def serve(count, until):
+        server = await app.start_server('127.0.0.1', 0, start_serving=False)
+        task = asyncio.create_task(server.serve_forever())
+        while app.running != count:
+            await asyncio.sleep(0)
+        await talk(server)
+        await until()
+        server.close()
+        await task
+
+    async def first():
+        async def other():
+            threads.append(executor.submit(
+                asyncio.run, asyncio.wait_for(second(), PATIENCE)))
+            await asyncio.to_thread(started.wait, PATIENCE)
+
+        await serve(1, other)
+        if goes_on:
+            alone.set()
+            await asyncio.to_thread(ended.wait, PATIENCE)
+
+    async def second():
+        async def no_other():
+            started.set()
+            await asyncio.to_thread(alone.wait, PATIENCE)
+
+        await serve(2, no_other)
+        ended.set()
+
+    threads = []
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        asyncio.run(asyncio.wait_for(first(), PATIENCE))
+        alone.set()
+        threads[0].result(PATIENCE)
+    assert bodies == [b'value'] * 2
+    # (a loop that is over has taken what lived in it along)
+    assert inner.told.count('lifespan.shutdown') == goes_on
+
+
 def test_a_client_that_leaves_ends_it():
     app = App()
     ended = []
