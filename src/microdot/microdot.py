@@ -1,5 +1,7 @@
 """A web framework small enough for a microcontroller."""
-# This file is the whole core and works when copied alone to a board. It is
+# This file is the core, and works when copied alone to a board. What not
+# every program needs, such as cookies, files and mounted applications, is in
+# files beside it, and loaded when it is first used. The core is
 # written in three layers, in the order in which the bytes of a request meet
 # them. *Wire*: bytes to values and back, no ``await``. *Transport*: awaits,
 # reads, writes and times out, decides nothing. *Application*: routes, requests
@@ -403,9 +405,37 @@ def parse_head(head):
         raise HTTPException(501)
     if (target[:1] != '/' or '#' in target) and (
             target != '*' or method != 'OPTIONS'):
-        from .rare import parse_absolute
         fields['host'], target = parse_absolute(target)
     return method, target, version, fields, lines
+
+
+def parse_absolute(target):
+    # Return the host and the path of a target in absolute form (RFC 9112,
+    # section 3.2.2).
+    #
+    # :raises ValueError: it is malformed.
+    scheme, _, rest = target.partition('://')
+    host = rest.split('/', 1)[0].split('?', 1)[0]
+    if scheme.lower() not in ('http', 'https') or not host or '#' in target:
+        raise ValueError('target')
+    target = rest[len(host):]
+    if target[:1] != '/':
+        target = '/' + target  # there may be a query without a path
+    return parse_host(host), target
+
+
+def parse_chunk_size(line):
+    # Return the size of a chunk from the line that begins it, without CRLF.
+    # Extensions are ignored (RFC 9112, section 7.1.1).
+    #
+    # :raises ValueError: it is not one to eight hexadecimal digits.
+    size, extension, _ = line.partition(b';')
+    if extension:
+        size = size.rstrip(b' \t')
+    if not size or len(size) > 8 or bad_text(line, 0) or \
+            size.strip(b'0123456789abcdefABCDEF'):
+        raise ValueError('chunk')
+    return int(size, 16)
 
 
 def parse_framing(version, fields):
@@ -577,7 +607,7 @@ def _measure(res, size, length):
         return size
     length = int(length)
     if size is not None and length != size and not res.is_head:
-        raise ValueError('body is not Content-Length long')
+        raise ValueError('Content-Length is not that of the body')
     return length
 
 
@@ -715,7 +745,6 @@ class AsyncBytesIO(Stream):
 
     async def readline(self):
         return self.stream.readline()
-
 
 
 # --- Transport --------------------------------------------------------------
@@ -977,6 +1006,50 @@ class Connection(Stream):
             if own:
                 self.deadline = 0
 
+    async def _read_line(self, most, word):
+        # A line of the chunked coding, without its CRLF. The word says which
+        # one is longer than *most*.
+        while True:
+            end = self.data.find(b'\r\n', self.pos)
+            # (without an end, the last byte may be its CR)
+            if (len(self.data) - 1 if end < 0 else end) - self.pos > most:
+                raise ValueError(word)
+            if end >= 0:
+                line = self.data[self.pos:end]
+                self.pos = end + 2
+                return line
+            await self.more()
+
+    async def _next_chunk(self):
+        # Read the line that begins the next chunk, or what ends the body.
+        # Before it is read again the body counts as lost: what raises here
+        # leaves a connection that must not be used again.
+        if self.length != -1:
+            raise HTTPException(400)
+        self.length = -2
+        try:
+            if self.chunks:
+                await self._read_line(0, 'chunk end')
+            self.chunks += 1
+            size = parse_chunk_size(await self._read_line(256, 'chunk line'))
+            self.limit -= size
+            if self.limit < 0:
+                raise too_large(self.request)
+            self.left = size
+            if not size:
+                # trailers are dropped, never merged into the headers
+                most = Request.max_header_size
+                while True:
+                    line = await self._read_line(most, 'trailers')
+                    if not line:
+                        break
+                    parse_line(line)
+                    most -= len(line)
+                self.done = True
+        except ValueError as exc:
+            raise self.app.refuse(exc)
+        self.length = -1
+
     async def read(self, n=-1):
         # Read up to *n* bytes, at least one before the end; -1: all.
         #
@@ -996,11 +1069,7 @@ class Connection(Stream):
                 self.expect = None
                 await self.send(_CONTINUE)
             if not self.left:
-                try:
-                    from .rare import next_chunk
-                except ImportError:
-                    raise HTTPException(411)  # copied alone
-                await next_chunk(self)
+                await self._next_chunk()
             n = min(n, self.left)
         if self.pos >= len(self.data) and n:
             await (self.more if self.length else self.fill)()
@@ -2009,7 +2078,6 @@ class Microdot:
                 errors.append(exc)
         return errors
 
-
     def run(self, *args, **kwargs):
         """Serve until :meth:`shutdown` or Ctrl-C."""
         # (which takes what start_server() takes)
@@ -2073,8 +2141,7 @@ class Server:
                     return True
             except HTTPException as exc:
                 error = exc
-            except (ValueError, ImportError) as exc:
-                # (an import that fails: copied alone)
+            except ValueError as exc:
                 error = app.refuse(exc)
             if error:
                 conn.deadline = 0
@@ -2162,13 +2229,28 @@ class Server:
             # (a connection that is closed with bytes unread is reset)
             if not keep and hasattr(conn, 'end'):
                 conn.end()  # nothing more will be sent
-            try:
-                from .rare import drain
-            except ImportError:
-                return False  # copied alone
-            keep = await drain(self, conn) and keep
+            keep = await self._drain(conn) and keep
         conn.request = None
         return keep and not self.closing
+
+    async def _drain(self, conn):
+        # Read what is left of a body after the answer, if there is little of
+        # it, so that the connection can be used again, or at least so that
+        # the peer gets the answer and not a reset. Tell whether it can.
+        left = conn.limit = self.app.drain_size
+        whole = not conn.done and conn.length >= -1 and not conn.expect
+        if not whole:
+            conn.length = 0
+        conn.wait(self.app.drain_timeout)
+        try:
+            while left > 0 and not (whole and conn.done):
+                data = await conn.read(left)
+                if not data and not whole:
+                    break
+                left -= len(data)
+        except (HTTPException, Disconnected):
+            return False
+        return whole and conn.done
 
     async def prepare(self, req, res, version, keep):
         # Make a response ready to be sent. One that is not fit for that
@@ -2248,7 +2330,7 @@ class Server:
                         head = b''
                     await conn.send(piece)
                 if left:
-                    raise ValueError('body is not Content-Length long')
+                    raise ValueError('Content-Length is not that of the body')
                 if chunked:
                     head += b'0\r\n\r\n'
             await conn.send(head)

@@ -20,10 +20,10 @@ from .microdot import (
     Server,
     encode_lines,
     invoke_handler,
+    parse_chunk_size,
     reason_phrase,
     urlencode,
 )
-from .rare import parse_chunk_size
 
 __all__ = ['TestClient', 'TestResponse', 'create_request', 'handle_request',
            'url_map', 'write_response']

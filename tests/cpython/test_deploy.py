@@ -124,8 +124,7 @@ def test_the_core_alone_is_what_hello_needs():
     assert main == HELLO
     assert {item.path for item in items} == {
         'hello.py', 'lib/microdot/__init__.py', 'lib/microdot/lwip.py',
-        'lib/microdot/microdot.py', 'lib/microdot/rare.py',
-        'lib/microdot/watching.py'}
+        'lib/microdot/microdot.py', 'lib/microdot/watching.py'}
     assert outside == ['sys']
 
 
@@ -186,7 +185,7 @@ def test_a_module_that_the_core_loads_is_taken_if_it_is_used(
     paths = {item.path for item in deploy.collect(app)[1]}
     assert paths == {'app.py', 'lib/microdot/__init__.py',
                      'lib/microdot/lwip.py', 'lib/microdot/microdot.py',
-                     'lib/microdot/rare.py', 'lib/microdot/watching.py'} | {
+                     'lib/microdot/watching.py'} | {
                          'lib/microdot/%s.py' % name for name in names}
 
 
@@ -595,7 +594,7 @@ def test_a_dry_run_needs_no_board(run):
     assert status == 0
     assert 'for an empty board' in output
     assert 'lib/microdot/microdot.mpy' in output
-    assert 'in 6 of 6 files' in output
+    assert 'in 5 of 5 files' in output
 
 
 def test_what_does_not_compile_is_told(run, folder):
@@ -647,7 +646,6 @@ def test_an_application_is_deployed_and_serves(flash, folder, run):
         assert names(flash) == ['lib/microdot/__init__.mpy',
                                 'lib/microdot/lwip.mpy',
                                 'lib/microdot/microdot.mpy',
-                                'lib/microdot/rare.mpy',
                                 'lib/microdot/watching.mpy', 'main.py',
                                 'served.mpy']
         assert 'removed microdot.py' in output
@@ -658,7 +656,7 @@ def test_an_application_is_deployed_and_serves(flash, folder, run):
         assert fetch(port) == 'from the board'
         # again: nothing to do; then with a change: only that
         status, output, _ = run(board, folder / 'served.py', '--main')
-        assert (status, '7 of 7 files were there already' in output) == (
+        assert (status, '6 of 6 files were there already' in output) == (
             0, True)
         (folder / 'served.py').write_text(
             (SERVED % port).replace('from the', 'changed on the'))

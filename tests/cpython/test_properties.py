@@ -20,6 +20,7 @@ from microdot.microdot import (
     encode_head,
     find_head,
     http_date,
+    parse_chunk_size,
     parse_framing,
     parse_head,
     parse_host,
@@ -27,7 +28,6 @@ from microdot.microdot import (
     urldecode,
     urlencode,
 )
-from microdot.rare import parse_chunk_size
 from microdot.test_client import TestResponse
 
 # How long an example takes says nothing here.

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import importlib.util
 import json
+import re
 import shutil
 import socket
 import ssl
@@ -182,12 +183,20 @@ def test_core_copied_alone(interpreter, tmp_path):
     app = tmp_path / 'served.py'
     shutil.copy(servers.APP, app)
     with servers.serve(interpreter, script=app, path=tmp_path) as child:
-        check_hello(child, [False])
-        # what it would load for that is not there
+        check_hello(child)
+        # all of the wire is there: what is left of a body, also of a chunked
+        # one, and a target in absolute form
         with child.connect() as sock:
-            sock.sendall(b'POST /upload HTTP/1.1\r\nHost: a\r\n'
-                         b'Transfer-Encoding: chunked\r\n\r\n')
-            servers.read_until(sock, b'HTTP/1.1 411 ')
+            sock.sendall(
+                b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n'
+                b'GET / HTT' + GET +
+                b'POST / HTTP/1.1\r\nHost: a\r\n'
+                b'Transfer-Encoding: chunked\r\n\r\n'
+                b'9;x=y\r\nGET / HTT\r\n0\r\nA: b\r\n\r\n'
+                b'GET http://a/sync HTTP/1.1\r\nHost: a\r\n\r\n')
+            answers = servers.read_until(sock, b'\r\n\r\nsync')
+            assert re.findall(rb'HTTP/1.1 (\d+) ', answers) == [
+                b'405', b'200', b'405', b'200']
         assert child.get('/shutdown') == b'bye'
         assert child.wait(3) == 0
         assert child.output == 'ended\n'

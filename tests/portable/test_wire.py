@@ -15,6 +15,7 @@ from microdot.microdot import (
     find_head,
     http_date,
     make_response,
+    parse_chunk_size,
     parse_framing,
     parse_head,
     parse_host,
@@ -23,7 +24,6 @@ from microdot.microdot import (
     urldecode,
     urlencode,
 )
-from microdot.rare import parse_chunk_size
 from peers import Peer, Recorder, converse, ways_to_cut, without_date
 from wire_rows import (
     BAD_CHUNK_SIZES,

@@ -16,7 +16,7 @@ import interpreters
 TOP = pathlib.Path(__file__).resolve().parents[2]
 APP = TOP / 'tests' / 'apps' / 'served.py'
 #: Modules that the core loads when they are used, by what tests serve.
-OF_CORE = ('lwip', 'methods', 'rare', 'sendfile', 'watching')
+OF_CORE = ('lwip', 'methods', 'sendfile', 'watching')
 #: The longest any wait for a server may take, in seconds.
 PATIENCE_S = 20
 #: What the oldest supported MicroPython reads.

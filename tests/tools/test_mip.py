@@ -78,8 +78,8 @@ def test_an_extension_comes_with_what_it_imports():
         'lib/microdot/microdot.py', 'lib/microdot/middleware.py',
         'lib/microdot/mounting.py', 'lib/microdot/origins.py',
         'lib/microdot/patterns.py', 'lib/microdot/problems.py',
-        'lib/microdot/rare.py', 'lib/microdot/redirects.py',
-        'lib/microdot/remembering.py', 'lib/microdot/sendfile.py',
+        'lib/microdot/redirects.py', 'lib/microdot/remembering.py',
+        'lib/microdot/sendfile.py',
         'lib/microdot/session.py', 'lib/microdot/uploads.py',
         'lib/microdot/urls.py', 'lib/microdot/vhosts.py',
         'lib/microdot/watching.py', 'lib/microdot/wrapping.py']

@@ -20,7 +20,7 @@ _CHUNK = 'a chunk begins with a line of its size, one to eight hexadecimal ' \
 _TARGET = 'a target begins with "/", or is a URL of http or https without a ' \
     '"#" (RFC 9112, section 3.2)'
 
-#: By the name of a function of the core or ``rare``, and of the text that it
+#: By the name of a function of the core, and of the text that it
 #: raises where it has several: the rule, and the variable that has what came,
 #: or nothing if that is not to be shown.
 RULES = {

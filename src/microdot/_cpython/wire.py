@@ -183,9 +183,8 @@ def once_a_second(function):
 def _parse_plain_size(line):
     # The size of a chunk; 0 for what the core has to look at: the last one,
     # and those with extensions.
-    from ..rare import parse_chunk_size
     try:
-        return parse_chunk_size(line) if b';' not in line else 0
+        return core.parse_chunk_size(line) if b';' not in line else 0
     except ValueError:
         return 0
 
