@@ -531,8 +531,8 @@ def text_type(content_type):
     kind = str(content_type).lower()
     name = kind.split(';')[0].rstrip()
     if 'charset=' not in kind and name != 'text/event-stream' and (
-            name[:5] == 'text/' or name[-3:] == 'xml' or
-            name[-10:] == 'javascript'):
+            name.startswith('text/') or name.endswith('xml') or
+            name.endswith('javascript')):
         content_type += '; charset=UTF-8'
     return content_type
 
