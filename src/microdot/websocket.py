@@ -40,7 +40,7 @@ _PIECE = 65536 if getincrementaldecoder else 512
 # a client to take in that it was closed.
 _GRACE = 0.4
 # What a socket, or a server in its place, raises when the client is lost.
-_OF_ITS_SOCKET = (Disconnected, OSError, EOFError, HTTPException)
+_OF_ITS_SOCKET = (OSError, EOFError, HTTPException, asyncio.TimeoutError)
 
 # States of a WebSocket, see there.
 _NEW = const(0)
@@ -112,13 +112,13 @@ class Utf8:
             for byte in data:
                 if need:
                     if not low <= byte <= high:
-                        raise ValueError('UTF-8')
+                        raise ValueError
                     need -= 1
                     low = 0x80
                     high = 0xbf
                 elif byte > 0x7f:
                     if not 0xc2 <= byte <= 0xf4:
-                        raise ValueError('UTF-8')
+                        raise ValueError
                     need = 1 if byte < 0xe0 else 2 if byte < 0xf0 else 3
                     if byte == 0xe0:
                         low = 0xa0
@@ -132,7 +132,7 @@ class Utf8:
             self.low = low
             self.high = high
         if need and final:
-            raise ValueError('UTF-8')
+            raise ValueError
 
 
 def unmask(data, mask):
@@ -176,8 +176,7 @@ def _mend(data):
 
 def is_close_code(code):
     """Tell whether a Close frame may have a code (RFC 6455, section 7.4)."""
-    return 1000 <= code <= 1014 and code not in (1004, 1005, 1006) or \
-        3000 <= code <= 4999
+    return 1000 <= code < 1004 or 1006 < code < 1015 or 2999 < code < 5000
 
 
 def _check_close(code, reason):
@@ -194,14 +193,14 @@ def parse_close(payload):
     if not payload:
         return _NO_CODE, ''
     code = int.from_bytes(payload[:2], 'big')
-    if len(payload) < 2 or not is_close_code(code):
-        raise WebSocketError('close code', _BROKEN_RULE)
+    if not is_close_code(code):
+        raise WebSocketError('code', _BROKEN_RULE)
     reason = payload[2:]
     try:
         _checker().decode(reason, True)
         return code, reason.decode()
     except ValueError:
-        raise WebSocketError('close reason', _BAD_DATA)
+        raise WebSocketError('not UTF-8', _BAD_DATA)
 
 
 class FrameParser:
@@ -332,11 +331,13 @@ class FrameParser:
         if 2 < opcode < 8 or opcode > 10:
             return 'opcode'
         if second < 128:
-            return 'no mask'
+            return 'mask'
         if opcode > 7:
             # control frames are whole and short
-            if first < 128 or second > 253:
-                return 'control'
+            if first < 128:
+                return 'fragment'
+            if second > 253:
+                return 'length'
         elif (opcode > 0) == (self._kind > 0):
             # fragments, and they alone, follow the first of their message
             return 'fragment'
@@ -458,7 +459,7 @@ class WebSocket(_Messages):
         :raises HTTPException: 400, 403, 426 or 503: there is no WebSocket.
         """
         request = self.request
-        conn = request.sock and request.sock[0]
+        conn = self._conn = request.sock and request.sock[0]
         if self._state or getattr(conn, 'taken', False):
             raise RuntimeError('it is a WebSocket already')
         self._check_request()
@@ -493,10 +494,12 @@ class WebSocket(_Messages):
         get = request.fields.get
         key = get('sec-websocket-key', '')
         try:
-            size = len(key) == 24 and len(a2b_base64(key))
+            # (1.29 takes bytes alone)
+            size = len(key) == 24 and len(a2b_base64(key.encode()))
         except ValueError:
             size = 0
-        version = get('sec-websocket-version')
+        asked = 'sec-websocket-version'
+        version = get(asked)
         connection = parse_list(get('connection', '').lower())
         upgrade = parse_list(get('upgrade', '').lower())
         for fault, good in (
@@ -507,12 +510,11 @@ class WebSocket(_Messages):
                 ('key', size == 16),
                 ('version', version is not None),
                 ('body', not (request.content_length or
-                              getattr(request.sock[0], 'length', 0)))):
+                              getattr(self._conn, 'length', 0)))):
             if not good:
                 abort(400, 'no WebSocket: ' + fault)
         if version != '13':
-            abort(426, None, {'Sec-WebSocket-Version': '13',
-                              'Upgrade': 'websocket'})
+            abort(426, None, {asked: '13', 'upgrade': 'websocket'})
 
     def _check_origin(self, origins):
         request = self.request
@@ -592,7 +594,7 @@ class WebSocket(_Messages):
         event = self._parser.next_event()
         if event is None:
             self._parser.max_length = self._limit()
-            data = await self.request.sock[0].read(_PIECE)
+            data = await self._conn.read(_PIECE)
             if not data:
                 raise Disconnected
             self._heard = True
@@ -629,11 +631,11 @@ class WebSocket(_Messages):
     @staticmethod
     def encode_frame(opcode, payload):
         size = len(payload)
-        head = bytes((0x80 | opcode, size if size < 126 else
-                      126 if size < 65536 else 127))
-        if size > 125:
-            head += size.to_bytes(2 if size < 65536 else 8, 'big')
-        return head + payload
+        if size < 126:
+            return bytes((0x80 | opcode, size)) + payload
+        large = size > 65535
+        return bytes((0x80 | opcode, 126 + large)) + \
+            size.to_bytes(8 if large else 2, 'big') + payload
 
     # The reader
 
@@ -680,8 +682,11 @@ class WebSocket(_Messages):
         # handler.
         try:
             code, reason = await self._follow()
-            if code != _LOST:
-                await self._fail(code, reason)
+            if code != _LOST and self._move(_CLOSING, code, reason):
+                # Reads on for a moment, or else the peer would get a reset in
+                # place of the Close frame.
+                await asyncio.wait_for(
+                    self._close_and_drain(code, reason), _GRACE)
         except _OF_ITS_SOCKET:
             pass
         except asyncio.CancelledError:
@@ -695,29 +700,17 @@ class WebSocket(_Messages):
             await asyncio.sleep(_GRACE)
             if self._task and left == len(self._messages):
                 self.gone = True
-                conn = self.request.sock and self.request.sock[0]
-                if hasattr(conn, 'gone'):
-                    conn.gone = True
+                if hasattr(self._conn, 'gone'):
+                    self._conn.gone = True
                 self._task.cancel()
                 self._task = None
-
-    async def _fail(self, code, reason):
-        # Closes from this end, and reads on for a moment, or else the peer
-        # would get a reset in place of the Close frame.
-        if self._move(_CLOSING, code, reason):
-            try:
-                await asyncio.wait_for(
-                    self._close_and_drain(code, reason), _GRACE)
-            except asyncio.TimeoutError:
-                pass
 
     async def _close_and_drain(self, code, reason):
         # Boards: no Disconnected may get out of a task that wait_for() makes.
         try:
             await self._push_close(code, reason)
-            conn = self.request.sock and self.request.sock[0]
-            if code != _GOING_AWAY and hasattr(conn, 'end'):
-                conn.end()  # what comes from now on is not understood
+            if code != _GOING_AWAY and hasattr(self._conn, 'end'):
+                self._conn.end()  # what comes from now on is not understood
             # (after a mistake of our own it would be made again)
             while self._state < _LEFT and code != _FAILED:
                 await self._pull()
@@ -742,7 +735,7 @@ class WebSocket(_Messages):
                 self._heard = False
                 await self._push(self.PING, b'')
                 await asyncio.sleep(self.ping_interval)
-        except (Disconnected, OSError):
+        except OSError:
             pass
         self._pinger = None
         self._end_reader(_LOST)
@@ -818,7 +811,14 @@ class WebSocket(_Messages):
         :raises WebSocketError: it is closed.
         """
         if opcode == self.CLOSE:
-            return await self._close_by(data)
+            # As programs for Microdot 2.7 close: with a code as a number or
+            # in two bytes, and perhaps a reason behind these.
+            reason = ''
+            if not isinstance(data, int):
+                data = to_bytes(data)
+                reason = data[2:].decode()
+                data = int.from_bytes(data[:2], 'big') if data else _NORMAL
+            return await self.close(data, reason)
         if opcode is None:
             opcode = self.TEXT if isinstance(data, str) else self.BINARY
         if not isinstance(data, bytes):
@@ -832,20 +832,9 @@ class WebSocket(_Messages):
             data = _mend(data)
         try:
             await self._push(opcode, data)
-        except (Disconnected, OSError):
+        except OSError:
             self._move(_CUT, _LOST)
             raise self._error()
-
-    async def _close_by(self, data):
-        # As programs for Microdot 2.7 close: with a code as a number or in
-        # two bytes, and perhaps a reason behind these.
-        reason = ''
-        if not isinstance(data, int):
-            if isinstance(data, str):
-                data = data.encode()
-            reason = bytes(data[2:]).decode()
-            data = int.from_bytes(data[:2], 'big') if data else _NORMAL
-        await self.close(data, reason)
 
     async def send_json(self, value):
         """Send *value* as JSON, in a text.
@@ -878,7 +867,7 @@ class WebSocket(_Messages):
         if silent:
             try:
                 await self._push_close(self.close_code, self.close_reason)
-            except (Disconnected, OSError):
+            except OSError:
                 self._end_reader(_LOST)
         while self._state < _ENDED:
             self._event.clear()
