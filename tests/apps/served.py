@@ -80,6 +80,15 @@ async def slow(request, seconds):
     return 'slow'
 
 
+@app.get('/until-the-end')
+async def until_the_end(request):
+    server = app.servers[0]
+    app.slow += 1
+    while not server.closing:
+        await asyncio.sleep(0.01)
+    return 'slow'
+
+
 class Waiting:
     begun = False
 

@@ -196,7 +196,7 @@ def test_signal_lets_the_request_in_flight_finish(interpreter, number):
             idle.sendall(GET)
             assert idle.recv(1000).endswith(b'hello')
             half.sendall(GET[:9])
-            sock.sendall(b'GET /slow/0.3 HTTP/1.1\r\nHost: a\r\n\r\n')
+            sock.sendall(b'GET /until-the-end HTTP/1.1\r\nHost: a\r\n\r\n')
             servers.wait_until(
                 lambda: json.loads(child.get('/state'))['slow'],
                 'the request to begin')
@@ -225,7 +225,7 @@ def test_second_signal_stops_at_once(interpreter, number):
                 lambda: not servers.is_listening(child.port),
                 'the server to listen no more')
             child.interrupt(number)
-            child.wait(3)
+            child.wait(8)  # less than requests would be waited for
             try:
                 assert servers.read_all(sock) == b''
             except ConnectionResetError:

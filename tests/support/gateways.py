@@ -106,7 +106,8 @@ def serve(kind, *options, fails=False, app='everywhere'):
                     return
                 servers.wait_until(
                     lambda: process.poll() is not None
-                    or servers.is_listening(port), kind + ' to listen')
+                    or servers.is_listening(port), kind + ' to listen',
+                    servers.START_S)
                 if process.poll() is not None:
                     raise AssertionError(
                         'the server ended: ' + gateway.output)

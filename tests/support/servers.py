@@ -19,6 +19,8 @@ APP = TOP / 'tests' / 'apps' / 'served.py'
 OF_CORE = ('lwip', 'methods', 'sendfile', 'watching')
 #: The longest any wait for a server may take, in seconds.
 PATIENCE_S = 20
+#: And for one to start: it compiles its modules first, and writes none.
+START_S = 60
 #: What the oldest supported MicroPython reads.
 MPY_VERSION = '6.3'
 
@@ -60,9 +62,9 @@ def is_listening(port):
     return True
 
 
-def wait_until(condition, what):
+def wait_until(condition, what, seconds=PATIENCE_S):
     """Wait until a function returns something true, and return that."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         value = condition()
         if value:
@@ -193,7 +195,7 @@ def start(command, port, env, cwd):
         try:
             wait_until(
                 lambda: process.poll() is not None or is_listening(port),
-                'the server to listen')
+                'the server to listen', START_S)
             if process.poll() is not None:
                 raise AssertionError('the server ended: ' + child.output)
             yield child
