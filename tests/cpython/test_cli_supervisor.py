@@ -246,6 +246,7 @@ import asyncio
 
 @app.get('/slow')
 async def slow(request):
+    print('begun', flush=True)
     await asyncio.sleep(0.5)
     return 'finished'
 """)
@@ -253,7 +254,7 @@ async def slow(request):
         pids(command, 2)
         with socket.create_connection(command.address()) as sock:
             sock.sendall(b'GET /slow HTTP/1.0\r\n\r\n')
-            time.sleep(0.1)  # (it has to be under way)
+            command.wait_for('begun')
             command.process.send_signal(signal.SIGTERM)
             answer = b''.join(iter(lambda: sock.recv(65536), b''))
         assert answer.endswith(b'finished')
