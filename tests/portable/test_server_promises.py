@@ -16,7 +16,7 @@ from microdot import (
     static,
     websocket,
 )
-from serving import GET, Server, soon, until
+from serving import GET, Server, soon, until, while_moving
 
 POST = b'POST / HTTP/1.1\r\nHost: a\r\n'
 
@@ -334,12 +334,14 @@ class TestLeaving(unittest.TestCase):
     def test_a_body_that_nobody_reads_is_closed(self):
         app = make_app()
         log = []
+        pieces = [0]
 
         class Body:
             def __aiter__(self):
                 return self
 
             async def __anext__(self):
+                pieces[0] += 1
                 return b'x' * 16000
 
             async def aclose(self):
@@ -350,7 +352,7 @@ class TestLeaving(unittest.TestCase):
 
         async def check(server, client):
             await client.send(ask(b'/endless'))
-            await until(lambda: log)
+            await while_moving(lambda: log, lambda: pieces[0])
             await server.idle()
             self.assertEqual(log, ['closed'])
             self.assertEqual(app.streams, 0)
