@@ -234,7 +234,7 @@ class MultipartParser:
                     self.done = True
                     self._data = b''
                     break
-                if start != b'\r\n' and start[:1] not in (b' ', b'\t'):
+                if start != b'\r\n' and start[0] not in b' \t':
                     # RFC 2046 wants a boundary that begins no line of content
                     self._fail()
                 end = data.find(b'\r\n\r\n')
