@@ -162,6 +162,7 @@ class _Exchange(Connection):
     cancels = 0      # times that the task was cancelled from here
     before = 0       # and times that it had been before that, by others
     done: bool = True  # the body has been read
+    length = 0       # of it; -1: unknown
 
     def __init__(self, app, receive, send):
         # not the base class: the server does not hand its connections over

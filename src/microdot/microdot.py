@@ -767,13 +767,12 @@ class Connection(Stream):
     gone = False      # the peer ended while a response streamed
     partial = False   # some of a head is here
     count = 0         # requests so far
-    length = 0        # of the body; -1: chunked; -2: lost in the framing
-    expect = None     # the peer waits for 100 Continue
     taken = False     # a handler has written to it
     leave = None      # called on shutdown by what would go on for ever
     # The server sets also, with each request, version, keep: another may
-    # follow it, and done: the body has been read; with a body chunks, so far,
-    # and limit: bytes that they may bring.
+    # follow it, length: of the body, -1: chunked, -2: lost in the framing,
+    # done: it has been read, and expect: the peer waits for 100 Continue;
+    # with a body chunks, so far, and limit: bytes that they may bring.
 
     def __init__(self, server, addr, sock=None):
         self.server = server
@@ -1010,14 +1009,15 @@ class Connection(Stream):
         # A line of the chunked coding, without its CRLF. The word says which
         # one is longer than *most*.
         while True:
-            end = self.data.find(b'\r\n', self.pos)
+            data = self.data
+            pos = self.pos
+            end = data.find(b'\r\n', pos)
             # (without an end, the last byte may be its CR)
-            if (len(self.data) - 1 if end < 0 else end) - self.pos > most:
+            if (len(data) - 1 if end < 0 else end) - pos > most:
                 raise ValueError(word)
             if end >= 0:
-                line = self.data[self.pos:end]
                 self.pos = end + 2
-                return line
+                return data[pos:end]
             await self.more()
 
     async def _next_chunk(self):
@@ -2132,7 +2132,7 @@ class Server:
         # :return: whether the connection may go on.
         app = self.app
         while True:
-            conn.request = None
+            conn.request = conn.expect = None
             conn.version = '1.1'
             conn.keep = False
             try:
@@ -2243,9 +2243,9 @@ class Server:
             conn.length = 0
         conn.wait(self.app.drain_timeout)
         try:
-            while left > 0 and not (whole and conn.done):
+            while left > 0:
                 data = await conn.read(left)
-                if not data and not whole:
+                if not data:
                     break
                 left -= len(data)
         except (HTTPException, Disconnected):

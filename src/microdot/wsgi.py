@@ -230,6 +230,8 @@ class _Body(Stream):
 class _Socket(Connection):
     # The connection itself, for a WebSocket, where the server lets the
     # application have it.
+    length = 0  # no body: all that the peer sends
+
     def __init__(self, app, addr, sock):
         super().__init__(app.gateway, addr)
         self.shared = sock

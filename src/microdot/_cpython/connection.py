@@ -36,7 +36,8 @@ _STATE = {name: value for name, value in vars(core.Connection).items()
           if not name.startswith('__') and not callable(value)
           and not isinstance(value, staticmethod)}
 # What its server sets with each request.
-_STATE.update(version='1.1', keep=False, done=True, chunks=0, limit=0)
+_STATE.update(version='1.1', keep=False, length=0, expect=None, done=True,
+              chunks=0, limit=0)
 
 
 class Disconnected(core.Disconnected, ConnectionResetError):
