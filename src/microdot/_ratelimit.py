@@ -4,7 +4,6 @@ from functools import wraps
 from ipaddress import IPv6Address
 from time import monotonic_ns as time_ns  # one that nobody sets
 
-from .helpers import copy_response
 from .microdot import abort, invoke_handler
 
 __all__ = ['RateLimit', 'client_address', 'complete', 'limit', 'time_ns']
@@ -108,7 +107,6 @@ class RateLimit:
         headers = await self.limiter.check(request, self.key)
         res = await call_next(request)
         if res.status_code and headers:
-            res = copy_response(res)
             for name in headers:
                 res.headers.setdefault(name, headers[name])
         return res

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 
-from .helpers import copy_response
 from .microdot import Microdot, Request, Response
 
 # RFC 3986, section 2.3
@@ -58,7 +57,6 @@ def finish(request: Request | None, res: Response) -> Response:
     """Add the prefix of a request to where its response leads to."""
     location = res.headers.get('Location')
     if request and request.root_path and isinstance(location, str):
-        res = copy_response(res)
         res.headers['Location'] = with_prefix(location, request.root_path)
     return res
 

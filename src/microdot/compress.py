@@ -180,7 +180,6 @@ class Compress:
         coding = self._choose(request.headers.get('Accept-Encoding', ''))
         if not coding:
             return finish_vary(request, response)
-        # (a copy: there is something in it from add_vary())
         response = finish_vary(request, response)
         headers = response.headers
         compressor = CODINGS[coding](self.level)

@@ -2,7 +2,7 @@
 responses of an application (https://fetch.spec.whatwg.org, section 3.3)."""
 import re
 
-from .helpers import add_vary, copy_response
+from .helpers import add_vary
 from .microdot import Response, URLPattern, parse_list
 from .origins import without_port
 
@@ -163,6 +163,5 @@ class CORS:
             # Browsers want 200 here. Otherwise the page would never see the
             # 404 or 405 of its own request.
             response = Response()
-        response = copy_response(response)
         response.headers.update(headers)
         return response

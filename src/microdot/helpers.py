@@ -34,22 +34,10 @@ def add_vary(request, name):
         request.vary.append(name)
 
 
-def copy_response(response):
-    """Return a copy of a response, with headers of its own, for what only one
-    client is to get: a handler may return one object to many.
-    """
-    copy = object.__new__(type(response))
-    for name in response.__dict__:
-        setattr(copy, name, getattr(response, name))
-    copy.headers = response.headers.copy()
-    return copy
-
-
 def finish_vary(request, response):
     """Put the names that :func:`add_vary` has been given into ``Vary``, and
     return the response that has them."""
     if request and request.vary:
-        response = copy_response(response)
         value = response.headers.get('Vary') or ''
         if isinstance(value, (list, tuple)):
             value = ','.join(value)

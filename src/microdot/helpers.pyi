@@ -1,6 +1,5 @@
 # The one of a board takes the first argument only.
 from functools import wraps as wraps
-from typing import TypeVar
 
 from .answers import html as html
 from .answers import json_response as json_response
@@ -12,8 +11,5 @@ from .origins import without_port as without_port
 from .problems import json_form as json_form
 from .problems import problem as problem
 
-_R = TypeVar('_R', bound=Response)
-
 def add_vary(request: Request, name: str) -> None: ...
-def copy_response(response: _R) -> _R: ...
 def finish_vary(request: Request | None, response: Response) -> Response: ...

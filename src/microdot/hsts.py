@@ -1,5 +1,4 @@
 """Strict-Transport-Security (RFC 6797), for ``security`` and ``hosts``."""
-from .helpers import copy_response
 
 
 def add_hsts(app, seconds=True):
@@ -12,8 +11,6 @@ def add_hsts(app, seconds=True):
 
     def finish(request, response):
         if request and request.scheme == 'https':
-            response = copy_response(response)
             response.headers.setdefault('Strict-Transport-Security', value)
-        return response
 
     app.finishers.append(finish)

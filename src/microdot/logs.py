@@ -164,10 +164,6 @@ class AccessLog:
             if not isinstance(response.body, (bytes, str)) and \
                     response.body and response.size is None and \
                     not isinstance(response.body, _Counted):
-                # Not that which a handler may return again, and not while
-                # this one is being sent.
-                from .helpers import copy_response
-                response = copy_response(response)
                 response.body = _Counted(response)
             response.headers[self.header] = request.id
             if access.response is None:

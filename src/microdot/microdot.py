@@ -1414,7 +1414,7 @@ def make_response(result):
     # Make a response of what a handler returned.
     if isinstance(result, (str, dict)):
         return Response(result)  # most are
-    if isinstance(result, Response):
+    if result is Response.already_handled:
         return result
     rest = ()
     if isinstance(result, tuple):
@@ -1426,11 +1426,17 @@ def make_response(result):
         status, rest = rest[0], rest[1:]
     headers = rest[0] if rest else None
     if isinstance(result, Response):
+        # A copy: a handler may return one object to many clients, and what is
+        # added from here on is for one.
+        res = object.__new__(type(result))
+        for name in result.__dict__:
+            setattr(res, name, getattr(result, name))
+        res.headers = result.headers.copy()
         # as of html(): it gets what stands beside it
         if status is not None:
-            result.status_code = status
-        result.headers.update(headers or ())
-        return result
+            res.status_code = status
+        res.headers.update(headers or ())
+        return res
     return Response(result, 200 if status is None else status, headers)
 
 

@@ -2,8 +2,6 @@
 import os
 from binascii import b2a_base64
 
-from .helpers import copy_response
-
 _CSP = 'Content-Security-Policy'
 
 
@@ -18,11 +16,9 @@ def csp_nonce(request):
 
 def finish_nonce(request, response, headers):
     """Return a response whose policy allows the nonce of its request, if that
-    is the one in *headers*, those of the application. Another client is not
-    to get that."""
+    is the one in *headers*, those of the application."""
     policy = headers.get(_CSP)
     if policy and response.headers[_CSP] == policy:
-        response = copy_response(response)
         response.headers[_CSP] = allow_nonce(policy, request.g.csp_nonce)
     return response
 

@@ -27,7 +27,7 @@ except ImportError:
             different |= x ^ y
         return not different
 
-from .helpers import add_vary, copy_response, wraps
+from .helpers import add_vary, wraps
 from .microdot import invoke_handler
 
 # Boards may count from 2000, tokens count from 1970.
@@ -361,10 +361,6 @@ def finish_sessions(request, response):
         owner = session._owner
         if owner and owner.auto_save and _dump(session) != session._saved:
             owner.update(request, session)
-        if session.cookies:
-            # A handler may return one object to several clients, and another
-            # is not to get the session of this one.
-            response = copy_response(response)
         for name, (value, max_age) in session.cookies.items():
             lines = response.headers.get('Set-Cookie')
             if isinstance(lines, list):

@@ -108,6 +108,70 @@ class TestSharedResponses(unittest.TestCase):
         self.assertEqual(res.headers['X-Kind'], 'page')
         self.assertEqual(kinds, ['kept'])
 
+    def test_what_a_hook_adds_is_for_one_client(self):
+        shared = Response('page', headers={'Set-Cookie': ['x=y']})
+        app = make_app(shared)
+
+        @app.after_request
+        def remember(request, response):
+            response.set_cookie('user', request.headers['X-Name'])
+            response.headers['X-Last'] = request.headers['X-Name']
+
+        for name in ('ada', 'bob'):
+            res = self.get(app, {'X-Name': name})
+            self.assertEqual(res.headers['Set-Cookie'],
+                             ['x=y', 'user=' + name])
+            self.assertEqual(res.headers['X-Last'], name)
+        self.assertEqual(shared.headers['Set-Cookie'], ['x=y'])
+        self.assertEqual(list(shared.headers), ['Set-Cookie'])
+
+    def test_what_stands_beside_it_is_for_one_client(self):
+        shared = Response('page')
+        app = Microdot()
+        app.get('/a')(lambda request: (shared, 404, {'X-A': 'b'}))
+        app.get('/b')(lambda request: (shared, {'X-C': 'd'}))
+        app.get('/c')(lambda request: shared)
+        for _ in range(2):
+            for path, status, name in (('/a', 404, 'X-A'), ('/b', 200, 'X-C'),
+                                       ('/c', 200, None)):
+                res = run(TestClient(app).get(path))
+                self.assertEqual(res.status_code, status)
+                for other in ('X-A', 'X-C'):
+                    self.assertEqual(other in res.headers, other == name)
+
+    def test_a_middleware_changes_the_body_of_one_answer(self):
+        app = make_app(Response('x'))
+
+        @app.middleware
+        async def shout(request, call_next):
+            res = await call_next(request)
+            res.map_pieces(lambda piece: piece + b'!')
+            return res
+
+        for _ in range(3):
+            self.assertEqual(self.get(app).text, 'x!')
+
+    def test_error_handlers_and_hooks_before_may_return_it_too(self):
+        shared = Response('no', 403)
+        app = Microdot()
+        app.get('/')(lambda request: shared)
+        app.before_request(
+            lambda request: shared if 'X-Stop' in request.headers else None)
+        app.errorhandler(404)(lambda request: shared)
+
+        def mark(request, response):
+            response.headers[request.headers['X-Mark']] = '1'
+
+        app.after_request(mark)
+        app.after_error_request(mark)
+        for path, headers in (('/', {}), ('/', {'X-Stop': '1'}), ('/x', {})):
+            for name in ('X-One', 'X-Two'):
+                headers['X-Mark'] = name
+                res = run(TestClient(app).get(path, headers))
+                self.assertEqual(res.status_code, 403)
+                self.assertEqual([key for key in ('X-One', 'X-Two')
+                                  if key in res.headers], [name])
+
     def test_the_log_counts_the_bytes_of_one_answer(self):
         app = make_app(Response(Pieces()))
         sizes = []

@@ -15,7 +15,10 @@ def make_response(result):
     """
     if isinstance(result, str):
         return Response(result)  # most are
-    if not isinstance(result, (dict, core.Response)):
+    if isinstance(result, core.Response):
+        return result if result is Response.already_handled \
+            else copy_response(result)
+    if not isinstance(result, dict):
         check_result(result)
         if result is None:
             res = _make_response(None)
@@ -26,6 +29,21 @@ def make_response(result):
 
 
 _make_response = core.make_response
+
+
+def copy_response(res):
+    # As the core does it, in a third of the time.
+    copy = object.__new__(res.__class__)
+    copy.__dict__.update(res.__dict__)
+    headers = res.headers
+    if type(headers) is core.NoCaseDict:
+        copy.headers = core.NoCaseDict.__new__(core.NoCaseDict)
+        dict.update(copy.headers, headers)
+        copy.headers.__dict__.update(headers.__dict__)
+        copy.headers.keymap = headers.keymap.copy()
+    else:
+        copy.headers = headers.copy()
+    return copy
 
 
 class Response(core.Response):

@@ -11,7 +11,6 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..helpers import copy_response
 from ..microdot import Microdot, Request, Response
 
 #: Where the script is, and, asked for as a stream of events, the stream.
@@ -116,7 +115,6 @@ def with_tag(res: Response, root_path: str) -> Response:
     end = body.lower().rfind(b'</body>')
     if end < 0 or PATH.encode() in body:
         return res
-    res = copy_response(res)
     nonce = nonce_of(res.headers)
     tag = '<script src="%s%s"%s></script>' % (
         root_path, PATH, ' nonce="%s"' % nonce if nonce else '')

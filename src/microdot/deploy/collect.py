@@ -40,8 +40,7 @@ LOADED_WHEN_USED = {
     'microdot.filestore': r'\b(Folder)?Store\b',
     'microdot.guards': r'\.required_everywhere\(',
     'microdot.health': r'\bHealth\b',
-    'microdot.helpers':
-        r'\b(json_errors|nan|inf|NaN|problem|AccessLog)\b',
+    'microdot.helpers': r'\b(json_errors|nan|inf|NaN|problem)\b',
     'microdot.hosts': r'\bmount\([^()]*\bhost=',
     'microdot.middleware': r'\bmiddleware\b',
     'microdot.mounting': r'\bmount\b',
