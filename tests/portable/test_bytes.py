@@ -271,7 +271,7 @@ BYTES = [
      b'X: y\r\n\r\n', ok(b'abc')),
     ('broken chunk', get(b'/echo', more=b'Transfer-Encoding: chunked\r\n',
                          method=b'POST') + b'x\r\n',
-     answer(b'400 Bad Request', 11, body=b'Bad Request', end=CLOSE)),
+     answer(b'400 Bad Request', 11, body=b'Bad request', end=CLOSE)),
     ('expectation', get(b'/echo', more=b'Content-Length: 3\r\n'
                         b'Expect: 100-continue\r\n', method=b'POST') + b'abc',
      b'HTTP/1.1 100 Continue\r\n\r\n' + ok(b'abc')),
