@@ -256,7 +256,7 @@ def bad_text(data, count):
     if len(data) - len(rest) != 2 * count:
         return True
     rest = rest.strip(_TEXT)
-    return rest and (b'\x7f' in rest or
+    return rest and (127 in rest or
                      min(rest.replace(b'\t', b'') or b' ') < 32)
 
 
@@ -607,7 +607,7 @@ def _measure(res, size, length):
         return size
     length = int(length)
     if size is not None and length != size and not res.is_head:
-        raise ValueError('Content-Length is not that of the body')
+        raise ValueError('body is not Content-Length long')
     return length
 
 
@@ -952,7 +952,7 @@ class Connection(Stream):
         # RFC 9112, section 2.2: an empty line before a request
         if data.startswith(b'\r\n', pos):
             pos += 2
-        if pos >= len(data) or data[pos:pos + 2] == b'\r':
+        if pos >= len(data) or data[pos] == 13 and pos + 1 == len(data):
             return None
         end = find_head(data, pos)
         if end < 0:
@@ -1061,7 +1061,8 @@ class Connection(Stream):
             async for piece in self:
                 data += piece
             return bytes(data)
-        if self.length:
+        length = self.length
+        if length:
             if self.done:
                 return b''
             if self.expect:
@@ -1072,14 +1073,14 @@ class Connection(Stream):
                 await self._next_chunk()
             n = min(n, self.left)
         if self.pos >= len(self.data) and n:
-            await (self.more if self.length else self.fill)()
+            await (self.more if length else self.fill)()
         data = self.data
         if self.pos or len(data) > n:
             data = data[self.pos:self.pos + n]
         self.pos += len(data)
-        if self.length:
+        if length:
             self.left -= len(data)
-            self.done = self.length > 0 and not self.left or self.done
+            self.done = length > 0 and not self.left or self.done
         return data
 
 
@@ -1148,7 +1149,7 @@ class Request:
         if '%' in path:
             # An encoded slash is not a separator: to routes it is a NUL.
             if '%00' in path:
-                raise ValueError('NUL in a path')
+                raise ValueError('NUL')
             parts = path.split('/')
             for i in range(len(parts)):
                 parts[i] = urldecode(parts[i], False).replace('/', '\0')
@@ -1395,15 +1396,16 @@ def load_json(text):
 
 def dump_json(value):
     # Return *value* as JSON, in ``bytes``.
-    data = json.dumps(value).encode()
-    if Response.json_encoder or b'nan' in data or b'inf' in data:
+    text = json.dumps(value)
+    if Response.json_encoder or 'nan' in text or 'inf' in text:
         # (or only a text that has these letters)
         try:
             from .problems import json_form
         except ImportError:
-            return data  # copied alone
-        data = json.dumps(json_form(value)).encode()
-    return data
+            pass  # copied alone
+        else:
+            text = json.dumps(json_form(value))
+    return text.encode()
 
 
 def too_large(req):
@@ -2336,7 +2338,7 @@ class Server:
                         head = b''
                     await conn.send(piece)
                 if left:
-                    raise ValueError('Content-Length is not that of the body')
+                    raise ValueError('body is not Content-Length long')
                 if chunked:
                     head += b'0\r\n\r\n'
             await conn.send(head)
