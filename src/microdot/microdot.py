@@ -2586,6 +2586,11 @@ def peer_address(addr):
 
 connection_class = Connection
 
+if __name__ == 'microdot' and _BOARD:
+    # Copied alone: what it loads may lie beside it. (24 bytes)
+    __path__ = __file__.rpartition('/')[0] or '.'
+    sys.modules['microdot.microdot'] = sys.modules[__name__]
+
 if not _BOARD:
     try:
         from . import _cpython

@@ -6,6 +6,7 @@ MicroPython serves with it, and does what that row tells.
 import http.client
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -131,18 +132,30 @@ def test_the_rows_are_those_that_are_tried():
     assert set(ROWS) == set(PATHS)
 
 
+@pytest.fixture(params=['beside the core', 'in a folder'])
+def put(request, tmp_path):
+    """Returns a function that copies the core, and the files with the given
+    names, as they may be."""
+    def put(*names):
+        if request.param == 'in a folder':
+            copy(tmp_path / 'microdot', '__init__', 'microdot', *names)
+        else:
+            copy(tmp_path, 'microdot', *names)
+    return put
+
+
 @pytest.mark.parametrize('use', sorted(PATHS))
-def test_a_row_names_what_is_needed(use, tmp_path):
-    copy(tmp_path / 'microdot', '__init__', 'microdot', *ROWS[use])
+def test_a_row_names_what_is_needed(use, put, tmp_path):
+    put(*ROWS[use])
     answers, output = ask(tmp_path, PATHS[use])
     assert answers == [200] * len(answers)
     assert 'Error' not in output
 
 
 @pytest.mark.parametrize('use', sorted(PATHS))
-def test_the_console_names_what_is_missing(use, tmp_path):
+def test_the_console_names_what_is_missing(use, put, tmp_path):
     *names, missing = ROWS[use]
-    copy(tmp_path / 'microdot', '__init__', 'microdot', *names)
+    put(*names)
     text = ('or no methods.py' if missing == 'methods'
             else "no module named 'microdot.%s'" % missing)
     answers, output = ask(tmp_path, PATHS[use], text)
@@ -150,11 +163,27 @@ def test_the_console_names_what_is_missing(use, tmp_path):
     assert answers[-1] == (200 if use == 'after_response()' else 500)
 
 
-def test_beside_the_core_in_the_top_folder_they_are_not_found(tmp_path):
-    copy(tmp_path, 'microdot', 'methods', 'cookies', 'sendfile')
-    answers, output = ask(tmp_path, ['/cookies', '/file'])
-    assert answers == [500, 500]
-    for text in ('AttributeError: no cookies, or no methods.py',
-                 "ImportError: can't perform relative import"):
-        assert '``%s``' % text in PAGE
-        assert text in output
+def test_what_the_console_says_is_on_the_page(put, tmp_path):
+    put()
+    answers, output = ask(tmp_path, ['/cookies'])
+    text = 'AttributeError: no cookies, or no methods.py'
+    assert text in output
+    assert '``%s``' % text in PAGE
+
+
+def test_extensions_work_beside_the_core(tmp_path):
+    copy(tmp_path, 'microdot', 'methods', 'cookies', 'session', 'helpers',
+         'sse', 'websocket')
+    shutil.copy(TOP / 'libs' / 'micropython' / 'hmac.py', tmp_path)
+    (tmp_path / 'uses.py').write_text(
+        'import microdot\n'
+        'from microdot import session, sse, websocket\n'
+        'from microdot.microdot import Microdot\n'
+        'assert Microdot is microdot.Microdot\n'
+        'session.Session(Microdot(), "x" * 32)\n'
+        'print("works")\n')
+    done = subprocess.run(
+        [*servers.boards()[0].command, tmp_path / 'uses.py'], timeout=60,
+        env={'MICROPYPATH': '%s:.frozen' % tmp_path}, capture_output=True,
+        text=True)
+    assert (done.returncode, done.stdout) == (0, 'works\n')
