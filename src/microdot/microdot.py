@@ -36,6 +36,8 @@ _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 _TEXT = const(
     b'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ'
     b"-!$%&'*+._~#^`|" b' /:;=,()"<>?@[]\\{}\t')
+# What else a URL may hold, and of it the first six a host.
+_MARKS = const(b'(),;=:/?#@[]')
 
 _TOO_LARGE = const('Payload too large, see Request.')
 _CONTINUE = const(b'HTTP/1.1 100 Continue\r\n\r\n')
@@ -302,7 +304,7 @@ def parse_host(host):
         name = name[1:-1]
     elif ':' in name:
         raise ValueError('host')
-    if name.encode().strip(_TEXT[:73] + b'(),;=:'):
+    if name.encode().strip(_TEXT[:73] + _MARKS[:6]):
         raise ValueError('host')
     for part in name.split('%')[1:]:
         unhexlify(part[:2] or '%')  # or ValueError (RFC 3986, section 2.1)
@@ -1360,7 +1362,7 @@ class Response:
             raise ValueError('control character in a header')
         return cls(b'', status_code, {
             'Location': urlencode(
-                location, _TEXT[62:73] + b'(),;=:/?#@[]')})
+                location, _TEXT[62:73] + _MARKS)})
 
     @classmethod
     def send_file(cls, *args, **kwargs):
