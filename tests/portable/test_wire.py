@@ -669,8 +669,17 @@ class TestMakeResponse(unittest.TestCase):
         self.check(([1], 201), b'[1]', 201,
                    {'Content-Type': 'application/json; charset=UTF-8'})
 
-    def test_response(self):
-        res = Response('a')
+    def test_response_is_copied(self):
+        res = Response('a', 201, {'X': 'y'})
+        copy = make_response(res)
+        self.assertEqual((copy.body, copy.status_code), (b'a', 201))
+        copy.headers['Z'] = 'w'
+        copy.status_code = 500
+        self.assertEqual(res.headers, {'X': 'y'})
+        self.assertEqual(res.status_code, 201)
+
+    def test_response_that_has_been_sent_is_itself(self):
+        res = Response.already_handled
         self.assertIs(make_response(res), res)
 
     def test_headers_are_copied(self):
