@@ -21,15 +21,11 @@ from .microdot import (
     urldecode,
 )
 
-try:
-    from functools import wraps
-except ImportError:
-    wraps = None  # boards: functions take no attributes
-
 _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 
-_Form = dict  # boards copy no subclass of it
-if not _BOARD:
+if _BOARD:
+    _Form = dict  # they copy no subclass of it
+else:
     class _Form(Values):
         kind = 'form field'
 
@@ -588,7 +584,11 @@ def with_form_data(f):
                 except OSError as exc:
                     request.app.log_exception(None, exc)
 
-    return wraps(f)(wrapper) if wraps else wrapper
+    try:
+        from functools import wraps
+    except ImportError:
+        return wrapper  # boards: functions take no attributes
+    return wraps(f)(wrapper)
 
 
 def getlist(request, name):

@@ -2,7 +2,6 @@
 (WHATWG HTML, section 9.2)."""
 import asyncio
 
-from .helpers import wraps
 from .microdot import dump_json
 
 # --- Wire -------------------------------------------------------------------
@@ -226,7 +225,11 @@ def with_sse(f):
         async def tell(request, sse):
             await sse.send(time.time())
     """
-    @wraps(f)
     async def wrapper(request, *args, **kwargs):
         return sse_response(request, f, *args, **kwargs)
-    return wrapper
+
+    try:
+        from functools import wraps
+    except ImportError:
+        return wrapper  # boards: functions take no attributes
+    return wraps(f)(wrapper)
