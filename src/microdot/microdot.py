@@ -2590,7 +2590,7 @@ def peer_address(addr):
 connection_class = Connection
 
 if __name__ == 'microdot' and _BOARD:
-    # Copied alone: what it loads may lie beside it. (24 bytes)
+    # Copied alone: what it loads may lie beside it. (96 bytes there)
     __path__ = __file__.rpartition('/')[0] or '.'
     sys.modules['microdot.microdot'] = sys.modules[__name__]
 

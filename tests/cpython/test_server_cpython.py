@@ -374,7 +374,7 @@ def test_request_is_taken_without_a_copy_of_those_that_follow():
     class Data(bytes):
         def __getitem__(self, part):
             found = super().__getitem__(part)
-            taken.append(len(found))
+            taken.append(len(found) if isinstance(part, slice) else 1)
             return found
 
     taken = []

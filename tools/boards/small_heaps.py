@@ -51,6 +51,7 @@ run_portable.main()
 #: Executed before that if the tests use the test client. A module that has
 #: been imported is not looked for elsewhere.
 CLIENT = """\
+import microdot
 path = microdot.__path__
 microdot.__path__ = '/rom/client'
 import microdot.test_client

@@ -441,6 +441,7 @@ async def read_chunks(pieces, most):
     conn.length = -1
     conn.done = False
     conn.limit = 200
+    conn.expect = None
     body = b''
     try:
         while data := await conn.read(most):
