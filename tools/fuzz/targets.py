@@ -440,6 +440,7 @@ async def read_chunks(pieces, most):
     conn = Peer(app, pieces)
     conn.length = -1
     conn.done = False
+    conn.chunks = 0
     conn.limit = 200
     conn.expect = None
     body = b''
