@@ -23,8 +23,10 @@ other shows. Or on a computer, where stand-ins play the parts of the pins::
     $ curl http://127.0.0.1:5000/state
     {"led": 1, "lamp": 0, "button": 0}
 
-Whoever is in the same network can switch. Pages of other sites cannot
-(``microdot.csrf``); for people see ``microdot.auth``.
+Whoever is in the same network can switch; for people see ``microdot.auth``.
+Pages of other sites cannot (``microdot.csrf``), unless a name of theirs leads
+to the board's address (DNS rebinding): once the board has a name of its own,
+``TrustedHosts`` of ``microdot.hosts`` refuses all others.
 """
 import asyncio
 import gc

@@ -20,9 +20,11 @@ folder ``uploads`` of the current one::
     $ curl -X DELETE http://127.0.0.1:5000/files/readme.txt
 
 A file is there as a whole or not at all: it is written under another name,
-which is changed at the end. Whoever is in the same network can do all this.
-Pages of other sites cannot (``microdot.csrf``); for people see
-``microdot.auth``.
+which is changed at the end. Whoever is in the same network can do all this;
+for people see ``microdot.auth``. Pages of other sites cannot
+(``microdot.csrf``), unless a name of theirs leads to the board's address (DNS
+rebinding): once the board has a name of its own, ``TrustedHosts`` of
+``microdot.hosts`` refuses all others.
 """
 import os
 import sys

@@ -19,8 +19,10 @@ once. Or on a computer, where stand-ins play the parts of the pins::
     $ curl http://127.0.0.1:5000/state
     {"led": 1, "button": 0, "temperature": 27.1}
 
-Whoever is in the same network can switch the LED. Pages of other sites cannot
-(``microdot.csrf``); for people see ``microdot.auth``.
+Whoever is in the same network can switch the LED; for people see
+``microdot.auth``. Pages of other sites cannot (``microdot.csrf``), unless a
+name of theirs leads to the board's address (DNS rebinding): once the board has
+a name of its own, ``TrustedHosts`` of ``microdot.hosts`` refuses all others.
 """
 import asyncio
 import sys

@@ -406,6 +406,32 @@ class TestLimits(LimitsTestCase):
         self.assertEqual(max(held), FormDataIter.max_header_size + 3)
 
 
+class TestNames(unittest.TestCase):
+    def test_both_kinds_of_forms_give_the_same_key(self):
+        # as browsers encode a quote and a line end in a name (WHATWG HTML,
+        # section 4.10.21.8); a back-slash is one
+        keys = []
+
+        @with_form_data
+        async def multipart(request):
+            keys.append([(key, request.form[key]) for key in request.form])
+            return 'done'
+
+        async def urlencoded(request):
+            keys.append([(key, request.form[key]) for key in request.form])
+            return 'done'
+
+        for name, encoded in (
+                ('a%22b', 'a%22b'), ('a%0D%0Ab', 'a%0D%0Ab'),
+                ('a\\', 'a%5C'), ('a%5Cb', 'a%255Cb'),
+                ('\u00e4 +', '%C3%A4+%2B')):
+            post(multipart, body(part(name, 'x')))
+            post(urlencoded, encoded.encode() + b'=x',
+                 'application/x-www-form-urlencoded')
+            self.assertEqual(keys[-1], keys[-2])
+            self.assertEqual(len(keys[-1]), 1)
+
+
 class TestFileUpload(LimitsTestCase):
     def upload(self, content=b'', filename='f.txt'):
         stream = io.BytesIO(content)
