@@ -106,7 +106,7 @@ class RateLimit:
     async def _limit(self, request, call_next):
         headers = await self.limiter.check(request, self.key)
         res = await call_next(request)
-        if res.status_code and headers:
+        if res.status_code:
             for name in headers:
                 res.headers.setdefault(name, headers[name])
         return res

@@ -53,12 +53,11 @@ def believe(request: Request, prefix: str, most: int) -> None:
         strip(request, prefix)
 
 
-def finish(request: Request | None, res: Response) -> Response:
+def finish(request: Request | None, res: Response) -> None:
     """Add the prefix of a request to where its response leads to."""
     location = res.headers.get('Location')
     if request and request.root_path and isinstance(location, str):
         res.headers['Location'] = with_prefix(location, request.root_path)
-    return res
 
 
 class RootPath:

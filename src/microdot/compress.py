@@ -179,8 +179,9 @@ class Compress:
         add_vary(request, 'Accept-Encoding')
         coding = self._choose(request.headers.get('Accept-Encoding', ''))
         if not coding:
-            return finish_vary(request, response)
-        response = finish_vary(request, response)
+            finish_vary(request, response)
+            return response
+        finish_vary(request, response)
         headers = response.headers
         compressor = CODINGS[coding](self.level)
         body = self._body(response)

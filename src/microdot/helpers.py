@@ -35,8 +35,7 @@ def add_vary(request, name):
 
 
 def finish_vary(request, response):
-    """Put the names that :func:`add_vary` has been given into ``Vary``, and
-    return the response that has them."""
+    """Put the names that :func:`add_vary` has been given into ``Vary``."""
     if request and request.vary:
         value = response.headers.get('Vary') or ''
         if isinstance(value, (list, tuple)):
@@ -46,7 +45,6 @@ def finish_vary(request, response):
             if name not in names:
                 names.append(name)
         response.headers['Vary'] = ', '.join(names)
-    return response
 
 
 def __getattr__(name):

@@ -161,15 +161,14 @@ class AccessLog:
             return
         access = getattr(request, 'access', None)
         if access and access.log is self and not access.websocket:
+            response.headers[self.header] = request.id
             if not isinstance(response.body, (bytes, str)) and \
                     response.body and response.size is None and \
                     not isinstance(response.body, _Counted):
                 response.body = _Counted(response)
-            response.headers[self.header] = request.id
             if access.response is None:
                 request.after_response(self._sent, request)
             access.response = response  # the last is that which is sent
-            return response
 
     async def _sent(self, request):
         response = request.access.response

@@ -15,12 +15,11 @@ def csp_nonce(request):
 
 
 def finish_nonce(request, response, headers):
-    """Return a response whose policy allows the nonce of its request, if that
-    is the one in *headers*, those of the application."""
+    """Let the policy of a response allow the nonce of its request, if that is
+    the one in *headers*, those of the application."""
     policy = headers.get(_CSP)
     if policy and response.headers[_CSP] == policy:
         response.headers[_CSP] = allow_nonce(policy, request.g.csp_nonce)
-    return response
 
 
 def allow_nonce(policy, nonce):

@@ -127,7 +127,7 @@ class TrustedProxies:
             self._believe(request)
         res = await call_next(request)
         if believe is not None:
-            res = finish(request, res)
+            finish(request, res)
         return res
 
     def _believe(self, request):

@@ -31,14 +31,14 @@ class SecurityHeaders:
         app.finishers.append(self.finish)
 
     def finish(self, request, response):
-        """Add the headers to a response. Where the page has a nonce, return
-        one in its place, for this client alone."""
+        """Add the headers to a response. Where the page has a nonce, let
+        the policy allow that."""
         for name in self.headers:
             response.headers.setdefault(name, self.headers[name])
         if request and hasattr(request.g, 'csp_nonce'):
             # something has asked for it
             from .nonces import finish_nonce
-            return finish_nonce(request, response, self.headers)
+            finish_nonce(request, response, self.headers)
 
 
 def __getattr__(name):

@@ -103,25 +103,24 @@ def nonce_of(headers: Any) -> str:
         '+', '').replace('/', '').rstrip('=').isalnum() else ''
 
 
-def with_tag(res: Response, root_path: str) -> Response:
-    """Return a page with the tag in it, if the response is one that is in
-    memory and has an end of its body; any other as it is."""
+def with_tag(res: Response, root_path: str) -> None:
+    """Put the tag into a page, if the response is one that is in memory and
+    has an end of its body."""
     body = res.body
     kind = res.headers.get('Content-Type') or res.default_content_type
     if not isinstance(body, bytes) or not kind or \
             not kind.lower().startswith('text/html') or \
             'Content-Encoding' in res.headers:
-        return res
+        return
     end = body.lower().rfind(b'</body>')
     if end < 0 or PATH.encode() in body:
-        return res
+        return
     nonce = nonce_of(res.headers)
     tag = '<script src="%s%s"%s></script>' % (
         root_path, PATH, ' nonce="%s"' % nonce if nonce else '')
     res.body = body[:end] + tag.encode() + body[end:]
     if 'Content-Length' in res.headers:
         res.headers['Content-Length'] = str(len(res.body))
-    return res
 
 
 def install(app: Microdot, name: str, root_path: str = '') -> None:
@@ -140,8 +139,9 @@ def install(app: Microdot, name: str, root_path: str = '') -> None:
             return answer(request, name)
         return await call_next(request)
 
-    def finish(request: Request | None, res: Response) -> Response:
-        return with_tag(res, root_path) if request is not None else res
+    def finish(request: Request | None, res: Response) -> None:
+        if request is not None:
+            with_tag(res, root_path)
 
     # (outside of what asks for a login, or counts)
     app.wrap_dispatch(wrapper, outermost=True)
