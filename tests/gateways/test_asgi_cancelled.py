@@ -78,6 +78,20 @@ class Case:
                         self.server.send)
 
 
+class HasSent:
+    """A case that is ready when the server has some of a body."""
+
+    def is_ready(self):
+        return len(self.server.sent) > 1
+
+
+class IsHeld:
+    """A case that is ready when the server takes no more."""
+
+    def is_ready(self):
+        return self.server.held
+
+
 class Plain(Case):
     def __init__(self):
         super().__init__()
@@ -159,7 +173,7 @@ class Thread(Case):
                 self.event.wait()
 
 
-class Answer(Case):
+class Answer(IsHeld, Case):
     """The server does not take the answer."""
     takes = 0
 
@@ -171,11 +185,8 @@ class Answer(Case):
             with self.noted():
                 return 'x'
 
-    def is_ready(self):
-        return self.server.held
 
-
-class Stream(Case):
+class Stream(HasSent, Case):
     def __init__(self):
         super().__init__()
 
@@ -187,18 +198,12 @@ class Stream(Case):
                     await asyncio.Event().wait()
             return pieces()
 
-    def is_ready(self):
-        return len(self.server.sent) > 1
 
-
-class StreamHeld(Stream):
+class StreamHeld(IsHeld, Stream):
     takes = 1
 
-    def is_ready(self):
-        return self.server.held
 
-
-class StreamClass(Case):
+class StreamClass(HasSent, Case):
     """Its end takes its time."""
 
     def __init__(self):
@@ -223,11 +228,8 @@ class StreamClass(Case):
         async def index(request):
             return Pieces()
 
-    def is_ready(self):
-        return len(self.server.sent) > 1
 
-
-class Events(Case):
+class Events(HasSent, Case):
     def __init__(self):
         super().__init__()
 
@@ -237,9 +239,6 @@ class Events(Case):
             with self.noted():
                 await sse.send('a')
                 await asyncio.Event().wait()
-
-    def is_ready(self):
-        return len(self.server.sent) > 1
 
 
 class EventsHeld(Events):
@@ -274,7 +273,7 @@ class SocketBusy(Case):
                 await asyncio.Event().wait()
 
 
-class SocketHeld(Case):
+class SocketHeld(IsHeld, Case):
     messages = [CONNECT]
     scope = {'type': 'websocket'}
     takes = 1
@@ -287,9 +286,6 @@ class SocketHeld(Case):
         async def index(request, ws):
             with self.noted():
                 await ws.send('a')
-
-    def is_ready(self):
-        return self.server.held
 
 
 class Mounted(Case):
@@ -317,15 +313,12 @@ class MountedBody(Mounted):
         await asyncio.Event().wait()
 
 
-class MountedStream(Mounted):
+class MountedStream(HasSent, Mounted):
     async def answer(self, receive, send):
         await send({'type': 'http.response.start', 'status': 200})
         await send({'type': 'http.response.body', 'body': b'a',
                     'more_body': True})
         await asyncio.Event().wait()
-
-    def is_ready(self):
-        return len(self.server.sent) > 1
 
 
 class MountedStreamHeld(MountedStream):
