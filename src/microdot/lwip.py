@@ -10,7 +10,9 @@ def take(server, listener):
     """Accept what has come: lwIP calls this, whatever else runs. Data that
     comes before accept() would wait there for a timer of 250 ms."""
     try:
-        while len(server.taken) < server.app.max_connections:
+        # Those that were reset meanwhile still wait here; a page that is
+        # reloaded leaves as many as there may be, each time.
+        while len(server.taken) < 4 * server.app.max_connections:
             server.taken.append(listener.accept())
     except (OSError, MemoryError):
         pass  # there is no more; or else accept() meets it too

@@ -69,6 +69,9 @@ def load(name):
     limits that it sets are taken back."""
     most = WebSocket.max_message_length
     cost = password.default_iterations
+    stand_ins = {stand_in: sys.modules.pop(stand_in)
+                 for stand_in in ('machine', 'network')
+                 if stand_in in sys.modules}
     spec = importlib.util.spec_from_file_location(name, example(name))
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(EXAMPLES / 'laptop'))
@@ -80,6 +83,7 @@ def load(name):
         sys.path.remove(str(EXAMPLES / 'laptop'))
         for stand_in in ('machine', 'network'):
             sys.modules.pop(stand_in, None)
+        sys.modules.update(stand_ins)
     return module
 
 

@@ -1,7 +1,7 @@
 """Stands for a board's modules ``network`` and ``machine``, in tests.
 
-Import it before what it stands for: it puts itself in their place, on
-CPython in that of ``machine`` alone.
+Import it before what it stands for, and call :func:`reset` in each test: it
+puts itself in their place, on CPython in that of ``machine`` alone.
 """
 import sys
 
@@ -78,6 +78,8 @@ def hostname(name):
 
 def reset(**networks):
     """Forget all; these networks are in reach."""
+    # (on CPython, where all tests share one process, others have stand-ins)
+    sys.modules['machine'] = sys.modules[__name__]
     _interfaces.clear()
     in_reach.clear()
     in_reach.update(networks)

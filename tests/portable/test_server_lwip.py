@@ -120,11 +120,22 @@ class TestAccepting(unittest.TestCase):
 
         run(main())
 
-    def test_no_more_are_taken_than_may_be_open(self):
+    def test_a_page_that_is_reloaded_leaves_room_to_take(self):
+        # one reset after the other, before the server has come to it
         async def main():
             task = await self.begin()
             self.app.max_connections = 2
-            sent = [self.listener.arrive() for _ in range(5)]
+            sent = [self.listener.arrive() for _ in range(8)]
+            self.assertEqual(self.listener.waiting, [])
+            self.assertIs(await task, sent[0])
+
+        run(main())
+
+    def test_a_flood_is_not_taken_at_once(self):
+        async def main():
+            task = await self.begin()
+            self.app.max_connections = 2
+            sent = [self.listener.arrive() for _ in range(11)]
             self.assertEqual(len(self.listener.waiting), 3)
             # the rest is not forgotten
             self.assertIs(await task, sent[0])
