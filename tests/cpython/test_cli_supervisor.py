@@ -301,11 +301,17 @@ def shares(command, count, keep):
 @pytest.mark.parametrize('count, keep', [(10, True), (100, True),
                                          (100, False)])
 def test_connections_are_shared_fairly(folder, count, keep):
-    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
-        pids(command, 2)
-        found = shares(command, count, keep)
-        assert len(found) == 2
-        assert found[0] >= count * 0.35
+    # Who does not keep up is not waited for: a busy machine may stop either
+    # worker for a while, but not each time.
+    found = []
+    for _ in range(6):
+        with Command('run', '--port', 0, '--workers', 2,
+                     cwd=folder) as command:
+            pids(command, 2)
+            found.append(shares(command, count, keep))
+        if len(found[-1]) == 2 and found[-1][0] >= count * 0.35:
+            return
+    raise AssertionError(found)
 
 
 class Pair:
