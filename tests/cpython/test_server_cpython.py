@@ -17,7 +17,7 @@ import pytest
 from helpers import run
 from microdot import Microdot, Request, Response, microdot, send_file
 from microdot._cpython import Cache
-from serving import GET, Server, soon, until
+from serving import A_SECOND, GET, Server, soon, until
 
 try:
     import uvloop
@@ -133,7 +133,7 @@ def test_async_generator_is_closed_when_the_client_leaves():
             await client.send(b'GET /stream HTTP/1.1\r\nHost: a\r\n\r\n')
             await client.line(b'first\r\n')
             await client.close()
-            await asyncio.wait_for(server.idle(), 1)
+            await soon(server.idle(), A_SECOND)
             assert log == ['finally']
 
     run(main())

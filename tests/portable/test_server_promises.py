@@ -16,7 +16,7 @@ from microdot import (
     static,
     websocket,
 )
-from serving import GET, Server, soon, until, while_moving
+from serving import A_SECOND, GET, Server, soon, until, while_moving
 
 POST = b'POST / HTTP/1.1\r\nHost: a\r\n'
 
@@ -296,7 +296,7 @@ class TestLeaving(unittest.TestCase):
             await client.line(b'\r\n\r\n')
             await client.line(b'x')
             await client.close()
-            await until(lambda: expected in log, 1)
+            await until(lambda: expected in log, A_SECOND)
             await server.idle()
             self.assertEqual(log, [expected])
             self.assertEqual(app.streams, 0)
@@ -429,7 +429,7 @@ class TestLeaving(unittest.TestCase):
             await ws.open('/ws')
             self.assertEqual(await ws.next(), (TEXT, b'x'))
             await client.close()
-            await until(lambda: log, 1)
+            await until(lambda: log, A_SECOND)
             await server.idle()
             self.assertEqual(log, ['cancelled'])
 

@@ -7,7 +7,7 @@ import unittest
 from helpers import change, heap_kb, run
 from microdot import Microdot, Request, Response
 from peers import Recorder
-from serving import GET, Server, next_port
+from serving import A_SECOND, GET, Server, next_port, soon
 
 
 def hello_app():
@@ -792,7 +792,7 @@ class TestLeavingClient(unittest.TestCase):
             await client.line(b'x\r\n')
             self.assertEqual(app.streams, 1)
             await client.close()
-            await asyncio.wait_for(server.idle(), 1)
+            await soon(server.idle(), A_SECOND)
             self.assertEqual(log, ['cancelled', 'closed'])
             self.assertEqual(app.streams, 0)
             self.assertEqual((await server.ask()).body, b'hello')
@@ -813,7 +813,7 @@ class TestLeavingClient(unittest.TestCase):
             await client.line(b'x\r\n')
             await client.send(GET)
             await client.close()
-            await asyncio.wait_for(server.idle(), 1)
+            await soon(server.idle(), A_SECOND)
             self.assertEqual(log, ['cancelled', 'closed'])
             self.assertEqual(app.counters['requests'], 1)
 
@@ -832,7 +832,7 @@ class TestLeavingClient(unittest.TestCase):
             await client.line(b'x\r\n')
             # bytes that were not read make this a reset
             await client.close()
-            await asyncio.wait_for(server.idle(), 1)
+            await soon(server.idle(), A_SECOND)
             self.assertEqual(log[-1], 'closed')
             self.assertEqual((await server.ask()).body, b'hello')
 
