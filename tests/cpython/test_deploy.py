@@ -144,10 +144,16 @@ def test_the_core_alone_is_what_hello_needs():
      ['methods', 'metrics', 'wrapping']),
     ('app.mount(b, host="a")',
      ['hosts', 'methods', 'mounting', 'vhosts', 'wrapping']),
+    ('app.mount(b, "", False, "b", "a")',
+     ['hosts', 'methods', 'mounting', 'vhosts', 'wrapping']),
+    ('app.mount(b, "", False)', ['methods', 'mounting']),
     ('from microdot.hosts import TrustedHosts',
      ['hosts', 'methods', 'wrapping']),
     ('from microdot.hosts import TrustedHosts\nTrustedHosts(a, [], '
      'redirect_www=True)',
+     ['hosts', 'hsts', 'methods', 'redirects', 'wrapping']),
+    ('from microdot.hosts import TrustedHosts\nTrustedHosts(a, ["b", "c"], '
+     'True)',
      ['hosts', 'hsts', 'methods', 'redirects', 'wrapping']),
     ('from microdot.hosts import (\n    Host,\n)',
      ['hosts', 'methods', 'vhosts', 'wrapping']),

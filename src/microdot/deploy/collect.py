@@ -24,6 +24,8 @@ IGNORED = ('.*', '__pycache__', 'node_modules', '*.pyc', '*.pyi', '*.md',
            '*.rst', '*.part')
 #: A folder with this file in it is a virtual environment.
 ENVIRONMENT = 'pyvenv.cfg'
+# A host that an application is mounted for, by name or as the fifth argument.
+_MOUNT_FOR_HOST = r'\bmount\((?:[^()]*\bhost=|(?:[^(),]*,){4})'
 #: Modules of the framework that others load only for programs in which one of
 #: these expressions is found.
 LOADED_WHEN_USED = {
@@ -41,7 +43,7 @@ LOADED_WHEN_USED = {
     'microdot.guards': r'\.required_everywhere\(',
     'microdot.health': r'\bHealth\b',
     'microdot.helpers': r'\b(json_errors|nan|inf|NaN|problem)\b',
-    'microdot.hosts': r'\bmount\([^()]*\bhost=',
+    'microdot.hosts': _MOUNT_FOR_HOST,
     'microdot.middleware': r'\bmiddleware\b',
     'microdot.mounting': r'\bmount\b',
     'microdot.methods':
@@ -56,13 +58,15 @@ LOADED_WHEN_USED = {
                          r'<(uuid|date|any\([^\'"()]*\)):\w+>|'
                          r'[\'"]/[^\'"\s]*<[^\'"/\s]+>[^\'"/\s<>]+<',
     'microdot.problems': r'\b(json_errors|nan|inf|NaN|problem)\b',
-    'microdot.redirects': r'\bRedirectHTTPS\b|\bredirect_www=',
+    'microdot.redirects':
+        r'\bRedirectHTTPS\b|\bredirect_www=|'
+        r'\bTrustedHosts\([^()=]*,\s*True\b',
     'microdot.replay': r'\bhistory\b',
     'microdot.sendfile': r'\bsend_file\b',
     'microdot.socketviews': r'\bWebSocketView\b',
     'microdot.uploads': r'\brequest\.save\(',
     'microdot.urls': r'\b(url_for|redirect_slashes)\b',
-    'microdot.vhosts': r'\bmount\([^()]*\bhost=|\.hosts import[^=]*\bHost\b',
+    'microdot.vhosts': _MOUNT_FOR_HOST + r'|\.hosts import[^=]*\bHost\b',
     'microdot.wrapping': r'\b(middleware|wrap_dispatch)\b',
 }
 
