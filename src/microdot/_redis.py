@@ -201,6 +201,7 @@ class RedisHub(_pubsub.Hub):
         self.others = {}       # reports of other processes: (time, counts)
         self.seen = 0, 0       # the newest that has arrived here
         self.tasks = None
+        self.clients: list[Any] = []  # of the tasks that read and send
         self.strange = False   # one that is not of a hub has been met
 
     # Instead of handing on in this process alone.
@@ -271,6 +272,11 @@ class RedisHub(_pubsub.Hub):
             for task in left:
                 task.cancel()
             _, left = await asyncio.wait(left, timeout=0.2)
+        # Not by the tasks: a further cancellation would end that half-way.
+        clients, self.clients = self.clients, []
+        for client in clients:
+            with contextlib.suppress(*_DOWN):
+                await client.aclose()
 
     def start(self):
         loop = asyncio.get_running_loop()
@@ -281,8 +287,10 @@ class RedisHub(_pubsub.Hub):
         self.ready = asyncio.Event()
         self.wake.set()
         self.link = Link(self.url)
+        self.clients = [self._client(), self._client()]
         self.tasks = [loop.create_task(each) for each in (
-            self._read(), self._send(), self._report())]
+            self._read(self.clients[0]), self._send(self.clients[1]),
+            self._report())]
 
     def _client(self):
         return redis.asyncio.Redis.from_url(
@@ -291,28 +299,27 @@ class RedisHub(_pubsub.Hub):
     def _key(self, topic):
         return self.prefix + 'topic:' + topic
 
-    async def _read(self):
+    async def _read(self, client):
         # Hands on what all processes have published, from now on.
         stream = self.prefix + 'all'
         last = None
         task = asyncio.current_task()
         is_cancelled = getattr(task, 'cancelling', bool)  # Python 3.11
-        async with self._client() as client:
-            while not is_cancelled():
-                try:
-                    if last is None:
-                        found = await client.xrevrange(stream, count=1)
-                        last = found[0][0] if found else b'0-0'
-                        self.ready.set()
-                    found = await client.xread({stream: last}, 500, 1000)
-                    self.link.up()
-                except (*_DOWN, redis.ResponseError) as exc:
-                    # (a ResponseError: it is loading its data)
-                    await self.link.down(exc)
-                    continue
-                for number, fields in found[0][1] if found else ():
-                    last = number
-                    self._take(number, fields)
+        while not is_cancelled():
+            try:
+                if last is None:
+                    found = await client.xrevrange(stream, count=1)
+                    last = found[0][0] if found else b'0-0'
+                    self.ready.set()
+                found = await client.xread({stream: last}, 500, 1000)
+                self.link.up()
+            except (*_DOWN, redis.ResponseError) as exc:
+                # (a ResponseError: it is loading its data)
+                await self.link.down(exc)
+                continue
+            for number, fields in found[0][1] if found else ():
+                last = number
+                self._take(number, fields)
 
     def _parse(self, fields):
         # An entry, or None: an operator, or another program that has the
@@ -349,32 +356,31 @@ class RedisHub(_pubsub.Hub):
                          if max(numbers) <= number]:
             del self.late[listener]
 
-    async def _send(self):
-        async with self._client() as client:
-            script = client.register_script(_PUBLISH)
-            while True:
-                if not self.unsent:
-                    self.wake.clear()
-                    await self.wake.wait()
-                # (this process is to get its own messages, too)
-                await self.ready.wait()
-                batch = list(itertools.islice(self.unsent, 200))
-                keys = [self.prefix + 'all', self.prefix + 'sent:' + self.life]
-                args = [self.max_lag, self.length, self.history_seconds]
-                for each in batch:
-                    keys.append(self._key(each[1]))
-                    args.extend(each)
-                try:
-                    await script(keys, args)
-                except (*_DOWN, redis.ResponseError) as exc:
-                    await self.link.down(exc)
-                    continue
-                self.link.up()
-                newest = batch[-1][0]
-                while self.unsent and self.unsent[0][0] <= newest:
-                    self.unsent_bytes -= len(self.unsent.popleft()[3]) + 100
-                if self.flushed and not self.unsent:
-                    self.flushed.set()
+    async def _send(self, client):
+        script = client.register_script(_PUBLISH)
+        while True:
+            if not self.unsent:
+                self.wake.clear()
+                await self.wake.wait()
+            # (this process is to get its own messages, too)
+            await self.ready.wait()
+            batch = list(itertools.islice(self.unsent, 200))
+            keys = [self.prefix + 'all', self.prefix + 'sent:' + self.life]
+            args = [self.max_lag, self.length, self.history_seconds]
+            for each in batch:
+                keys.append(self._key(each[1]))
+                args.extend(each)
+            try:
+                await script(keys, args)
+            except (*_DOWN, redis.ResponseError) as exc:
+                await self.link.down(exc)
+                continue
+            self.link.up()
+            newest = batch[-1][0]
+            while self.unsent and self.unsent[0][0] <= newest:
+                self.unsent_bytes -= len(self.unsent.popleft()[3]) + 100
+            if self.flushed and not self.unsent:
+                self.flushed.set()
 
     async def _report(self):
         # Tells the others how many listen here.

@@ -7,6 +7,8 @@ import logging
 import threading
 
 import pytest
+import redis
+from redis.asyncio import connection
 
 from microdot import Microdot
 from microdot.pubsub import RedisHub
@@ -127,6 +129,30 @@ def test_what_was_published_before_closing_arrives(
                 await ada.close()
                 assert not ada.unsent
                 assert await take(messages, 3000) == list(range(3000))
+
+    run(main())
+
+
+def test_closing_leaves_no_connection_however_long_that_takes(
+        redis_server, monkeypatch):  # noqa: F811
+    disconnect = connection.AbstractConnection.disconnect
+
+    async def slowly(self, *args, **kwargs):
+        await asyncio.sleep(0.3)
+        await disconnect(self, *args, **kwargs)
+
+    async def main():
+        async with hubs(redis_server, count=1) as (hub,):
+            async with hub.subscribe('a') as messages:
+                hub.publish('a', 1)
+                assert await take(messages, 1) == [1]
+            monkeypatch.setattr(
+                connection.AbstractConnection, 'disconnect', slowly)
+            await hub.close()
+            monkeypatch.undo()
+        with redis.Redis.from_url(redis_server.url) as client:
+            # but the one that asks
+            await until(lambda: len(client.client_list()) == 1)
 
     run(main())
 
