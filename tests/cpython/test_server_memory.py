@@ -35,13 +35,17 @@ def outcome(sock):
     return data[9:12]
 
 
-def recovered(child):
-    """Return the state of a server that is no longer starved."""
-    try:
-        state = json.loads(child.get('/state'))
-    except (ConnectionError, ValueError):
-        return None
-    return not state['starved'] and state
+def recovered(child, what, condition=lambda state: True):
+    """Wait until a server that is no longer starved has a state for which a
+    function returns true, and return that state."""
+    def look():
+        try:
+            state = json.loads(child.get('/state'))
+        except (ConnectionError, ValueError):
+            return None
+        return not state['starved'] and condition(state) and state
+
+    return servers.wait_until(look, what)
 
 
 def starve(child, left):
@@ -71,25 +75,23 @@ def starve(child, left):
 @every_board
 def test_server_outlives_a_heap_that_is_full(interpreter):
     with servers.serve(interpreter, script=SCRIPT, heapsize='512k') as child:
-        first = recovered(child)
+        first = recovered(child, 'the server')
         seen = set()
         for left in range(0, 8000, 370):
             seen.update(starve(child, left))
-            state = servers.wait_until(lambda: recovered(child),
-                                       'the server to recover')
             # but for the connection that asks
-            servers.wait_until(lambda: recovered(child)['open'] == 1,
-                               'the connections to be gone')
+            state = recovered(child, 'the connections to be gone',
+                              lambda state: state['open'] == 1)
             assert state['streams'] == 0
             assert child.get('/') == b'hello'
         assert seen.issubset(OUTCOMES)
         # it was full, and less and less so
         assert {b'', b'200'}.issubset(seen)
-        last = recovered(child)
-        assert last['listed'] == 1
         # A connection lost in each round would be ten times this; what looks
         # like a reference to a board may keep a piece or two of garbage.
-        assert last['free'] > first['free'] - 4000
+        last = recovered(child, 'the heap to be given back', lambda state:
+                         state['free'] > first['free'] - 4000)
+        assert last['listed'] == 1
         assert child.process.poll() is None
 
 

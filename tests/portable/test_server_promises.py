@@ -567,7 +567,7 @@ class TestMany(unittest.TestCase):
                 if count % 20 == 19:
                     self.assertEqual((await server.ask()).body, b'hello')
             if hasattr(asyncio, 'all_tasks'):
-                self.assertTrue(len(asyncio.all_tasks()) < 30)
+                await until(lambda: len(asyncio.all_tasks()) < 30)
             for other in others:
                 await other.close()
 
