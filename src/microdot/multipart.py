@@ -373,14 +373,16 @@ class FileUpload:
                 if not data:
                     break
                 await invoke_handler(file.write, data)
+            if named:
+                # (what is in a buffer may find no room)
+                await invoke_handler(file.close)
             whole = True
         finally:
-            if named:
+            if named and not whole:
                 try:
                     await invoke_handler(file.close)
                 finally:
-                    if not whole:
-                        await invoke_handler(os.remove, path_or_file)
+                    await invoke_handler(os.remove, path_or_file)
 
     async def copy(self, max_memory_size=None):
         """Read what is left now, so that it is still there when the form goes

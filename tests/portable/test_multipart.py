@@ -4,6 +4,7 @@ import io
 import os
 import unittest
 
+import microdot.multipart as multipart
 from helpers import change, run
 from microdot.microdot import HTTPException, Request, abort
 from microdot.multipart import (
@@ -554,6 +555,34 @@ class TestFileUpload(LimitsTestCase):
             await upload.save(file)
             self.assertEqual(file.getvalue(), b'cdef')
         run(main())
+
+    @unittest.skipIf(not HAS_FILES, 'no random numbers')
+    def test_file_whose_end_finds_no_room_is_removed(self):
+        path = self.folder() + '/x'
+
+        class Full:
+            """Has no room for what is in its buffer when it is closed."""
+
+            def __init__(self, name, mode):
+                self.file = open(name, mode)
+                self.write = self.file.write
+
+            def close(self):
+                self.file.close()
+                raise OSError(28, 'on purpose')
+
+        async def save(request):
+            async for _, value in FormDataIter(request):
+                try:
+                    await value.save(path)
+                except OSError as exc:
+                    return str(exc.args[0])
+
+        self.addCleanup(setattr, multipart, 'open', open)
+        multipart.open = Full
+        self.assertEqual(post(save, body(part('f', LARGE, 'f'))).text, '28')
+        with self.assertRaises(OSError):
+            os.stat(path)
 
     @unittest.skipIf(not HAS_FILES, 'no random numbers')
     def test_file_that_is_not_whole_is_removed(self):
