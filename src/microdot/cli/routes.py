@@ -4,6 +4,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from ..microdot import Microdot, Request
@@ -18,9 +19,9 @@ OPTIONS = (Option('json', '', read_flag, False, 'as JSON'),)
 HELP = """\
 usage: microdot routes [APP] [--json]
 
-Lists the routes of an application: methods, host and pattern, name, the
-function with its file and line, the mounted application it belongs to, and
-the limit of its body where it has one of its own."""
+Lists the routes of an application: methods, host and pattern, the name that
+url_for() takes, the function with its file and line, the mounted application
+it belongs to, and the limit of its body where it has one of its own."""
 
 
 def place(handler: Any) -> tuple[str, str, int | None]:
@@ -47,9 +48,25 @@ def names_of(app: Microdot) -> dict[int, str]:
     return found
 
 
+def url_names(app: Any) -> Iterator[tuple[str, Any, str]]:
+    """Return pattern, handler and name of each route, the name as
+    :meth:`Microdot.url_for` takes it: below that of the mount."""
+    for route in all_routes(app):
+        if route.subapp is None:
+            yield route.pattern.url_pattern, route.handler, route.name or \
+                getattr(route.handler, '__name__', '')
+    for subapp, prefix, _, label, _ in app.mounts:
+        for pattern, handler, name in url_names(subapp):
+            yield prefix + pattern, handler, \
+                '%s:%s' % (label, name) if label and name else name
+
+
 def route_rows(app: Microdot) -> list[dict[str, Any]]:
     """Return a dict for each route, in the order in which they are asked."""
     applications = names_of(app)
+    names: dict[Any, str] = {}
+    for one, known, url_name in url_names(app):
+        names.setdefault((one, id(known)), url_name)
     rows = []
     for route in all_routes(app):
         methods, pattern, handler, _, subapp, _, limit, name, host = route[:9]
@@ -59,7 +76,8 @@ def route_rows(app: Microdot) -> list[dict[str, Any]]:
             'methods': list(methods),
             'host': host.name if host else None,
             'pattern': pattern.url_pattern,
-            'name': name or function,
+            'name': names.get((pattern.url_pattern, id(handler))) or
+                name or function,
             'handler': function,
             'file': file,
             'line': line,
@@ -77,6 +95,11 @@ def all_routes(app: Any) -> list[Any]:
     return found
 
 
+def same_name(handler: str, name: str) -> bool:
+    """Tell whether a name is no other than that of the function."""
+    return handler.rpartition('.')[2] == name.rpartition(':')[2]
+
+
 def table(rows: list[dict[str, Any]], terminal: Terminal) -> str:
     """Return the rows as lines for people, in columns."""
     cells = [('METHODS', 'PATTERN', 'NAME', 'HANDLER', 'APP', 'LIMIT')]
@@ -85,7 +108,7 @@ def table(rows: list[dict[str, Any]], terminal: Terminal) -> str:
         cells.append((
             ' '.join(row['methods']), (row['host'] or '') + row['pattern'],
             row['name'],
-            where if row['handler'] == row['name'] and where
+            where if where and same_name(row['handler'], row['name'])
             else '%s %s' % (row['handler'], where),
             row['app'],
             '%d' % row['max_content_length'] if row['own_limit'] else ''))
