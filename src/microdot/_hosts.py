@@ -20,6 +20,8 @@ class TrustedHosts(hosts.TrustedHosts):
     __module__ = hosts.__name__
 
     def __init__(self, app, hosts=(), redirect_www=False, lan=False):
+        if isinstance(hosts, str):
+            raise TypeError('hosts is a list: [%r]' % hosts)
         hosts = [host.lower() for host in hosts]
         for host in hosts:
             name = host[2:] if host[:2] == '*.' else host

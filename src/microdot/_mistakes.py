@@ -84,6 +84,15 @@ def _check_tuple(result):
     if len(rest) > 2:
         raise WrongResult('returned a tuple of %d; %s' % (
             len(rest) + 1, _ANSWERS))
+    if rest and isinstance(rest[0], str):
+        raise WrongResult(
+            'returned the status %r as text; a status code is a number: '
+            'return body, 404' % rest[0])
+    if len(rest) == 2 and not isinstance(rest[0], int) and \
+            not isinstance(result, int):
+        # (the core would take it for the headers, and leave out these)
+        raise WrongResult('returned %s as status; %s' % (
+            named(rest[0]), _ANSWERS))
 
 
 def check_result(result):
@@ -171,6 +180,12 @@ def check_route(route):
         names = names + route.host.pattern.names
         where = route.host.name + where
     taken = _arguments(route.handler)
+    if taken is not None and _takes_nothing(route.handler):
+        raise TypeError(
+            'handler %s takes no arguments, and gets the request as its '
+            'first; write: def %s(request)' % (
+                describe(route.handler),
+                getattr(function_of(route.handler), '__name__', 'handler')))
     for name in names:
         if taken is not None and name not in taken:
             wrapped = hasattr(route.handler, '__wrapped__')
@@ -179,6 +194,10 @@ def check_route(route):
                     'what decorates handler' if wrapped else 'handler',
                     describe(route.handler), name, where,
                     ', '.join(taken) or 'the request alone'))
+
+
+def _takes_nothing(handler):
+    return not inspect.signature(handler, follow_wrapped=False).parameters
 
 
 def _arguments(handler):
@@ -199,10 +218,11 @@ def _arguments(handler):
             if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
 
 
-def check_mount(subapp, application):
+def check_mount(app, subapp, application):
     """See that what is mounted is an application, and comes first.
 
     :raises TypeError: it is not.
+    :raises ValueError: it is mounted on itself.
     """
     if isinstance(subapp, str):
         raise TypeError("the application comes first: app.mount(subapp, '%s')"
@@ -210,6 +230,12 @@ def check_mount(subapp, application):
     if not isinstance(subapp, application):
         raise TypeError('only a Microdot application can be mounted; this is '
                         '%s' % named(subapp))
+    above = [app]
+    for one in above:
+        if one is subapp:
+            raise ValueError('an application cannot be mounted on itself, '
+                             'nor on one that is mounted on it')
+        above += [parent for parent, *_ in one.parents]
 
 
 def check_error_key(key):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+from ._mistakes import named
 from .microdot import Microdot, Request, Response
 
 # RFC 3986, section 2.3
@@ -26,6 +28,18 @@ def strip(request: Request, root_path: str) -> None:
     parts = request.route_path.split('/', count)
     request.route_path = '/' + '/'.join(parts[count:])
     request.path = request.route_path.replace('\0', '/')
+
+
+def check_proxies(proxies: tuple[Any, ...]) -> None:
+    """See that proxies are named as text, each by an argument.
+
+    :raises TypeError: one is not.
+    """
+    for proxy in proxies:
+        if not isinstance(proxy, str):
+            raise TypeError(
+                'a proxy is named as text, not by %s; write: app.middleware('
+                "TrustedProxies('127.0.0.1', '10.0.0.0/8'))" % named(proxy))
 
 
 def with_prefix(location: str, root_path: str) -> str:

@@ -165,6 +165,8 @@ class Compress:
         self.min_size = min_size
         self.level = level
         self.with_sessions = with_sessions
+        if isinstance(codings, str):
+            raise TypeError('codings is a list: [%r]' % codings)
         self.codings = tuple(CODINGS if codings is None else codings)
         for name in self.codings:
             if name not in CODINGS:

@@ -4,7 +4,7 @@
 from .microdot import parse_host, parse_list
 
 try:
-    from ._rootpath import believe, finish
+    from ._rootpath import believe, check_proxies, finish
 except ImportError:
     believe = None  # boards
 
@@ -84,6 +84,7 @@ class TrustedProxies:
     :param host: whether to believe ``X-Forwarded-Host``. Not every proxy sets
                  it, and one that does not lets the client's own through.
     :raises ValueError: a malformed address or network.
+    :raises TypeError: (CPython) a proxy is not named as text.
     """
 
     #: Bytes of an ``X-Forwarded-Prefix``; one with more is ignored.
@@ -93,6 +94,8 @@ class TrustedProxies:
         self.hosts = []
         self.networks = []
         self.host = host
+        if believe is not None:
+            check_proxies(proxies)
         for proxy in proxies:
             network, slash, bits = proxy.partition('/')
             if slash:

@@ -2,13 +2,25 @@
 import asyncio
 import functools
 import http
+import io
 import logging
 import re
 
 import pytest
 
-from microdot import Microdot, debug, logs
+from microdot import (
+    Microdot,
+    Response,
+    _mistakes,
+    debug,
+    logs,
+    microdot,
+    send_file,
+)
+from microdot.compress import Compress
+from microdot.hosts import TrustedHosts
 from microdot.microdot import HTTPException
+from microdot.proxies import TrustedProxies
 from microdot.test_client import TestClient
 
 
@@ -39,6 +51,11 @@ def message_of(result, caplog):
     ((404, 'x'), 'returned the status 404 before the body, a str; the body '
      'comes first: return body, 404'),
     (('x', 200, {}, 1), 'returned a tuple of 4'),
+    (('x', '404'), "returned the status '404' as text; a status code is a "
+     'number: return body, 404'),
+    (('x', 'y', {}), "returned the status 'y' as text"),
+    (('x', None, {'A': 'b'}), 'returned a NoneType as status; a handler may'),
+    (('x', {'A': 'b'}, 404), 'returned a dict as status; a handler may'),
     (lambda: (forgotten(), 200), 'returned a coroutine, of forgotten(), that '
      'has not been awaited; write: await forgotten(...)'),
 ])
@@ -58,6 +75,109 @@ def test_right_results_are_answers(result, status):
     app = Microdot()
     app.get('/')(lambda request: result)
     assert asyncio.run(TestClient(app).get('/')).status_code == status
+
+
+@pytest.mark.parametrize('result', [
+    42, 99, 600, 1000, -1, ('x', 199), Response('x', 42),
+    Response('x', '200')])
+def test_a_status_code_that_is_none_is_named(result):
+    app = Microdot()
+    app.get('/')(lambda request: result)
+    client = TestClient(app, raise_exceptions=True)
+    with pytest.raises(ValueError) as caught:
+        asyncio.run(client.get('/'))
+    status = getattr(result, 'status_code', result)
+    assert str(caught.value) == (
+        'the status code of a response is a number from 200 to 599, or 101; '
+        'this is %r' % (status[1] if isinstance(status, tuple) else status,))
+
+
+@pytest.mark.parametrize('status', [200, 101, 599, http.HTTPStatus.OK])
+def test_a_status_code_is_a_number_of_these(status):
+    line = microdot.status_line(status)
+    assert line.startswith('%d ' % status)
+
+
+@pytest.mark.parametrize('name', [None, io.BytesIO(b'x'), b'x.txt'])
+def test_what_is_no_path_of_a_file_is_told(name):
+    with pytest.raises(TypeError) as caught:
+        send_file(name)
+    assert 'takes the path of a file, not ' + _mistakes.named(name) in \
+        str(caught.value)
+    assert "send_file('name.txt', stream=file)" in str(caught.value)
+
+
+def test_paths_of_files_are_no_mistake(tmp_path):
+    path = tmp_path / 'x.txt'
+    path.write_text('x')
+    for name in (path, str(path)):
+        response = send_file(name)
+        response.body.close()
+        assert response.status_code == 200
+
+
+def test_a_handler_without_arguments_is_told():
+    app = Microdot()
+
+    def index():
+        return 'x'
+
+    with pytest.raises(TypeError) as caught:
+        app.get('/')(index)
+    assert re.match(
+        r'handler test_a_handler_without_arguments_is_told\.index '
+        r'\(.*test_mistakes\.py:\d+\) takes no arguments, and gets the '
+        r'request as its first; write: def index\(request\)$',
+        str(caught.value))
+    assert not app.routes
+
+
+def test_what_takes_a_request_takes_something():
+    class View:
+        def get(self, request):
+            return 'x'
+
+        def __call__(self, *args):
+            return 'x'
+
+    app = Microdot()
+    for handler in (View().get, View(), lambda *args: 'x',
+                    functools.partial(lambda a, request: 'x', 1)):
+        app.get('/')(handler)
+    assert len(app.routes) == 4
+
+
+def test_an_application_is_not_mounted_on_itself():
+    app = Microdot()
+    first = Microdot()
+    second = Microdot()
+    first.mount(second, '/b')
+    app.mount(first, '/a')
+    for above, below in ((app, app), (second, app), (first, app),
+                         (second, first)):
+        with pytest.raises(ValueError) as caught:
+            above.mount(below, '/c')
+        assert 'cannot be mounted on itself' in str(caught.value)
+    assert not second.mounts
+    # twice is no circle
+    app.mount(second, '/d')
+    app.mount(second, '/e')
+
+
+@pytest.mark.parametrize('make,said', [
+    (lambda app: TrustedHosts(app, 'example.com'),
+     "hosts is a list: ['example.com']"),
+    (lambda app: Compress(app, codings='gzip'), "codings is a list: ['gzip']"),
+    (lambda app: TrustedProxies(['127.0.0.1']),
+     'a proxy is named as text, not by a list; write: app.middleware('
+     "TrustedProxies('127.0.0.1', '10.0.0.0/8'))"),
+    (lambda app: TrustedProxies(app, '127.0.0.1'),
+     'a proxy is named as text, not by a Microdot; write: '),
+])
+def test_text_is_no_list_and_a_list_no_text(make, said):
+    with pytest.raises(TypeError) as caught:
+        make(Microdot())
+    assert str(caught.value).startswith(said)
 
 
 def test_a_decorator_without_parentheses():

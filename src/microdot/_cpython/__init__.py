@@ -32,6 +32,7 @@ from .wire import (
     in_utc,
     once_a_second,
     reason_phrase,
+    status_line,
 )
 
 #: For the rest of the package.
@@ -58,7 +59,7 @@ FUNCTIONS = {
     'date_line': once_a_second(core.date_line),
     'http_date': in_utc(core.http_date),
     'default_type': functools.lru_cache(core.default_type),
-    'status_line': functools.lru_cache(core.status_line),
+    'status_line': functools.lru_cache(status_line),
     'encode_head': fast_head(core.encode_head),
     'too_large': too_large,
     'load_json': load_json,

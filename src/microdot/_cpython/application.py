@@ -249,7 +249,7 @@ class Microdot(core.Microdot):
         return super().find(path, method, req, routes)
 
     def mount(self, subapp, url_prefix='', local=False, name=None, host=None):
-        check_mount(subapp, core.Microdot)
+        check_mount(self, subapp, core.Microdot)
         from ..mounting import mount
         mount(self, subapp, url_prefix, local, name, host)
 

@@ -4,7 +4,7 @@ import os
 
 from .. import _streams
 from .. import microdot as core
-from .._mistakes import check_result
+from .._mistakes import check_result, named
 from .data import without_record
 
 
@@ -73,6 +73,13 @@ class Response(core.Response):
     def send_file(cls, filename, status_code=200, content_type=None,
                   stream=None, max_age=None, compressed=False,
                   file_extension='', download_name=None, disposition=None):
+        if filename is None or isinstance(filename, bytes) or \
+                hasattr(filename, 'read'):
+            # whose text would be the name of no file: 404
+            raise TypeError(
+                'send_file() takes the path of a file, not %s; for one that '
+                "is open, write: send_file('name.txt', stream=file)"
+                % named(filename))
         if not content_type:
             content_type = guess_type(
                 cls, str(download_name or filename), compressed)

@@ -68,6 +68,23 @@ def reason_phrase(status_code):
     return _phrases.get(status_code, '')
 
 
+def status_line(status_code, reason=None):
+    """Return the status line, without the version.
+
+    :raises ValueError: the status is none that a server sends last (RFC 9110,
+                        section 15), or that of a protocol to switch to.
+    """
+    try:
+        return _status_line(status_code, reason)
+    except (TypeError, ValueError):
+        raise ValueError('the status code of a response is a number from 200 '
+                         'to 599, or 101; this is %r' % (status_code,)
+                         ) from None
+
+
+_status_line = core.status_line
+
+
 def fast_head(encode_head):
     """Make an ``encode_head`` that keeps what comes before the length: the
     status line and the header lines, by their values. It leaves all but plain
@@ -93,9 +110,10 @@ def fast_head(encode_head):
     def encode_start(key):
         # Returns what comes before the length, or None likewise.
         status, content_type, *items = key
+        line = core.status_line(status)  # first: it says what is no status
         if status < 200 or status == 204 or status == 304:
             return None
-        start = b'HTTP/1.1 %b\r\n' % core.status_line(status).encode()
+        start = b'HTTP/1.1 %b\r\n' % line.encode()
         typed = False
         for item in items:
             found = encoded_line(item)
