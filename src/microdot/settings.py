@@ -1,20 +1,6 @@
 """Settings in a JSON file that outlive a power cut."""
 import json
-import os
 import sys
-
-
-def _replace(source, target):
-    if hasattr(os, 'replace'):
-        os.replace(source, target)
-        return
-    try:
-        os.rename(source, target)
-    except OSError:
-        # FAT: rename() does not replace. A cut between these two leaves the
-        # new file under its other name, where it is found again.
-        os.remove(target)
-        os.rename(source, target)
 
 
 def _has_form(value):
@@ -80,7 +66,8 @@ class Settings:
         except (ValueError, RuntimeError) as exc:  # RuntimeError: too deep
             print('%s cannot be used and is kept as %s.broken: %s'
                   % (path, self._path, exc))
-            _replace(path, self._path + '.broken')
+            from .replacing import replace
+            replace(path, self._path + '.broken')
             return
         for name in self._defaults:
             if name in found and self._fits(name, found[name]):
@@ -114,24 +101,10 @@ class Settings:
                 if not _has_form(value):
                     raise ValueError('setting %r: %r has no form in JSON'
                                      % (name, value))
-        data = json.dumps(values).encode()
-        if len(data) > self.max_size:
+        text = json.dumps(values)
+        size = len(text.encode())
+        if size > self.max_size:
             raise ValueError('settings have %d bytes, over Settings.max_size '
-                             '(%d)' % (len(data), self.max_size))
-        path = self._path + '.new'
-        try:
-            with open(path, 'wb') as file:
-                file.write(data)
-                file.flush()
-                if hasattr(os, 'fsync'):
-                    os.fsync(file.fileno())
-            _replace(path, self._path)
-        except OSError:
-            try:
-                os.stat(self._path)  # without it the new file is all there is
-                os.remove(path)
-            except OSError:
-                pass  # it was not begun, or has to stay
-            raise
-        if hasattr(os, 'sync'):
-            os.sync()
+                             '(%d)' % (size, self.max_size))
+        from .replacing import write
+        write(self._path, text)

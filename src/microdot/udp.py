@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 
-_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
+_BOARD = sys.implementation.name == 'micropython'
 
 
 async def readable(sock):
@@ -104,15 +104,27 @@ async def network_time(server, timeout=3):
     return seconds - 2208988800 + (0 if seconds >> 31 else 1 << 32)
 
 
+#: When :func:`adjust_clock` is to set the clock, by that clock.
+due = 0
+
+
 async def adjust_clock(name, server):
-    """Set the board's clock by an NTP server; print why if that fails.
+    """Set the board's clock by an NTP server; print why if that fails. It
+    does so once a day, and a minute after it has failed; called meanwhile, it
+    does nothing.
 
     :param name: that of the NTP server.
     :param server: the address of a DNS server.
     """
+    global due
+    if time.time() < due:
+        return
+    due = int(time.time()) + 60
     try:
         set_clock(await network_time(await look_up(name, server)))
-    except (OSError, ImportError) as exc:
+        due = int(time.time()) + 86400
+    except Exception as exc:
+        # (whatever it is, a full heap too: it may be gone the next time)
         print('the clock is not set:', exc)
 
 

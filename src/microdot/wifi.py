@@ -72,15 +72,19 @@ class WiFi:
         return wifi
 
     def save(self, path='wifi.json'):
-        """Write the networks to a file, for :meth:`load`."""
+        """Write the networks to a file, for :meth:`load`. It is written
+        beside the old one, which stays if that fails.
+
+        :raises OSError: there is no room.
+        """
         more = []
         for ssid, password in self.networks:
             more.append({'ssid': ssid, 'password': password})
         found = more.pop(0) if more else {}
         found['more'] = more
         found['hostname'] = self.hostname
-        with open(path, 'w') as file:
-            json.dump(found, file)
+        from .replacing import write
+        write(path, json.dumps(found))
 
     async def connect(self, timeout=None):
         """Connect, and stay connected from then on, in the background.
@@ -126,20 +130,25 @@ class WiFi:
         wlan = self.wlan
         wait = self.interval
         while True:
-            for pair in self.networks:
-                # (join() may have been called before)
-                if self.status == 'connected' or await self.join(*pair):
-                    wait = self.interval
-                    self.connections += 1
-                    self._event.set()
-                    if adjust:
-                        await adjust(self.time_server, wlan.ifconfig()[3])
-                    while wlan.isconnected():
-                        await asyncio.sleep(self.interval)
-                    self._event.clear()
-                    self.address = None
-                    self.status = 'connecting'
-                    break
+            try:
+                for pair in self.networks:
+                    # (join() may have been called before)
+                    if self.address or await self.join(*pair):
+                        wait = self.interval
+                        self.connections += 1
+                        self._event.set()
+                        while wlan.isconnected():
+                            if adjust:
+                                await adjust(self.time_server,
+                                             wlan.ifconfig()[3])
+                            await asyncio.sleep(wait)
+                        self._event.clear()
+                        self.address = None
+                        self.status = 'connecting'
+                        break
+            except Exception as exc:
+                # (that a heap is full for now must not end all attempts)
+                print('Wi-Fi:', exc)
             await asyncio.sleep(wait)
             wait = min(2 * wait, self.longest_wait)
 
@@ -158,20 +167,17 @@ class WiFi:
             wlan.active(True)
             wlan.connect(ssid, password)
             for _ in range(int(self.patience * 5)):
-                reason = wlan.status()
+                # rp2: -3 and -2; esp32: 202 and 201
+                status = {-3: 'wrong password', 202: 'wrong password',
+                          -2: 'no such network', 201: 'no such network',
+                          }.get(wlan.status())
                 if wlan.isconnected():
                     self.address = wlan.ifconfig()[0]
                     status = 'connected'
-                # rp2: -3 and -2; esp32: 202 and 201
-                elif reason == -3 or reason == 202:
-                    status = 'wrong password'
-                elif reason == -2 or reason == 201:
-                    status = 'no such network'
-                else:
-                    await asyncio.sleep(0.2)
-                    continue
-                self.status = status
-                return status == 'connected'
+                if status:
+                    self.status = status
+                    return status == 'connected'
+                await asyncio.sleep(0.2)
         except Exception as exc:
             # (ports raise different classes, and attempts must go on)
             print('Wi-Fi:', ssid, exc)

@@ -19,6 +19,7 @@ from microdot import deploy
 from microdot.deploy import command, compiling, line, plan
 from microdot.deploy.address import find_port
 from microdot.deploy.collect import read_item
+from microdot.wifi import WiFi
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 HELLO = TOP / 'examples' / 'hello' / 'hello.py'
@@ -868,6 +869,17 @@ def test_a_network_is_tried_also_from_another_one(
             # (it may be in the middle of being written)
             lambda: '"ssid": "work"' in board.network.read_text(),
             'the other network')
+
+
+@on_a_board
+def test_the_networks_of_a_program_are_used(flash, folder, run):
+    (folder / 'app.py').write_text('')
+    networks = {'home': 'secret'}
+    WiFi([('home', 'secret')]).save(flash / 'wifi.json')  # has no host name
+    with simboard.Board(flash, pty=True, networks=networks) as board:
+        status, output, error = run(board, folder, '--main', '--start')
+        assert (status, error) == (0, '')
+        assert 'address: 127.0.0.1\n' in output
 
 
 @on_a_board

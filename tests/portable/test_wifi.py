@@ -1,5 +1,6 @@
 import asyncio
 import os
+import time
 import unittest
 
 import fake_network
@@ -82,6 +83,29 @@ class TestWiFi(unittest.TestCase):
             await wifi.disconnect()
         run(main())
 
+    def test_an_error_is_not_the_end_of_all_attempts(self):
+        errors = [MemoryError(), MemoryError()]
+
+        async def main():
+            wifi = Network([('home', 'secret88')])
+            await wifi.connect()
+            wlan = fake_network.WLAN(0)
+            connected = wlan.isconnected
+
+            def isconnected():
+                if errors:
+                    raise errors.pop()
+                return connected()
+
+            wlan.isconnected = isconnected
+            await until(lambda: not errors)
+            password = fake_network.in_reach.pop('home')
+            await until(lambda: wifi.status == 'no such network')
+            fake_network.in_reach['home'] = password
+            self.assertEqual(await wifi.connect(), '127.0.0.1')
+            await wifi.disconnect()
+        run(main())
+
     def test_it_needs_a_network(self):
         async def main():
             with self.assertRaises(ValueError):
@@ -121,9 +145,23 @@ class TestWiFi(unittest.TestCase):
         self.assertEqual(WiFi.load(path).networks, [])
 
 
+    def test_what_cannot_be_written_leaves_the_old_file(self):
+        path = 'test-wifi.json'
+        WiFi([('a', 'b')]).save(path)
+        self.addCleanup(os.remove, path)
+        os.mkdir(path + '.new')
+        self.addCleanup(os.rmdir, path + '.new')
+        with self.assertRaises(OSError):
+            WiFi([('c', 'd')]).save(path)
+        self.assertEqual(WiFi.load(path).networks, [('a', 'b')])
+
+
 class TestTime(unittest.TestCase):
     def setUp(self):
+        from microdot import udp
         fake_network.reset(home='secret88')
+        self.addCleanup(setattr, udp, 'due', 0)
+        udp.due = 0
 
     def test_the_clock_is_set_after_connecting(self):
         asked = []
@@ -152,6 +190,44 @@ class TestTime(unittest.TestCase):
         self.assertEqual(asked, [('time.example', '127.0.0.1')])
         self.assertEqual(fake_network.times,
                          [(2027, 1, 15, 4, 8, 0, 0, 0)])
+
+    def test_the_clock_is_set_when_the_time_server_is_back(self):
+        from microdot import udp
+
+        asked = []
+
+        async def look_up(name, server):
+            asked.append(name)
+            if len(asked) == 1:
+                raise MemoryError()  # whatever is wrong then
+            return '127.0.0.1'
+
+        async def network_time(address):
+            return 1800000000
+
+        self.addCleanup(setattr, udp, 'look_up', udp.look_up)
+        self.addCleanup(setattr, udp, 'network_time', udp.network_time)
+        udp.look_up = look_up
+        udp.network_time = network_time
+        module.network = fake_network
+
+        async def main():
+            wifi = Network([('home', 'secret88')])
+            wifi.time_server = 'time.example'
+            await wifi.connect()
+            await until(lambda: asked)
+            await asyncio.sleep(0)
+            # a minute later
+            self.assertTrue(0 < udp.due - time.time() <= 60)
+            self.assertEqual(fake_network.times, [])
+            udp.due = 0
+            await until(lambda: fake_network.times)
+            # and not before tomorrow
+            self.assertTrue(60 < udp.due - time.time() <= 86400)
+            await wifi.disconnect()
+            self.assertEqual(wifi.connections, 1)
+        run(main())
+        self.assertEqual(asked, ['time.example'] * 2)
 
     def test_a_time_server_out_of_reach_changes_nothing(self):
         from microdot import udp

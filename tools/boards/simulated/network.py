@@ -24,11 +24,14 @@ _hosts = ['board']
 _access_point = {'active': False}
 
 
-def hostname(name=None):
-    """Set the name of the board, or return it."""
-    if name is None:
-        return _hosts[-1]
-    _hosts.append(name)
+def hostname(*names):
+    """Set the name of the board, or return it. As in the firmware, ``None``
+    is no name."""
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError("can't convert to str implicitly")
+        _hosts.append(name)
+    return None if names else _hosts[-1]
 
 
 class WLAN:

@@ -5,7 +5,7 @@ import json, network, time  # noqa: E401, I001  one line of a main.py
 
 with open('wifi.json') as file:
     settings = json.load(file)
-if 'hostname' in settings:
+if settings.get('hostname'):
     network.hostname(settings['hostname'])
 wifi = network.WLAN(network.STA_IF)
 wifi.active(True)

@@ -11,7 +11,7 @@ def _join(mark):
     import network
     with open('wifi.json') as file:
         settings = json.load(file)
-    if 'hostname' in settings:
+    if settings.get('hostname'):
         network.hostname(settings['hostname'])
     wifi = network.WLAN(network.STA_IF)
     # off and on: what is left of another connection would count as this one
