@@ -19,8 +19,10 @@ async def attempt(login, request, name, check):
     failures = login.failures
     for key, most in keys:
         count, end = failures.get(key, (0, 0))
-        if count >= most and now() < end:
-            abort(429, None, {'Retry-After': str(end - now())})
+        left = end - now()
+        # (a clock that was set back is no reason to wait for longer)
+        if count >= most and 0 < left <= login.failure_period:
+            abort(429, None, {'Retry-After': str(left)})
     # It counts from now on: others may come while it is checked.
     for key, _ in keys:
         count_attempt(login, key, 1)
@@ -35,7 +37,7 @@ def count_attempt(login, key, number):
     """Add a number to the failures of an account or an address."""
     failures = login.failures
     count, end = failures.pop(key, (0, 0))
-    if now() >= end:
+    if not 0 < end - now() <= login.failure_period:
         count = 0
         end = now() + login.failure_period
     failures[key] = max(count + number, 0), end

@@ -912,6 +912,19 @@ class TestAttempts(unittest.TestCase):
         clock.when += 1
         self.assertEqual(self.codes(app, '/ada/right'), [200])
 
+    def test_a_clock_that_is_set_back_locks_nobody_out(self):
+        change(self, Login, 'max_account_failures', 1)
+        clock = Clock(self)
+        app = self.app()
+        self.codes(app, '/ada/wrong')
+        self.assertEqual(self.codes(app, '/ada/right'), [429])
+        clock.when -= 10 ** 8
+        # what follows counts from now on
+        self.assertEqual(self.codes(app, '/ada/wrong', '/ada/right'),
+                         [401, 429])
+        clock.when += 900
+        self.assertEqual(self.codes(app, '/ada/right'), [200])
+
     def test_an_address_has_so_many_failures(self):
         change(self, Login, 'max_address_failures', 3)
         app = self.app()
