@@ -21,29 +21,30 @@ def every(app, seconds, at_start=False):
     :raises ValueError: *seconds* is not above 0.
     """
     if not seconds > 0:
-        raise ValueError('seconds is above 0, not %r' % seconds)
+        raise ValueError('seconds > 0, not %r' % seconds)
 
     def decorated(f):
         tasks = []
 
-        async def repeat():
-            due = at_start
+        async def run():
+            left = not at_start and seconds
             while True:
+                while left > 0:
+                    # (a week is too long for the ticks of a board)
+                    await asyncio.sleep(min(left, 8000))
+                    left -= 8000
                 start = ticks_ms()
-                if due:
-                    try:
-                        await invoke_handler(f)
-                    except Exception as exc:
-                        app.log_exception(None, exc)
-                due = True
-                left = seconds - ticks_diff(ticks_ms(), start) / 1000
+                try:
+                    await invoke_handler(f)
+                except Exception as exc:
+                    app.log_exception(None, exc)
+                left = ticks_diff(start, ticks_ms()) / 1000
                 while left <= 0:
                     left += seconds
-                await asyncio.sleep(left)
 
         async def start():
             if not tasks:
-                tasks.append(asyncio.create_task(repeat()))
+                tasks.append(asyncio.create_task(run()))
 
         async def stop():
             if tasks:

@@ -4,6 +4,7 @@ import asyncio
 import unittest
 
 from helpers import run
+from microdot import schedule
 from microdot.microdot import Microdot
 from microdot.schedule import every
 from serving import Server, until
@@ -96,6 +97,36 @@ class TestSchedule(unittest.TestCase):
 
         run(main())
         self.assertEqual(ended, [False, True])
+
+    def test_it_waits_for_weeks_in_pieces(self):
+        # (the ticks of a board are for less than a week)
+        app = Microdot()
+        calls = []
+        waits = []
+
+        class Asyncio:
+            create_task = asyncio.create_task
+            CancelledError = asyncio.CancelledError
+
+            @staticmethod
+            async def sleep(seconds):
+                waits.append(seconds)
+                # after the second call it does wait
+                await asyncio.sleep(0 if len(calls) < 2 else 1000)
+
+        self.addCleanup(setattr, schedule, 'asyncio', schedule.asyncio)
+        schedule.asyncio = Asyncio
+        week = 7 * 24 * 3600
+        every(app, week)(lambda: calls.append(sum(waits)))
+
+        async def main():
+            async with Server(app):
+                await until(lambda: len(calls) > 1)
+
+        run(main())
+        self.assertTrue(abs(calls[0] - week) < 1)
+        self.assertTrue(abs(calls[1] - 2 * week) < 10)
+        self.assertTrue(max(waits) <= 24 * 3600)
 
     def test_seconds_are_above_zero(self):
         for seconds in (0, -1):
