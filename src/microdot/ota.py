@@ -95,7 +95,8 @@ class Ota:
         return self.nonce
 
     async def tell(self, request):
-        return {'nonce': self.new_nonce(),
+        # (whoever asks in the middle of an update does not end it)
+        return {'nonce': self.nonce or self.new_nonce(),
                 'version': self.installed()['version'],
                 'trial': exists('ota.trial'),
                 # it has yet to start again

@@ -96,6 +96,7 @@ class Update:
         self._clear()
         wanted = []
         for path in files:
+            remove(path + '.new')  # of an update that the power ended
             if await _digest(path) != files[path]:
                 wanted.append(path)
         self._manifest = manifest

@@ -190,7 +190,8 @@ def test_a_wrong_key_is_told(capsys, powered, port, application, tmp_path):
     wrong.write_bytes(b'x' * 16)
     status, _, error = send(capsys, port, application('two'), wrong)
     assert (status, error) == (1, 'error: the key is not that of the '
-                               'board\n')
+                               'board, or another update has begun '
+                               'meanwhile\n')
     assert fetch(port) == 'one'
 
 

@@ -340,6 +340,36 @@ class TestOta(unittest.TestCase):
         run(main())
         self.assertEqual(self.version(), 1)
 
+    def test_who_asks_in_the_middle_of_an_update_does_not_end_it(self):
+        async def main():
+            app = self.app()
+            sender = Sender(app)
+            await sender.begin(manifest(NEW, 2))
+            for path in ('lib/a.py', 'lib/deep/b.py', 'main.py'):
+                res = await TestClient(app).get('/_ota')
+                self.assertEqual(res.status_code, 200)
+                res = await sender.put(path, NEW[path])
+                self.assertEqual(res.status_code, 204)
+            # who begins another one does
+            other = Sender(app)
+            res = await other.begin(manifest(NEW, 3))
+            self.assertEqual(res.status_code, 200)
+            self.assertEqual((await sender.restart()).status_code, 403)
+        run(main())
+
+    def test_what_an_update_left_when_the_power_was_cut_is_removed(self):
+        async def main():
+            sender = Sender(self.app())
+            await sender.begin(manifest(NEW, 2))
+            await sender.put('main.py', NEW['main.py'])
+            self.assertTrue(exists('main.py.new'))
+            # the board has started again, and the next one brings other files
+            contents = dict(NEW)
+            contents['main.py'] = OLD['main.py']
+            await Sender(self.app()).begin(manifest(contents, 2))
+            self.assertFalse(exists('main.py.new'))
+        run(main())
+
     def test_a_lower_version_has_to_be_asked_for(self):
         for version in (0, 1):
             self.assertEqual(self.send(version=version).status_code, 409)

@@ -90,7 +90,8 @@ class Receiver:
 def explain(status, text, receiver):
     """Say in one line what an answer means, and what to do."""
     return {
-        403: 'the key is not that of the board',
+        403: 'the key is not that of the board, or another update has begun '
+             'meanwhile',
         404: 'there is no microdot.ota at %s of %s' % (receiver.path,
                                                        receiver.host),
         413: 'the board does not take files of that size: see Ota.max_size',
