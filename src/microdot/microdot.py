@@ -21,40 +21,40 @@ from collections import namedtuple
 
 # An .mpy has its names in a list, in the order in which the compiler meets
 # them, and takes one byte for each use of the first 128, two for others'. So
-# those that are used most are met here. Nothing of it is run, or compiled to
-# anything, and it saves 812 bytes of .mpy and of heap. The names are sorted;
-# as text they have at most ten characters, or they would be constants.
+# those that are used most are met here: nothing of it is run, or compiled to
+# more than a jump, and it saves 820 bytes of .mpy and of heap. What
+# "tools/boards/names.py --write" puts here are words of up to ten characters,
+# and as attributes longer ones, which would be constants as text.
 while True:
     break
     ['', '*', '/', '1.0', 'Exception', 'G', 'MissingKey', 'NoCaseDict',
      'OSError', 'Request', 'Response', 'Stream', 'ValueError', 'Values',
-     '_BOARD', '__aiter__', '__init__', '__module__', '__name__', '_adder',
-     '_method', 'abort', 'app', 'append', 'bad_text', 'body', 'body_bytes',
-     'bytes', 'chain', 'clear', 'close', 'close_body', 'closing', 'count',
-     'counters', 'data', 'deadline', 'decode', 'done', 'encode', 'endswith',
-     'event', 'expect', 'expired', 'find', 'get', 'getattr', 'hasattr',
-     'headers', 'host', 'int', 'isinstance', 'join', 'keep', 'key', 'keymap',
-     'kind', 'later', 'left', 'len', 'length', 'limit', 'list', 'lower',
-     'match', 'method', 'methods', 'name', 'owed', 'own', 'partial', 'path',
+     '_BOARD', '_PIECE', '__aiter__', '__anext__', '__init__', '__module__',
+     '__name__', '_adder', '_method', 'abort', 'app', 'append', 'bad_text',
+     'body', 'body_bytes', 'bytes', 'chain', 'clear', 'close', 'close_body',
+     'closing', 'count', 'counters', 'data', 'deadline', 'decode', 'discard',
+     'done', 'encode', 'endswith', 'event', 'expect', 'expired', 'find', 'get',
+     'getattr', 'hasattr', 'headers', 'host', 'int', 'isinstance', 'join',
+     'keep', 'key', 'kind', 'later', 'left', 'len', 'length', 'limit', 'list',
+     'lower', 'match', 'method', 'methods', 'owed', 'own', 'partial', 'path',
      'pos', 'read', 'reason', 'register', 'replace', 'req', 'request', 'res',
-     'self', 'send', 'send_file', 'server', 'servers', 'sock', 'source',
-     'split', 'str', 'streams', 'strip', 'super', 'sweeping', 'update',
-     'value', 'version', 'wait', 'watcher']
-    (asyncio.AsyncBytesIO.BodyIterator.Disconnected.HTTPException
-     .ImportError.MalformedBody.MemoryError.__getitem__.__qualname__
+     'self', 'send', 'server', 'servers', 'sock', 'source', 'split', 'str',
+     'streams', 'strip', 'super', 'sweeping', 'update', 'value', 'version',
+     'wait', 'watcher']
+    (asyncio.AsyncBytesIO.BodyIterator.Disconnected.HTTPException.ImportError
+     .MalformedBody.MemoryError.__getattr__.__getitem__.__qualname__
      .__setitem__.after_request_handlers.already_handled.connections
-     .invoke_handler.iscoroutine.log_exception.max_content_length
-     .status_code)
+     .invoke_handler.iscoroutine.log_exception.max_content_length.status_code)
 
-try:
-    from micropython import const
-except ImportError:
-    def const(value):
-        return value
+
+def const(value):
+    # For CPython. Boards compile what it is given into where a name is used.
+    return value
+
 
 # Boards lack inspect, threads and signals, have one type for coroutines and
 # generators, and their streams close only in wait_closed().
-_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
+_BOARD = not hasattr(asyncio, 'to_thread')
 
 # All of ASCII that a header may hold; the first 77 are for tokens, 73 of them
 # for names of hosts, of which 62 are letters and digits, those from 26 to 42
@@ -101,7 +101,7 @@ def mro(cls):
     return found
 
 
-def _step(gen):
+def _step(iterator):
     # Boards only. Runs a generator to its next item or its end, and returns
     # a BodyIterator that begins with the item, or the value. What it awaits
     # on the way shows here as None and is passed on to the event loop: so a
@@ -110,11 +110,12 @@ def _step(gen):
     error = None
     while True:
         try:
-            item = gen.throw(error) if error else gen.send(None)
+            item = iterator.throw(error) if error \
+                else iterator.send(None)
         except StopIteration as exc:
             return exc.value
         if item is not None:
-            return BodyIterator(gen, item)
+            return BodyIterator(iterator, item)
         error = None
         try:
             yield
@@ -359,7 +360,7 @@ def parse_line(line):
     name, value = line.split(b':', 1)
     _check_token(name)
     if bad_text(value, 0):
-        raise ValueError('control character')
+        raise ValueError('control character in a head')
     return name.lower().decode(), decode_text(value.strip(b' \t'))
 
 
@@ -413,7 +414,7 @@ def parse_head(head):
     method, target, version = lines.pop(0).split(b' ')
     _check_token(method)
     if bad_text(target, 0) or b'\t' in target:
-        raise ValueError('control character')
+        raise ValueError('control character in a head')
     method = method.decode()
     target = decode_text(target)
     version = '1.1' if version == b'HTTP/1.1' else _parse_version(version)
@@ -544,7 +545,7 @@ def encode_lines(lines, check=True):
     # :raises ValueError: a line holds CR, LF or another control character.
     head = b'\r\n'.join(lines)
     if check and bad_text(head, len(lines) - 1):
-        raise ValueError('control character in a header')
+        raise ValueError('control character in a head')
     return head + b'\r\n\r\n'
 
 
@@ -854,7 +855,7 @@ class Connection(Stream):
                 await server.serve_requests(self, HTTPException(503))
         except asyncio.CancelledError:
             # ours: a client that left, or a shutdown
-            if not (self.gone or self.server.closing):
+            if not (self.gone or server.closing):
                 raise
         except (OSError, MemoryError):
             pass  # gone (Disconnected is an OSError), or not to be served
@@ -1035,16 +1036,16 @@ class Connection(Stream):
             if own:
                 self.deadline = 0
 
-    async def _read_line(self, most, word):
-        # A line of the chunked coding, without its CRLF. The word says which
-        # one is longer than *most*.
+    async def _read_line(self, most, reason):
+        # A line of the chunked coding, without its CRLF. The reason says
+        # which one is longer than *most*.
         while True:
             data = self.data
             pos = self.pos
             end = data.find(b'\r\n', pos)
             # (without an end, the last byte may be its CR)
             if (len(data) - 1 if end < 0 else end) - pos > most:
-                raise ValueError(word)
+                raise ValueError(reason)
             if end >= 0:
                 self.pos = end + 2
                 return data[pos:end]
@@ -1386,7 +1387,7 @@ class Response:
     def redirect(cls, location, status_code=302):
         """Redirect to another URL."""
         if bad_text(location.encode(), 0):
-            raise ValueError('control character in a header')
+            raise ValueError('control character in a head')
         return cls(b'', status_code, {
             'Location': urlencode(
                 location, _TEXT[62:73] + _MARKS)})
@@ -1403,10 +1404,10 @@ redirect = Response.redirect
 send_file = Response.send_file
 
 
-def to_bytes(piece):
+def to_bytes(data):
     # Return text, or what else has bytes, as ``bytes``.
-    return piece.encode() if isinstance(piece, str) \
-        else bytes(memoryview(piece))
+    return data.encode() if isinstance(data, str) \
+        else bytes(memoryview(data))
 
 
 def load_json(text):
@@ -1597,7 +1598,7 @@ class URLPattern:
 
 def _adder(name):
     def add(self, f):
-        self.register(name + '_handlers', f)
+        self.register(name, f)
         return f
     return add
 
@@ -1731,11 +1732,11 @@ class Microdot:
     delete = _method('DELETE')
     query = _method('QUERY')
 
-    before_request = _adder('before_request')
-    after_request = _adder('after_request')
-    after_error_request = _adder('after_error_request')
-    on_startup = _adder('startup')
-    on_shutdown = _adder('shutdown')
+    before_request = _adder('before_request_handlers')
+    after_request = _adder('after_request_handlers')
+    after_error_request = _adder('after_error_request_handlers')
+    on_startup = _adder('startup_handlers')
+    on_shutdown = _adder('shutdown_handlers')
 
     def errorhandler(self, status_code_or_exception_class):
         """Decorator: ``f(request[, exc])`` answers errors."""
@@ -2428,18 +2429,20 @@ class Server:
             self.event.clear()
             await self.event.wait()
 
-    def _make_room(self, late=False):
+    def _make_room(self, now=False):
         # Close the connection that has idled longest since its last request,
         # if any does. The request of another, that is new or in the middle
-        # of a head or of the handshake of TLS, may be on its way; if it is
-        # late, those that have waited longest, by the second, are closed.
+        # of a head or of the handshake of TLS, may be on its way.
+        #
+        # :param now: whether those that have waited longest, by the second,
+        #             are closed in any case.
         idle = []
         for one in self.own():
             if not one.request and (
-                    late or one.reader and one.count and not one.partial):
+                    now or one.reader and one.count and not one.partial):
                 if idle and one.deadline < idle[0].deadline:
                     idle = []
-                if not idle or late and one.deadline == idle[0].deadline:
+                if not idle or now and one.deadline == idle[0].deadline:
                     idle.append(one)
         for one in idle:
             one.stop()
@@ -2615,6 +2618,7 @@ def peer_address(addr):
 
 
 connection_class = Connection
+del const  # nothing calls it any more
 
 if __name__ == 'microdot' and _BOARD:
     # Copied alone: what it loads may lie beside it. (96 bytes there)
