@@ -68,7 +68,9 @@ def _encode_multipart(form, files):
              for name, value in _pairs(form)]
     for name, value in _pairs(files):
         if not isinstance(value, tuple):
-            value = (name, value)
+            path = getattr(value, 'name', None)  # an int of a descriptor
+            value = (path.replace('\\', '/').rsplit('/', 1)[-1]
+                     if isinstance(path, str) else name, value)
         filename = value[0]
         kind = value[2] if len(value) > 2 else Response.types_map.get(
             filename.rsplit('.', 1)[-1], 'application/octet-stream')
@@ -111,6 +113,20 @@ def _encode_body(headers, body, form, files, json):
     if body:
         headers.setdefault('Content-Length', str(len(body)))
     return body
+
+
+async def _gather(pieces):
+    # An iterator of what an async one gives.
+    found = []
+    async for piece in pieces:
+        found.append(piece)
+    return iter(found)
+
+
+def _basic(auth):
+    # RFC 7617, section 2
+    return 'Basic ' + b2a_base64(
+        ('%s:%s' % tuple(auth)).encode()).decode().strip()
 
 
 def _target(path):
@@ -842,13 +858,15 @@ class TestClient:
         :param path: the target; may have a query.
         :param headers: a dict; a list as value is sent as several headers.
         :param body: ``str``, ``bytes`` or a file; a dict or list is sent as
-                     JSON, an iterator in chunks.
+                     JSON, an iterator, sync or async, in chunks.
         :param sock: what ``request.sock`` is to be.
         :param form: the fields of a form: a dict, or pairs. A list as value
                      is sent as several fields.
         :param files: the files of a form, likewise: the content (``bytes``,
                       ``str`` or a file), or a tuple of the name of the file,
-                      the content and, if it is to differ, the type.
+                      the content and, if it is to differ, the type. Without
+                      a tuple it has the name of a file that has one, or else
+                      that of the field.
         :param json: a value to be sent as JSON.
         :param query: the fields of a query, as those of a form.
         :param follow_redirects: see the client; so are the next two.
@@ -863,6 +881,8 @@ class TestClient:
         """
         path = self._path(path)
         headers = self._headers(headers, auth)
+        if hasattr(body, '__anext__'):
+            body = await _gather(body)
         body = _encode_body(headers, body, form, files, json)
         if query is not None:
             path += ('&' if '?' in path else '?') + _encode_pairs(query)
@@ -900,13 +920,14 @@ class TestClient:
         return self.base_path + path if path[:1] == '/' else path
 
     def _headers(self, headers, auth):
-        # The headers of a request: its own, the client's, and who it is.
+        # The headers of a request: what the client says, and then the call;
+        # of each, who it is comes after a header that says so.
         result = NoCaseDict(self.headers)
-        result.update(NoCaseDict(headers))
-        auth = auth or self.auth
+        if self.auth:
+            result.setdefault('Authorization', _basic(self.auth))
         if auth:
-            result.setdefault('Authorization', 'Basic ' + b2a_base64(
-                ('%s:%s' % tuple(auth)).encode()).decode().strip())
+            result['Authorization'] = _basic(auth)
+        result.update(NoCaseDict(headers))
         return result
 
     async def _open(self, conn):

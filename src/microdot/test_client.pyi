@@ -22,7 +22,8 @@ __all__ = ['SyncClient', 'SyncWebSocket', 'TestClient', 'TestResponse',
 _T = TypeVar('_T')
 _Content: TypeAlias = str | bytes | bytearray | memoryview | IO[Any]
 _Body: TypeAlias = (
-    _Content | dict[str, Any] | list[Any] | Iterator[Any] | None)
+    _Content | dict[str, Any] | list[Any] | Iterator[Any] |
+    AsyncIterator[Any] | None)
 # A list as value stands for several fields.
 _Fields: TypeAlias = Mapping[str, Any] | Iterable[tuple[str, Any]]
 _Peer: TypeAlias = (

@@ -137,6 +137,39 @@ class TestRequests(unittest.TestCase):
         asked = echo(headers={'content-type': 'a/b'}, body={})
         self.assertEqual(headers_of(asked)['Content-Type'], 'a/b')
 
+    def test_body_of_an_async_iterator(self):
+        class Pieces:
+            def __init__(self):
+                self.left = ['he', b'', b'llo']
+
+            def __aiter__(self):
+                return self
+
+            async def __anext__(self):
+                if not self.left:
+                    raise StopAsyncIteration
+                return self.left.pop(0)
+
+        asked = echo(body=Pieces())
+        self.assertEqual(asked['body'], 'hello')
+        self.assertEqual(headers_of(asked)['Transfer-Encoding'], 'chunked')
+
+    def test_a_file_has_its_own_name(self):
+        class File:
+            def __init__(self, name):
+                self.name = name
+
+            def read(self):
+                return b'x'
+
+        for name, sent in (('a/b.png', 'b.png'), ('C:\\a\\b.txt', 'b.txt'),
+                           ('c', 'c'), (5, 'f')):
+            with self.subTest(name=name):
+                body = echo(files={'f': File(name)})['body']
+                self.assertIn('name="f"; filename="%s"\r\n' % sent, body)
+        body = echo(files={'f': ('x.txt', File('a'))})['body']
+        self.assertIn('filename="x.txt"', body)
+
     def test_body_in_chunks(self):
         asked = echo(body=iter(['he', b'', b'llo']))
         self.assertEqual(asked['body'], 'hello')
@@ -281,6 +314,25 @@ class TestOptions(unittest.TestCase):
                          'Basic dTpx')
         run(client.get('/', {'Authorization': 'Bearer x'}))
         self.assertEqual(client.app.seen.headers['Authorization'], 'Bearer x')
+
+    def test_who_a_call_says_it_is_comes_before_what_the_client_says(self):
+        for number, (own, call, sent) in enumerate((
+                ({'headers': {'Authorization': 'Bearer x'}}, {},
+                 'Bearer x'),
+                ({'headers': {'authorization': 'Bearer x'}},
+                 {'auth': ('u', 'p')}, 'Basic dTpw'),
+                ({'headers': {'Authorization': 'Bearer x'},
+                  'auth': ('u', 'p')}, {}, 'Bearer x'),
+                ({'auth': ('u', 'p')},
+                 {'headers': {'authorization': 'Bearer y'}}, 'Bearer y'),
+                ({'headers': {'Authorization': 'Bearer x'}},
+                 {'headers': {'Authorization': 'Bearer y'},
+                  'auth': ('u', 'p')}, 'Bearer y'))):
+            with self.subTest(number=number):
+                client = TestClient(make_app(), **own)
+                run(client.get('/', **call))
+                self.assertEqual(
+                    client.app.seen.headers['Authorization'], sent)
 
     def test_url_of_a_response(self):
         self.ask('/a b?c=d e#f')
