@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 from . import microdot as core
 from ._cpython import Cache
+from ._cpython.threads import LATE_S, closed_late
 
 # --- Wire -------------------------------------------------------------------
 
@@ -196,6 +197,7 @@ class Microdot(core.Microdot):
         if not self._running:
             return []
         self._running = False
+        await closed_late(LATE_S)
         return await self.shut_down()
 
     def make_request(self, client_addr, method, url, root, query, version,

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from microdot import Microdot
-from microdot._cpython import connection
+from microdot import Microdot, _gateway, asgi
+from microdot._cpython import connection, serving
 from microdot._cpython import threads as parts
 from microdot.microdot import Disconnected, HTTPException
 from microdot.test_client import TestClient
@@ -194,6 +194,107 @@ def test_a_generator_whose_client_leaves_in_a_step_is_closed_after_it():
             await until(lambda: app.log == ['begin a', 'end a'])
 
     asyncio.run(main())
+
+
+def closing_app(kind, ended):
+    """Return an application with a stream whose first step lasts until
+    *ended*, and what it has been through."""
+    app = kind()
+    app.shutdown_timeout = 0
+    app.began = threading.Event()
+    app.log = []
+
+    @app.get('/')
+    async def stream(request):
+        def pieces():
+            try:
+                app.began.set()
+                assert ended.wait(PATIENCE_S)
+                yield 'x'
+            finally:
+                app.log.append('end')
+        return pieces()
+
+    @app.on_shutdown
+    async def down():
+        app.log.append('down')
+
+    return app
+
+
+def test_a_generator_in_a_step_is_closed_before_the_application_ends(
+        monkeypatch):
+    class Servers(list):
+        # the last thing that a server does before that
+        def remove(self, server):
+            super().remove(server)
+            ended.set()
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+            await until(app.began.is_set)
+            app.servers = Servers(app.servers)
+
+    monkeypatch.setattr(serving, 'LATE_S', PATIENCE_S)
+    ended = threading.Event()
+    app = closing_app(Microdot, ended)
+    asyncio.run(main())
+    assert app.log == ['end', 'down']
+
+
+def test_a_generator_in_a_step_is_closed_before_the_application_ends_as_asgi(
+        monkeypatch):
+    async def wait(seconds):
+        # (only now is the step over: it is waited for)
+        ended.set()
+        await parts.closed_late(PATIENCE_S)
+
+    async def main():
+        calls = asyncio.Queue()
+        told = asyncio.Queue()
+        life = asyncio.create_task(app(
+            {'type': 'lifespan'}, calls.get, told.put))
+        await calls.put({'type': 'lifespan.startup'})
+        await told.get()
+
+        async def receive():
+            if first:
+                return first.pop()
+            await asyncio.Event().wait()
+
+        first = [{'type': 'http.request', 'body': b'', 'more_body': False}]
+        task = asyncio.create_task(app(
+            {'type': 'http', 'method': 'GET', 'path': '/', 'headers': [],
+             'query_string': b'', 'http_version': '1.1', 'scheme': 'http',
+             'client': ('127.0.0.1', 1)}, receive, told.put))
+        await until(app.began.is_set)
+        task.cancel()
+        await asyncio.wait([task])
+        await calls.put({'type': 'lifespan.shutdown'})
+        await life
+
+    monkeypatch.setattr(_gateway, 'closed_late', wait)
+    ended = threading.Event()
+    app = closing_app(asgi.Microdot, ended)
+    asyncio.run(main())
+    assert app.log == ['end', 'down']
+
+
+def test_a_generator_that_blocks_does_not_keep_the_application(monkeypatch):
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+            await until(app.began.is_set)
+
+    monkeypatch.setattr(serving, 'LATE_S', 0.01)
+    ended = threading.Event()
+    app = closing_app(Microdot, ended)
+    asyncio.run(main())
+    ended.set()
+    assert app.log == ['down']
 
 
 def test_a_generator_whose_client_leaves_before_its_first_step_never_begins(

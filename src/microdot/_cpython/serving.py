@@ -9,6 +9,7 @@ from typing import Any
 from .. import microdot as core
 from .connection import ProtocolConnection
 from .tasks import settle
+from .threads import LATE_S, closed_late
 
 
 async def accept(listener, server):
@@ -100,6 +101,8 @@ class Server(core.Server):
             # the second signal came at once: nothing has been waited for yet
             self.closing = False
         await super()._end(running)
+        if not self.hurried:
+            await closed_late(LATE_S)
 
     async def wait_closed(self):
         """Wait until all has been finished."""

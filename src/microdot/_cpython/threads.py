@@ -187,7 +187,25 @@ async def next_piece(iterator):
     except asyncio.CancelledError:
         # it cannot be closed before that step is done
         future.add_done_callback(functools.partial(_close_late, iterator))
+        _late.add(future)
         raise
+
+
+#: Seconds that the end of a server leaves to steps of generators.
+LATE_S = 1
+# The steps after which a generator is closed.
+_late: Any = weakref.WeakSet()
+
+
+async def closed_late(seconds):
+    """Wait, for so many seconds at most, until the generators are closed that
+    were left in the middle of a step: what they have opened may need what
+    ends with the application, and ends with the process."""
+    loop = asyncio.get_running_loop()
+    steps = [future for future in _late
+             if future.get_loop() is loop and not future.done()]
+    if steps:
+        await asyncio.wait(steps, timeout=seconds)
 
 
 def _close_late(iterator, future):
