@@ -1,6 +1,7 @@
 """The server over real connections: much of everything."""
 
 import asyncio
+import time
 import unittest
 
 from helpers import change, heap_kb, run
@@ -377,6 +378,64 @@ class TestHalfClosed(unittest.TestCase):
                                 % version)
                 self.assertEqual((await other.answer()).body, b'1234567')
                 self.assertTrue(await other.closed())
+
+        serve(check)
+
+    def test_stream_that_never_waits_to_a_peer_that_sends_no_more_goes_on(
+            self):
+        counts = []
+
+        class Busy:
+            # for longer than the server takes to look at the peer
+
+            def __init__(self):
+                self.end = time.time_ns() + 900000000
+                self.count = 0
+
+            def __aiter__(self):
+                return self
+
+            async def __anext__(self):
+                if time.time_ns() > self.end:
+                    counts.append(self.count)
+                    raise StopAsyncIteration
+                self.count += 1
+                return b'.'
+
+        async def check(app, server, client):
+            app.get('/busy')(lambda request: Busy())
+            self.half_close(client, b'GET /busy HTTP/1.1\r\nHost: a\r\n\r\n')
+            answer = await client.answer()
+            self.assertTrue(answer.whole)
+            self.assertEqual([len(answer.body)], counts)
+
+        serve(check)
+
+    def test_stream_that_waits_with_everything_goes_on(self):
+        # as after a pause of the machine, or a board's work on its flash
+        begun = asyncio.Event()
+
+        class Blocked:
+            count = 0
+
+            def __aiter__(self):
+                return self
+
+            async def __anext__(self):
+                self.count += 1
+                if self.count > 3:
+                    raise StopAsyncIteration
+                begun.set()
+                await asyncio.sleep(0.1)
+                return b'%d' % self.count
+
+        async def check(app, server, client):
+            app.get('/blocked')(lambda request: Blocked())
+            self.half_close(
+                client, b'GET /blocked HTTP/1.1\r\nHost: a\r\n\r\n')
+            await soon(begun.wait())
+            time.sleep(0.5)
+            self.assertEqual((await client.answer()).body, b'123')
 
         serve(check)
 

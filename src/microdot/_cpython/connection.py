@@ -198,13 +198,18 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
         else:
             self._burst = 0
             self.app.streams -= 1  # another may stream
-            self._judging = self._loop.call_later(_HALF_S, self._judge)
+            self._judging = self._loop.call_later(_HALF_S, self._judge, False)
 
-    def _judge(self):
+    def _judge(self, again=True):
+        leaves = not (self._burst or self._full) or self._is_reset()
+        if leaves and not again:
+            # After a pause of the whole process this comes before what was to
+            # be sent meanwhile.
+            self._judging = self._loop.call_later(_HALF_S, self._judge)
+            return
         self._judging = None
         self.app.streams += 1
-        if self._watching and not (self._burst or self._full) or \
-                self._watching and self._is_reset():
+        if leaves and self._watching:
             self._leave()
 
     def _is_reset(self):
@@ -382,7 +387,7 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
             return
         if self._burst > 64:
             # a long pipeline must not keep the others waiting
-            self._burst = 0
+            self._burst = 1  # (0: nothing was written)
             await asyncio.sleep(0)
         while self._full and not self._lost:
             self.wait(self.app.stall_timeout)
