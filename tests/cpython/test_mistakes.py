@@ -12,6 +12,7 @@ from microdot import (
     Microdot,
     Response,
     _mistakes,
+    abort,
     debug,
     logs,
     microdot,
@@ -96,6 +97,27 @@ def test_a_status_code_that_is_none_is_named(result):
 def test_a_status_code_is_a_number_of_these(status):
     line = microdot.status_line(status)
     assert line.startswith('%d ' % status)
+
+
+@pytest.mark.parametrize('status,kind', [
+    ('404', 'a str'), (None, 'a NoneType'), (Response('x'), 'a Response')])
+def test_abort_takes_a_number(status, kind):
+    with pytest.raises(TypeError) as caught:
+        abort(status)
+    assert str(caught.value) == \
+        'a status code is a number, such as 404; this is ' + kind
+
+
+@pytest.mark.parametrize('args,text', [
+    ((404,), '404 Not Found'),
+    ((404, 'not found'), '404 Not Found'),
+    ((404, 'no page 9'), '404 Not Found: no page 9'),
+    ((422, {'errors': []}), '422 Unprocessable Content'),
+    ((499,), '499 error'),
+    ((499, 'gone'), '499 error: gone'),
+])
+def test_an_error_has_a_text_for_people(args, text):
+    assert str(HTTPException(*args)) == text
 
 
 @pytest.mark.parametrize('name', [None, io.BytesIO(b'x'), b'x.txt'])

@@ -12,6 +12,7 @@ Each has its room, a module of the package. :data:`FUNCTIONS` and
 """
 import functools
 import inspect
+from typing import Any
 
 from .. import microdot as core
 from .application import Microdot
@@ -28,6 +29,7 @@ from .wire import (
     Cache,
     LineCache,
     bad_text,
+    describe_error,
     fast_head,
     in_utc,
     once_a_second,
@@ -106,6 +108,8 @@ def install():
             # CPython 3.11 reads all attributes of what has this without its
             # shortcuts. What it makes or finds on boards has names here.
             delattr(base, '__getattr__')
+    error: Any = core.HTTPException  # whose text is for pages and logs
+    error.__str__ = describe_error
     # (now that these get from the core what is here)
     from .. import cookies, methods
     # Streams and headers are made in the core, so their classes are its own.

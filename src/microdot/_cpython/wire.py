@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from .. import microdot as core
+from .._mistakes import named
 
 
 class Cache(dict):
@@ -64,8 +65,25 @@ _phrases.update({413: 'Content Too Large', 414: 'URI Too Long',
 
 
 def reason_phrase(status_code):
-    """Return the standard reason phrase of a status code, or ``''``."""
+    """Return the standard reason phrase of a status code, or ``''``.
+
+    :raises TypeError: it is no number.
+    """
+    if not isinstance(status_code, int):
+        # (abort() asks for that of what it is given)
+        raise TypeError('a status code is a number, such as 404; this is ' +
+                        named(status_code))
     return _phrases.get(status_code, '')
+
+
+def describe_error(error):
+    """Return status, phrase and reason of an :class:`HTTPException`."""
+    text = '%d %s' % (error.status_code,
+                      reason_phrase(error.status_code) or 'error')
+    reason = error.reason
+    if isinstance(reason, str) and reason.lower() not in text.lower():
+        text += ': ' + reason
+    return text
 
 
 def status_line(status_code, reason=None):
