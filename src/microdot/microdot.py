@@ -66,6 +66,7 @@ _TEXT = const(
 # What else a URL may hold, and of it the first six a host.
 _MARKS = const(b'(),;=:/?#@[]')
 
+_OTHER_LENGTH = const('body and Content-Length differ by %d bytes')
 _TOO_LARGE = const('Payload too large, see Request.')
 _CONTINUE = const(b'HTTP/1.1 100 Continue\r\n\r\n')
 # Bytes read or joined at once. Boards: a full heap has few larger pieces.
@@ -638,7 +639,7 @@ def _measure(res, size, length):
         return size
     length = int(length)
     if size is not None and length != size and not res.is_head:
-        raise ValueError('body is not Content-Length long')
+        raise ValueError(_OTHER_LENGTH % (length - size))
     return length
 
 
@@ -2369,7 +2370,7 @@ class Server:
                         head = b''
                     await conn.send(piece)
                 if left:
-                    raise ValueError('body is not Content-Length long')
+                    raise ValueError(_OTHER_LENGTH % left)
                 if chunked:
                     head += b'0\r\n\r\n'
             await conn.send(head)
