@@ -24,10 +24,13 @@ from .microdot import (
 _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 
 if _BOARD:
-    _Form = dict  # they copy no subclass of it
+    _Form = _Files = dict  # they copy no subclass of it
 else:
     class _Form(Values):
         kind = 'form field'
+
+    class _Files(Values):
+        kind = 'file'
 
 
 class MultipartError(HTTPException):
@@ -542,7 +545,8 @@ class FormDataIter:
 
 def with_form_data(f):
     """Decorator for handlers: take in a multipart form before, as
-    ``request.form`` and ``request.files``, which are plain dicts.
+    ``request.form`` and ``request.files``, which are dicts. On CPython a name
+    that they lack is answered with 400.
 
     Where a name comes several times they have its first value, and
     :func:`getlist` has all. The files are closed after the handler. Other
@@ -555,7 +559,7 @@ def with_form_data(f):
     """
     async def wrapper(request, *args, **kwargs):
         form = _Form()
-        files = {}
+        files = _Files()
         pairs = []
         uploads = []
         left = FormDataIter.max_form_size

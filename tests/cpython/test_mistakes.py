@@ -21,6 +21,7 @@ from microdot import (
 from microdot.compress import Compress
 from microdot.hosts import TrustedHosts
 from microdot.microdot import HTTPException
+from microdot.multipart import with_form_data
 from microdot.proxies import TrustedProxies
 from microdot.test_client import TestClient
 
@@ -583,3 +584,34 @@ def test_who_asks_for_the_exception_gets_it():
 
     res = asyncio.run(TestClient(app).post('/', body=b'x=1'))
     assert (res.status_code, res.text) == (415, 'a form, please')
+
+
+@pytest.mark.parametrize('asked,reason', [
+    (lambda request: request.files['photo'], "missing file 'photo'"),
+    (lambda request: request.form['photo'], "missing form field 'photo'")])
+@pytest.mark.parametrize('files', [{'picture': b'x'}, {}])
+def test_what_a_form_with_files_lacks_is_the_clients_fault(
+        asked, reason, files, caplog):
+    app = Microdot()
+    app.post('/')(with_form_data(asked))
+    res = asyncio.run(TestClient(app).post(
+        '/', files=files, form={'name': 'a'}))
+    assert (res.status_code, res.text) == (400, reason)
+    assert not caplog.records
+
+
+def test_the_files_of_a_form_are_a_dict():
+    app = Microdot()
+    seen = []
+
+    @app.post('/')
+    @with_form_data
+    def view(request):
+        files = request.files
+        with pytest.raises(KeyError):
+            files['b']
+        seen.append((sorted(dict(files)), files.get('b'), 'a' in files,
+                     isinstance(files, dict), files['a'].filename))
+
+    asyncio.run(TestClient(app).post('/', files={'a': ('x.txt', b'x')}))
+    assert seen == [(['a'], None, True, True, 'x.txt')]
