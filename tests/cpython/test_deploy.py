@@ -872,6 +872,22 @@ def test_a_network_is_tried_also_from_another_one(
 
 
 @on_a_board
+@pytest.mark.parametrize('words, size, told', [
+    (['--dry-run'], 100000, ''), ([], 16384, 'the flash of the board is full')
+])
+def test_a_board_that_was_only_asked_goes_on(
+        flash, folder, run, words, size, told):
+    (folder / 'app.py').write_text('x = %r\n' % ('x' * 50000))
+    (flash / 'main.py').write_text('print("it runs")\n')
+    with simboard.Board(flash, pty=True, flash_size=size) as board:
+        status, output, error = run(board, folder, *words)
+        assert (status, told in error) == (1 if told else 0, True)
+        assert 'the board starts again' in output
+        servers.wait_until(lambda: b'it runs' in board.output, 'its program')
+    assert not (flash / 'app.mpy').exists()
+
+
+@on_a_board
 def test_the_networks_of_a_program_are_used(flash, folder, run):
     (folder / 'app.py').write_text('')
     networks = {'home': 'secret'}

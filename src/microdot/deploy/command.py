@@ -163,6 +163,24 @@ class Deployment:
             self._send()
             return
         board = self._probe()
+        try:
+            plan, code = self._prepare(board)
+        except (Failure, KeyboardInterrupt):
+            self._go_on(board)
+            raise
+        if options.dry_run:
+            self._go_on(board)
+        else:
+            self._carry_out(plan, code, 'main.py' in {
+                step.path for step in plan.steps}, ended)
+
+    def _prepare(self, board):
+        """Return what is to be done, and the code that starts the
+        application. The board is asked, and nothing on it changed.
+
+        :raises Failure: that is not possible.
+        """
+        options = self.options
         written = {**self._for_wifi(), **self._for_updates(board)}
         code = self._code(options.wifi or
                           board and WIFI_FILE in board['files'])
@@ -175,9 +193,14 @@ class Deployment:
         self._refuse_full_flash(plan)
         if board and options.py:
             self._refuse_small_heap(board)
-        if not options.dry_run:
-            self._carry_out(plan, code, 'main.py' in {
-                step.path for step in plan.steps}, ended)
+        return plan, code
+
+    def _go_on(self, board):
+        """Have the board start again, where nothing on it was changed: to
+        ask it has stopped its program."""
+        if board and 'main.py' in board['files']:
+            self.line.run('reset')
+            self.show('the board starts again, as asking it ended its program')
 
     def _send(self):
         """Update the board over the network."""
