@@ -77,8 +77,10 @@ def from_pairs(pairs, rules):
         if name in pairs:
             values[name] = from_text(pairs[name], rules[key])
             if type(rule) is list:
-                values[name] = [from_text(text, rule[0])
-                                for text in pairs.getlist(name)]
+                # (a dict is that of a form with files)
+                values[name] = [from_text(text, rule[0]) for text in (
+                    pairs.getlist(name) if hasattr(pairs, 'getlist')
+                    else [pairs[name]])]
     return values
 
 

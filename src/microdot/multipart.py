@@ -28,6 +28,14 @@ if _BOARD:
 else:
     class _Form(Values):
         kind = 'form field'
+        pairs = ()  # what has come, in order, files too
+
+        def getlist(self, key, type=None):
+            """Return all texts of *key* as a list, as that of a form of the
+            other type does."""
+            values = [value for name, value in self.pairs
+                      if name == key and isinstance(value, str)]
+            return list(map(type, values) if type else values)
 
     class _Files(Values):
         kind = 'file'
@@ -579,6 +587,8 @@ def with_form_data(f):
                     raise _over('max_form_size')
                 pairs.append((name, value))
             if reader._stream:
+                if not _BOARD:
+                    form.pairs = pairs
                 request._form = form
                 request.files = files
                 request._pairs = pairs

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from helpers import run
 from microdot import Microdot, _models, validation
 from microdot.fields import from_pairs, set_bounds
+from microdot.multipart import with_form_data
 from microdot.test_client import TestClient
 from microdot.validation import (
     Field,
@@ -621,3 +622,40 @@ def test_boards_and_cpython_find_the_same_in_queries(pairs, rule):
     assert sorted(found, key=repr) == sorted(in_words(faults), key=repr)
     if not faults:
         assert repr(result) == repr(expected)
+
+
+@dataclasses.dataclass
+class Tagged:
+    tags: list[str]
+    sizes: set[int]
+
+
+class TaggedModel(pydantic.BaseModel):
+    tags: list[str]
+    sizes: set[int]
+
+
+class TaggedStruct(msgspec.Struct):
+    tags: list[str]
+    sizes: set[int]
+
+
+@pytest.mark.parametrize('rule', [Tagged, TaggedModel, TaggedStruct])
+def test_classes_get_all_values_of_a_form_with_files(rule):
+    app = Microdot()
+    got = []
+
+    @app.post('/')
+    @with_form_data
+    @with_form(rule)
+    async def index(request, form):
+        got.append((form.tags, form.sizes, request.form.getlist('tags'),
+                    request.form.getlist('sizes', type=int),
+                    request.form.getlist('none'), dict(request.form)))
+
+    res = run(TestClient(app).post(
+        '/', files={'f': ('x', b'abc')},
+        form={'tags': ['a', 'b'], 'sizes': ['1', '2']}))
+    assert res.status_code == 204
+    assert got == [(['a', 'b'], {1, 2}, ['a', 'b'], [1, 2], [],
+                    {'tags': 'a', 'sizes': '1'})]

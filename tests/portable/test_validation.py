@@ -5,11 +5,14 @@ import unittest
 
 from helpers import change, run
 from microdot.microdot import Microdot
+from microdot.multipart import with_form_data
 from microdot.test_client import TestClient
 from microdot.validation import Field, with_body, with_form, with_query
 
 NEEDS_EVENT_LOOP = False
 FORM = 'application/x-www-form-urlencoded'
+#: Values of one name that a form with files has, at most two here.
+MOST = 2 if sys.implementation.name == 'cpython' else 1
 #: What CPython calls the types that boards call by their names.
 WORDS = {} if sys.implementation.name == 'cpython' else {
     'must be an integer': 'must be int', 'must be a number': 'must be float',
@@ -365,6 +368,24 @@ class TestPairs(unittest.TestCase):
         for content_type in ('text/plain', 'application/json'):
             res = post(client, '{}', content_type)
             self.assertEqual(res.status_code, 415)
+
+    def test_forms_with_files_give_all_values_of_a_name(self):
+        app = Microdot()
+        got = []
+
+        @app.post('/')
+        @with_form_data
+        @with_form({'tags': [str], 'sizes?': [int], 'one': str})
+        async def index(request, form):
+            got.append((form['tags'], form['sizes'], form['one'],
+                        request.files['tags'].size))
+
+        res = run(TestClient(app).post(
+            '/', files={'tags': ('x', b'abc')},
+            form={'tags': ['a', 'b'], 'sizes': ['1', '2'], 'one': ['c', 'd']}))
+        self.assertEqual(res.status_code, 204)
+        # (a board has a dict)
+        self.assertEqual(got, [(['a', 'b'][:MOST], [1, 2][:MOST], 'c', 3)])
 
     def test_query_and_body_go_together(self):
         app = Microdot()
