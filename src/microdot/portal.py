@@ -31,8 +31,8 @@ async def open(name, password=None, path='wifi.json', port=80, dns_port=53,
     wifi = WiFi()
     try:
         if not captive.fits(name, password):
-            raise ValueError('an access point has a name of 1 to 32 bytes, '
-                             'and a password of 8 to 63, or none')
+            raise ValueError("an access point's name has 1 to 32 bytes, "
+                             'a password 8 to 63 or none')
         if network is None:
             await wifi.connect()
         else:
@@ -73,7 +73,11 @@ async def _open(captive, wifi, name, password, path, port, dns_port, linger):
                 break
             portal.tried.clear()
         await wifi.connect()
-        wifi.save(path)
+        try:
+            wifi.save(path)
+        except OSError as exc:
+            # it is connected for now, and asks again the next time
+            print(path, exc)
         print('connected: http://%s/' % wifi.address)
         await asyncio.sleep(linger)
     finally:

@@ -121,6 +121,18 @@ class TestPortal(unittest.TestCase):
         self.assertEqual(fake_network.WLAN(1).settings['ssid'], 'My device')
         self.assertFalse(fake_network.WLAN(1).active())
 
+    def test_without_room_for_its_file_it_is_connected_all_the_same(self):
+        async def test(phone):
+            await phone.save(b'home', b'secret88')
+
+        os.mkdir(PATH + '.new')
+        try:
+            found = with_portal(test)
+        finally:
+            os.rmdir(PATH + '.new')
+        self.assertEqual(found.networks, [('home', 'secret88')])
+        self.assertEqual(WiFi.load(PATH).networks, [])
+
     def test_a_wrong_password_is_told_and_not_kept(self):
         async def test(phone):
             await phone.save(b'home', b'wrong-one')
