@@ -26,9 +26,12 @@ _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 if _BOARD:
     _Form = _Files = dict  # they copy no subclass of it
 else:
+    from .microdot import MultiDict
+
     class _Form(Values):
         kind = 'form field'
         pairs = ()  # what has come, in order, files too
+        get = MultiDict.get
 
         def getlist(self, key, type=None):
             """Return all texts of *key* as a list, as that of a form of the

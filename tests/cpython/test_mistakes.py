@@ -615,3 +615,31 @@ def test_the_files_of_a_form_are_a_dict():
 
     asyncio.run(TestClient(app).post('/', files={'a': ('x.txt', b'x')}))
     assert seen == [(['a'], None, True, True, 'x.txt')]
+
+
+@pytest.mark.parametrize('files', [None, {'a': ('x.txt', b'x')}])
+def test_both_kinds_of_forms_convert_values(files):
+    app = Microdot()
+
+    @app.post('/')
+    @with_form_data
+    def view(request):
+        form = request.form
+        return [form.get('n', type=int), form.get('word', 7, type=int),
+                form.get('none', 'b'), form.get('none'),
+                form.get('word', type=int, strict=True)]
+
+    res = asyncio.run(TestClient(app).post(
+        '/', files=files, form={'n': '5', 'word': 'w'}))
+    assert (res.status_code, res.text) == (400, "malformed form field 'word'")
+
+    @app.post('/lenient')
+    @with_form_data
+    def lenient(request):
+        form = request.form
+        return [form.get('n', type=int), form.get('word', 7, type=int),
+                form.get('none', 'b'), form.get('none')]
+
+    res = asyncio.run(TestClient(app).post(
+        '/lenient', files=files, form={'n': '5', 'word': 'w'}))
+    assert res.json == [5, 7, 'b', None]
