@@ -13,7 +13,6 @@ from binascii import hexlify
 
 from .microdot import (
     HTTPException,
-    Values,
     bad_text,
     decode_text,
     invoke_handler,
@@ -26,22 +25,8 @@ _BOARD = sys.implementation.name in ('micropython', 'circuitpython')
 if _BOARD:
     _Form = _Files = dict  # they copy no subclass of it
 else:
-    from .microdot import MultiDict
-
-    class _Form(Values):
-        kind = 'form field'
-        pairs = ()  # what has come, in order, files too
-        get = MultiDict.get
-
-        def getlist(self, key, type=None):
-            """Return all texts of *key* as a list, as that of a form of the
-            other type does."""
-            values = [value for name, value in self.pairs
-                      if name == key and isinstance(value, str)]
-            return list(map(type, values) if type else values)
-
-    class _Files(Values):
-        kind = 'file'
+    from ._cpython.requests import Files as _Files
+    from ._cpython.requests import Form as _Form
 
 
 class MultipartError(HTTPException):

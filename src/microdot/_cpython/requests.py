@@ -1,4 +1,6 @@
 """What a request and its parts have on CPython alone."""
+from typing import Any
+
 from .. import _streams
 from .. import microdot as core
 
@@ -146,6 +148,25 @@ class MultiDict(core.MultiDict):
         *flat*, with lists of all."""
         return {key: self[key] if flat else self.getlist(key)
                 for key in self}
+
+
+class Form(core.Values):
+    """The texts of a form with files: as a dict, the first of each name."""
+    kind: Any = 'form field'
+    pairs: Any = ()  # what has come, in order, files too
+    get = core.MultiDict.get
+
+    def getlist(self, key, type=None):
+        """Return all texts of *key* as a list, as that of a form of the
+        other type does."""
+        values = [value for name, value in self.pairs
+                  if name == key and isinstance(value, str)]
+        return list(map(type, values) if type else values)
+
+
+class Files(core.Values):
+    """The files of a form, by name."""
+    kind: Any = 'file'
 
 
 class AsyncBytesIO(core.AsyncBytesIO):
