@@ -205,6 +205,10 @@ def abort(status_code, reason=None, headers=None):
 
 # --- Wire: text -------------------------------------------------------------
 
+# On boards; CPython has its own.
+print_exception = getattr(sys, 'print_exception', print)
+
+
 def decode_text(data):
     # Text is UTF-8, or else each byte is one character (obs-text, RFC 9110
     # section 5.5). Boards have no latin-1 codec.
@@ -1231,7 +1235,10 @@ class Request:
             if not self.body and (self.content_length or not getattr(
                     self.source, 'done', True)):
                 raise HTTPException(413, _TOO_LARGE + 'max_body_length')
-            return decode_text(self.body)
+            try:
+                return self.body.decode()
+            except ValueError:
+                raise MalformedBody('The body is not UTF-8')
         self.missing = types[0]
 
     async def load(self, limit, most=None):
@@ -1896,7 +1903,7 @@ class Microdot:
         # :param req: the request, or ``None``.
         if req:
             req.exception = exc
-        getattr(sys, 'print_exception', print)(exc)
+        print_exception(exc)
 
     async def dispatch_request(self, req, error=None):
         # Handle a request: find its handler, run what comes before and after

@@ -15,6 +15,7 @@ from collections.abc import (
 from datetime import date as _date_type
 from datetime import timedelta
 from os import PathLike
+from traceback import print_exception as print_exception
 from typing import (
     Any,
     ClassVar,

@@ -58,7 +58,12 @@ class WiFi:
         """
         wifi = cls()
         try:
-            with open(path) as file:
+            try:
+                file = open(path)
+            except OSError:
+                # where a power cut on FAT left what save() has written
+                file = open(path + '.new')
+            with file:
                 found = json.load(file)
             wifi.hostname = found.get('hostname')
             for each in [found] + found.get('more', []):

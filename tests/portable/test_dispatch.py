@@ -51,6 +51,13 @@ class Method:
         return 'method'
 
 
+class TestNames(unittest.TestCase):
+    def test_programs_for_2_7_find_what_they_import(self):
+        for name in ('NoCaseDict', 'MultiDict', 'HTTPException', 'urlencode',
+                     'urldecode', 'mro', 'invoke_handler', 'print_exception'):
+            self.assertTrue(callable(getattr(core, name)), name)
+
+
 class TestViews(unittest.TestCase):
     def test_kinds_of_views(self):
         """S37: an object with an async call was not awaited on CPython."""

@@ -133,6 +133,10 @@ class TestWiFi(unittest.TestCase):
             with open(path, 'w') as file:
                 file.write('{"ssid": "a", "password": "b"}')
             self.assertEqual(WiFi.load(path).networks, [('a', 'b')])
+            # a power cut between the two steps of FAT
+            os.rename(path, path + '.new')
+            self.assertEqual(WiFi.load(path).networks, [('a', 'b')])
+            os.rename(path + '.new', path)
             for text in ('', '[]', '1', '{"ssid": 1}',
                          '{"ssid": "a", "more": [1]}',
                          '{"ssid": "a", "more": {}}'):

@@ -75,7 +75,7 @@ def test_a_portal_asks_for_the_network_and_gives_its_heap_back(tmp_path):
     ports = [servers.free_port() for _ in range(3)]
     firmware.lay_out(
         tmp_path, PORTAL % tuple(ports),
-        ('helpers', 'portal', 'captive', 'wifi'),
+        ('helpers', 'portal', 'captive', 'wifi', 'replacing'),
         'import asyncio, program\nasyncio.run(program.main())\n')
 
     def ask(port, method='GET', body=None):

@@ -12,6 +12,7 @@ Each has its room, a module of the package. :data:`FUNCTIONS` and
 """
 import functools
 import inspect
+import traceback
 from typing import Any
 
 from .. import microdot as core
@@ -78,8 +79,9 @@ FUNCTIONS = {
     'mro': lambda cls: cls.__mro__,
     # what is made of a socket
     'connection_class': ProtocolConnection,
-    # kept for programs that import it: errors of a connection's own socket,
-    # whatever their number, mean that the client is gone
+    # kept for programs that import them: (all errors of a connection's own
+    # socket mean that the client is gone)
+    'print_exception': traceback.print_exception,
     'MUTED_SOCKET_ERRORS': [32, 54, 104, 128],
     # bound to the class that has them
     'redirect': Response.redirect,
