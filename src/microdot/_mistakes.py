@@ -66,7 +66,7 @@ _ANSWERS = 'a handler may return text, bytes, a dict, a list, a generator, ' \
     '(body, status, headers); a status code; or None'
 
 
-def named(value):
+def named(value: object) -> str:
     """Return the type of a value with its article."""
     name = type(value).__name__
     return ('an ' if name[:1].lower() in 'aeio' else 'a ') + name
