@@ -29,6 +29,24 @@ class Numbers:
         return b'x' * 4096
 
 
+class Slow:
+    """A body of the numbers from 1 on, each of which takes 0.1 s."""
+
+    def __init__(self, most):
+        self.most = most
+        self.count = 0
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        self.count += 1
+        if self.count > self.most:
+            raise StopAsyncIteration
+        await asyncio.sleep(0.1)
+        return b'%d' % self.count
+
+
 def make_app():
     app = Microdot()
     app.count = 0
@@ -356,22 +374,9 @@ class TestHalfClosed(unittest.TestCase):
 
     def test_stream_to_a_peer_that_sends_no_more_goes_on(self):
         """RFC 9112, section 9.6"""
-        class Slow:
-            # for longer than the server takes to look at the peer
-            count = 0
-
-            def __aiter__(self):
-                return self
-
-            async def __anext__(self):
-                self.count += 1
-                if self.count > 7:
-                    raise StopAsyncIteration
-                await asyncio.sleep(0.1)
-                return b'%d' % self.count
-
         async def check(app, server, client):
-            app.get('/slow')(lambda request: Slow())
+            # for longer than the server takes to look at the peer
+            app.get('/slow')(lambda request: Slow(7))
             for version in b'1.1', b'1.0':
                 other = await server.connect()
                 self.half_close(other, b'GET /slow HTTP/%s\r\nHost: a\r\n\r\n'
@@ -413,27 +418,13 @@ class TestHalfClosed(unittest.TestCase):
 
     def test_stream_that_waits_with_everything_goes_on(self):
         # as after a pause of the machine, or a board's work on its flash
-        begun = asyncio.Event()
-
-        class Blocked:
-            count = 0
-
-            def __aiter__(self):
-                return self
-
-            async def __anext__(self):
-                self.count += 1
-                if self.count > 3:
-                    raise StopAsyncIteration
-                begun.set()
-                await asyncio.sleep(0.1)
-                return b'%d' % self.count
+        body = Slow(3)
 
         async def check(app, server, client):
-            app.get('/blocked')(lambda request: Blocked())
+            app.get('/blocked')(lambda request: body)
             self.half_close(
                 client, b'GET /blocked HTTP/1.1\r\nHost: a\r\n\r\n')
-            await soon(begun.wait())
+            await until(lambda: body.count)
             time.sleep(0.5)
             self.assertEqual((await client.answer()).body, b'123')
 

@@ -167,6 +167,19 @@ class TestTime(unittest.TestCase):
         self.addCleanup(setattr, udp, 'due', 0)
         udp.due = 0
 
+    def stand_in(self, look_up):
+        # Have this, and a time server, in place of the network's.
+        from microdot import udp
+
+        async def network_time(address):
+            return 1800000000  # 2027-01-15 08:00:00
+
+        self.addCleanup(setattr, udp, 'look_up', udp.look_up)
+        self.addCleanup(setattr, udp, 'network_time', udp.network_time)
+        udp.look_up = look_up
+        udp.network_time = network_time
+        module.network = fake_network
+
     def test_the_clock_is_set_after_connecting(self):
         asked = []
 
@@ -174,15 +187,7 @@ class TestTime(unittest.TestCase):
             asked.append((name, server))
             return '127.0.0.1'
 
-        async def network_time(address):
-            return 1800000000  # 2027-01-15 08:00:00
-
-        from microdot import udp
-        self.addCleanup(setattr, udp, 'look_up', udp.look_up)
-        self.addCleanup(setattr, udp, 'network_time', udp.network_time)
-        udp.look_up = look_up
-        udp.network_time = network_time
-        module.network = fake_network
+        self.stand_in(look_up)
 
         async def main():
             wifi = Network([('home', 'secret88')])
@@ -206,14 +211,7 @@ class TestTime(unittest.TestCase):
                 raise MemoryError()  # whatever is wrong then
             return '127.0.0.1'
 
-        async def network_time(address):
-            return 1800000000
-
-        self.addCleanup(setattr, udp, 'look_up', udp.look_up)
-        self.addCleanup(setattr, udp, 'network_time', udp.network_time)
-        udp.look_up = look_up
-        udp.network_time = network_time
-        module.network = fake_network
+        self.stand_in(look_up)
 
         async def main():
             wifi = Network([('home', 'secret88')])
@@ -234,17 +232,13 @@ class TestTime(unittest.TestCase):
         self.assertEqual(asked, ['time.example'] * 2)
 
     def test_a_time_server_out_of_reach_changes_nothing(self):
-        from microdot import udp
-
         asked = []
 
         async def look_up(name, server):
             asked.append(name)
             raise OSError(110, 'no answer')
 
-        self.addCleanup(setattr, udp, 'look_up', udp.look_up)
-        udp.look_up = look_up
-        module.network = fake_network
+        self.stand_in(look_up)
 
         async def main():
             wifi = Network([('home', 'secret88')])
