@@ -24,10 +24,15 @@ except ImportError as exc:
 _logger = logging.getLogger('microdot.error')
 #: What says that Redis is not there, and may be later.
 _DOWN = (redis.ConnectionError, redis.TimeoutError, OSError)
+#: And what says that it cannot do it now: it loads its data, has no memory
+#: left, cannot save to its disk, or has become a replica.
+_FAILS = (*_DOWN, redis.ResponseError)
 
 # Adds messages to the stream that all processes read and each to that of its
 # topic, with the same id, unless they were added before: a connection that
-# was lost does not tell.
+# was lost does not tell. A topic's key that cannot take this id, since
+# another program has written to it or the clock was set back, begins anew.
+# (An error here would have the messages before it sent twice.)
 _PUBLISH = """\
 local last = tonumber(redis.call('GET', KEYS[2]) or '0')
 local length = tonumber(ARGV[2])
@@ -41,8 +46,13 @@ for at = 4, #ARGV, 4 do
         local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*',
                               't', topic, 'k', kind, 'd', data)
         if length > 0 and kind ~= 'p' then
-            redis.call('XADD', KEYS[key], 'MAXLEN', length, id,
-                       't', topic, 'k', kind, 'd', data)
+            local added = redis.pcall('XADD', KEYS[key], 'MAXLEN', length, id,
+                                      't', topic, 'k', kind, 'd', data)
+            if type(added) == 'table' then
+                redis.call('DEL', KEYS[key])
+                redis.call('XADD', KEYS[key], id,
+                           't', topic, 'k', kind, 'd', data)
+            end
             redis.call('EXPIRE', KEYS[key], ARGV[3])
         end
     end
@@ -135,18 +145,23 @@ def parse_entry(fields):
 
 
 class Link:
-    """Tells once when Redis is gone, and when it is back."""
+    """Tells once when Redis is gone or refuses, and when it is back."""
 
     def __init__(self, url):
         self.where = _where(url)
         self.lost = False
         self.pause = 0.1
 
-    async def down(self, exc):
+    def tell(self, exc, result):
         if not self.lost:
             self.lost = True
-            _logger.error('Redis at %s is gone: %s; trying again',
-                          self.where, exc)
+            _logger.error(
+                'Redis at %s %s: %s; %s', self.where,
+                'refuses' if isinstance(exc, redis.ResponseError)
+                else 'is gone', exc, result)
+
+    async def down(self, exc):
+        self.tell(exc, 'trying again')
         await asyncio.sleep(self.pause)
         self.pause = min(self.pause * 2, 2)
 
@@ -313,8 +328,7 @@ class RedisHub(_pubsub.Hub):
                     self.ready.set()
                 found = await client.xread({stream: last}, 500, 1000)
                 self.link.up()
-            except (*_DOWN, redis.ResponseError) as exc:
-                # (a ResponseError: it is loading its data)
+            except _FAILS as exc:
                 await self.link.down(exc)
                 continue
             for number, fields in found[0][1] if found else ():
@@ -372,7 +386,7 @@ class RedisHub(_pubsub.Hub):
                 args.extend(each)
             try:
                 await script(keys, args)
-            except (*_DOWN, redis.ResponseError) as exc:
+            except _FAILS as exc:
                 await self.link.down(exc)
                 continue
             self.link.up()
@@ -440,7 +454,7 @@ class RedisHub(_pubsub.Hub):
                     missed = await self._load(
                         client, listener.topic, listener.after)
                 break
-            except (*_DOWN, redis.ResponseError) as exc:
+            except _FAILS as exc:
                 await self.link.down(exc)
         known = {entry[0] for entry in missed}
         later = [entry for entry in listener.queue if entry[0] not in known]
@@ -476,7 +490,8 @@ class RedisHub(_pubsub.Hub):
 
 
 class RedisLimiter:
-    """Counts hits for all processes. While Redis is gone, all are allowed."""
+    """Counts hits for all processes. While Redis is gone or refuses, all are
+    allowed."""
 
     def __init__(self, url, prefix='microdot:limit:'):
         check_redis(url)
@@ -496,11 +511,8 @@ class RedisLimiter:
             left, wait = await self.script(
                 ['%s%d/%d:%s' % (self.prefix, count, period, key)],
                 (count, period))
-        except _DOWN as exc:
-            if not self.link.lost:
-                self.link.lost = True
-                _logger.error('Redis at %s is gone: %s; limits are off',
-                              self.link.where, exc)
+        except _FAILS as exc:
+            self.link.tell(exc, 'limits are off')
             return count, 0
         self.link.up()
         return left, wait
@@ -659,7 +671,7 @@ class RedisStore(stores.Store):
             return
         try:
             found = await self._connect().hgetall(self.prefix + id)
-        except (*_DOWN, redis.ResponseError) as exc:
+        except _FAILS as exc:
             loaded.error = self._fail(exc)
             return
         self.link.up()
@@ -675,16 +687,13 @@ class RedisStore(stores.Store):
         try:
             for id, changes, is_new in all_changes:
                 await self._change(loaded, id, changes, is_new)
-        except (*_DOWN, redis.ResponseError) as exc:
+        except _FAILS as exc:
             for session in loaded.sessions:
                 session.cookies.clear()  # of a session that is not there
             raise self._fail(exc) from None
 
     def _fail(self, exc):
-        if not self.link.lost:
-            self.link.lost = True
-            _logger.error('Redis at %s is gone: %s; sessions are answered '
-                          'with 503', self.link.where, exc)
+        self.link.tell(exc, 'sessions are answered with 503')
         return HTTPException(*stores.UNAVAILABLE)
 
     async def _change(self, loaded, id, changes, is_new):
