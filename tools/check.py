@@ -50,6 +50,11 @@ STARTED = 'MICRODOT_CHECK_STARTED'
 QUICK = ('lint', 'types', 'test')
 QUICK_OPTIONS = ('tests/portable', '--interpreter', 'running',
                  '--interpreter', 'micropython-1.25-32')
+#: A test that fails is tried once more, and the summary shows why it did
+#: (RERUN); so are at most three tests of a run. Thousands of them talk to
+#: servers, browsers and interpreters on a machine that others use too.
+RETRY_OPTIONS = ('--reruns', '1', '--max-suite-reruns', '3',
+                 '--rerun-show-tracebacks')
 #: Seconds that each step takes on two cores, about.
 USUAL_S = {'lint': 1, 'types': 60, 'bodies': 10, 'docs': 40, 'package': 20,
            'size': 20, 'test': 900}
@@ -401,7 +406,7 @@ def run_tests(failed, options):
     env[FAILED] = ' '.join(failed)
     process = subprocess.Popen(
         [str(venv_python(VENV)), '-m', 'pytest', '-p', 'check', '-n', '2',
-         '-rfE', *options], cwd=TOP, env=env)
+         '-rfER', *RETRY_OPTIONS, *options], cwd=TOP, env=env)
     try:
         return process.wait()
     except KeyboardInterrupt:

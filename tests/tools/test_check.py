@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import textwrap
 import threading
 
 import pytest
@@ -78,6 +79,32 @@ def test_failed_steps_fail_the_whole_although_the_tests_pass(monkeypatch):
         check, 'run_tests', lambda *args: ran.append(args) or 0)
     assert check.main(['--', '-x']) == 1
     assert ran == [(['lint'], ['-x'])]
+
+
+def test_a_failure_is_tried_once_more_and_shown(tmp_path):
+    (tmp_path / 'test_it.py').write_text(textwrap.dedent("""
+        import pathlib
+
+        import pytest
+
+        @pytest.mark.parametrize('number', range(5))
+        def test_it(number):
+            path = pathlib.Path(__file__).with_name('seen%d' % number)
+            seen = path.exists()
+            path.touch()
+            assert seen, 'the first time'
+        """))
+    result = subprocess.run(
+        [sys.executable, '-m', 'pytest', '-n', '2', '-rfER',
+         *check.RETRY_OPTIONS, '-c', os.devnull, '-p', 'no:cacheprovider',
+         str(tmp_path)],
+        cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, 'PYTEST_ADDOPTS': ''})
+    assert result.returncode == 1
+    assert result.stdout.splitlines()[-1].strip('= ').startswith(
+        '2 failed, 3 passed, 3 rerun')
+    shown = result.stdout.partition('rerun test summary')[2]
+    assert shown.count('AssertionError: the first time') >= 3
 
 
 def test_failed_steps_are_repeated_at_the_end_of_pytest(monkeypatch):
