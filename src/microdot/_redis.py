@@ -145,31 +145,41 @@ def parse_entry(fields):
 
 
 class Link:
-    """Tells once when Redis is gone or refuses, and when it is back."""
+    """Tells once when Redis is gone or refuses, and when it is back.
+
+    What fails has a name where several things use the same Redis: one that
+    is full still answers who reads. It is back when none of them fails.
+    """
 
     def __init__(self, url):
         self.where = _where(url)
-        self.lost = False
+        self.failing = set()
         self.pause = 0.1
 
-    def tell(self, exc, result):
+    @property
+    def lost(self):
+        return len(self.failing) > 0
+
+    def tell(self, exc, result, who=''):
         if not self.lost:
-            self.lost = True
             _logger.error(
                 'Redis at %s %s: %s; %s', self.where,
                 'refuses' if isinstance(exc, redis.ResponseError)
                 else 'is gone', exc, result)
+        self.failing.add(who)
 
-    async def down(self, exc):
-        self.tell(exc, 'trying again')
+    async def down(self, exc, who):
+        self.tell(exc, 'trying again', who)
         await asyncio.sleep(self.pause)
         self.pause = min(self.pause * 2, 2)
 
-    def up(self):
-        if self.lost:
-            self.lost = False
-            _logger.warning('Redis at %s is back', self.where)
-        self.pause = 0.1
+    def up(self, who=''):
+        if who in self.failing:
+            self.failing.discard(who)
+            if not self.failing:
+                _logger.warning('Redis at %s is back', self.where)
+        if not self.failing:
+            self.pause = 0.1
 
 
 class RedisHub(_pubsub.Hub):
@@ -327,9 +337,9 @@ class RedisHub(_pubsub.Hub):
                     last = found[0][0] if found else b'0-0'
                     self.ready.set()
                 found = await client.xread({stream: last}, 500, 1000)
-                self.link.up()
+                self.link.up('read')
             except _FAILS as exc:
-                await self.link.down(exc)
+                await self.link.down(exc, 'read')
                 continue
             for number, fields in found[0][1] if found else ():
                 last = number
@@ -387,9 +397,9 @@ class RedisHub(_pubsub.Hub):
             try:
                 await script(keys, args)
             except _FAILS as exc:
-                await self.link.down(exc)
+                await self.link.down(exc, 'send')
                 continue
-            self.link.up()
+            self.link.up('send')
             newest = batch[-1][0]
             while self.unsent and self.unsent[0][0] <= newest:
                 self.unsent_bytes -= len(self.unsent.popleft()[3]) + 100
@@ -455,7 +465,8 @@ class RedisHub(_pubsub.Hub):
                         client, listener.topic, listener.after)
                 break
             except _FAILS as exc:
-                await self.link.down(exc)
+                # (told to be back by who reads all the time)
+                await self.link.down(exc, 'read')
         known = {entry[0] for entry in missed}
         later = [entry for entry in listener.queue if entry[0] not in known]
         listener.queue.clear()

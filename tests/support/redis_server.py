@@ -23,9 +23,15 @@ class RedisServer:
         # (a short name: paths of sockets have a limit)
         self.folder = tempfile.mkdtemp(prefix='redis')
         self.path = str(pathlib.Path(self.folder) / 's')
-        self.url = 'unix://' + self.path
+        self.url = self.url_for('')
         self.start()
         return self
+
+    def url_for(self, user):
+        """Return its URL with a user and password, such as ``':secret@'``.
+        Where the machine pauses it, it has more than the 2 seconds that
+        stores and limiters wait."""
+        return 'unix://%s%s?socket_timeout=60' % (user, self.path)
 
     def start(self):
         """Start it, again."""
