@@ -29,6 +29,7 @@ import hashlib
 import json
 import os
 import pathlib
+import secrets
 import shutil
 import signal
 import socket
@@ -243,10 +244,19 @@ CHECKS = {
 # -------------------------------------------------------- the hello example
 
 def free_port():
-    """Return a TCP port that nothing listens on."""
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
+    """Return a TCP port of 127.0.0.1 that nothing listens on.
+
+    It is chosen at random below those that systems give to clients and to
+    who asks for any: one of those could be another's before it is used.
+    """
+    while True:
+        port = 10000 + secrets.randbelow(20000)
+        with socket.socket() as sock:
+            try:
+                sock.bind(('127.0.0.1', port))
+                return port
+            except OSError:
+                pass  # in use
 
 
 def fetch(url):

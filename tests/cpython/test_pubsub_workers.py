@@ -195,6 +195,7 @@ def test_history_can_be_had_from_any_worker_and_a_new_one(make):
                 ada.publish('a', number)
             ids = [bob.event_id((await messages.next())[0])
                    for _ in range(8)]
+        await until(lambda: ada.number == 8)  # it may read later than bob
         new = make(history=5).hub
         for hub in (ada, bob, new):
             assert await gather(hub, 'a', '') == [3, 4, 5, 6, 7]
@@ -282,12 +283,17 @@ def test_a_worker_that_does_not_read_hurts_nobody(make, monkeypatch):
 def test_what_the_supervisor_does_not_read_is_bounded(make, supervisor,
                                                       monkeypatch):
     monkeypatch.setattr(Hub, 'max_unsent', 1000000)
-    stopped = threading.Event()
+    stopping, stopped = threading.Event(), threading.Event()
+
+    def stop():
+        stopping.set()
+        stopped.wait()
 
     async def main():
         worker = make()
-        supervisor.jobs.append((stopped.wait, threading.Event()))
+        supervisor.jobs.append((stop, threading.Event()))
         supervisor.push.send(b'!')
+        assert stopping.wait(PATIENCE)
         try:
             for _ in range(1000):
                 worker.hub.publish('a', b'x' * 10000)

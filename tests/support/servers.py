@@ -12,6 +12,7 @@ import tempfile
 import time
 
 import interpreters
+from check import free_port
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 APP = TOP / 'tests' / 'apps' / 'served.py'
@@ -44,13 +45,6 @@ def boards():
 def everything():
     """Return all interpreters that can serve."""
     return [running()] + interpreters.cpythons() + boards()
-
-
-def free_port():
-    """Return a port of the loopback address that nothing listens on."""
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
 
 
 def is_listening(port):
