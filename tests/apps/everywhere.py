@@ -329,7 +329,6 @@ def make_app(kind):
     @app.get('/afterwards')
     async def afterwards(request):
         request.after_response(log, 'afterwards')
-        request.after_response(gate.update, {'afterwards': True})
         return 'before'
 
     @app.get('/slow')
@@ -338,14 +337,15 @@ def make_app(kind):
         await asyncio.sleep(0.3)
         return 'slow'
 
-    @app.get('/meet')
-    async def meet(request):
-        gate['meeting'] = gate.get('meeting', 0) + 1
+    @app.get('/meet/<place>')
+    async def meet(request, place):
+        place = 'meeting at ' + place
+        gate[place] = gate.get(place, 0) + 1
         for _ in range(1000):
-            if gate['meeting'] > 3:
+            if gate[place] > 3:
                 break
             await asyncio.sleep(0.01)
-        return str(gate['meeting'])
+        return str(gate[place])
 
     @app.get('/shutdown')
     async def shutdown(request):

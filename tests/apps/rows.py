@@ -118,14 +118,19 @@ def add_requests(app):
 
     app.max_bodies = 4000
     app.post('/length')(lambda request: [len(request.body)])
+    app.get('/kept')(lambda request: [app.body_bytes])
 
     holding, released = threading.Event(), threading.Event()
 
     @app.post('/hold')
     def hold(request):
+        released.clear()
         holding.set()
-        # (a test that fails must not leave the server waiting)
-        return [len(request.body), released.wait(20)]
+        try:
+            # (a test that fails must not leave the server waiting)
+            return [len(request.body), released.wait(20)]
+        finally:
+            holding.clear()
 
     app.get('/holding')(lambda request: [holding.is_set()])
     app.post('/release')(lambda request: released.set())

@@ -23,6 +23,8 @@ from redis_server import redis_server  # noqa: F401
 
 pytestmark = pytest.mark.skipif(os.name != 'posix', reason='sockets')
 APP = servers.TOP / 'tests' / 'apps' / 'deployed.py'
+#: Said until all hear it, and left out of what they get.
+HELLO = 'hello'
 
 
 @pytest.fixture
@@ -95,6 +97,7 @@ class Listener:
         self.last = ''
         self.got = []
         self.processes = []
+        self.hears = False
         self.ended = False
         self.thread = threading.Thread(target=self.listen)
 
@@ -141,7 +144,25 @@ class Listener:
             self.processes.append(int(fields['data']))
         elif 'id' in fields:
             self.last = fields['id']
-            self.got.append(fields['data'])
+            if fields['data'] == HELLO:
+                self.hears = True
+            else:
+                self.got.append(fields['data'])
+
+
+def wait_until_heard(deployment, listeners, ws=None):
+    """Wait until all get what is said: they tell their process a moment
+    before they listen."""
+    def heard():
+        nonlocal ws
+        assert deployment.ask('POST', '/say', HELLO.encode())[0] == 200
+        if ws:
+            with contextlib.suppress(TimeoutError):
+                assert ws.recv(0.5) == HELLO
+                ws = None
+        return not ws and all(each.hears for each in listeners)
+
+    servers.wait_until(heard, 'what was said')
 
 
 def wait_for(listeners, texts):
@@ -171,7 +192,7 @@ def test_all_workers_answer_and_know_the_client(deployment):
         pids.add(answer['pid'])
         return len(pids) == 4
 
-    servers.wait_until(ask, 'four processes')
+    servers.wait_until(ask, 'four processes', servers.START_S)
     # what comes without TLS is sent there
     with deployment.connect_plainly(deployment.proxy.plain) as sock:
         sock.sendall(b'GET /x HTTP/1.0\r\nHost: chat.example.com\r\n\r\n')
@@ -187,6 +208,7 @@ def test_rolling_restart_loses_no_request_and_no_message(deployment):
         listeners = [ada, bob, cyd, dan]
         # streams end with their worker; each is at another one
         assert len({each.processes[0] for each in listeners}) > 1
+        wait_until_heard(deployment, listeners)
         with Load(deployment, str) as load:
             load.until_more(50)
             first.reload()
@@ -207,6 +229,7 @@ def test_killing_redis_is_survived(deployment, redis_server):  # noqa: F811
                 sock=deployment.connect_plainly(deployment.port)) as ws:
         ws.recv(servers.PATIENCE_S)
         listeners = [ada, bob]
+        wait_until_heard(deployment, listeners, ws)
         with Load(deployment, str, threads=1) as load:
             load.until_more(50)
             redis_server.kill()
@@ -225,7 +248,11 @@ def test_killing_redis_is_survived(deployment, redis_server):  # noqa: F811
         check_each_once(listeners, load.said)
         # all have stayed where they were
         assert [len(each.processes) for each in listeners] == [1, 1]
-        got = [ws.recv(servers.PATIENCE_S) for _ in load.said]
+        got = []
+        while len(got) < len(load.said):
+            text = ws.recv(servers.PATIENCE_S)
+            if text != HELLO:
+                got.append(text)
         assert sorted(got, key=int) == load.said
         for each in deployment.instances:
             assert each.output.count('is gone') == 2
@@ -242,15 +269,9 @@ def test_caddy_passes_all_on(redis_server):  # noqa: F811
                 'ws://chat.example.com/socket',
                 sock=deployment.connect_plainly(deployment.port)) as ws:
             ws.recv(servers.PATIENCE_S)
-
-            def heard():
-                # (it tells its process a moment before it listens)
-                assert deployment.ask('POST', '/say', b'hi')[0] == 200
-                with contextlib.suppress(TimeoutError):
-                    return ws.recv(0.5) == 'hi'
-
-            servers.wait_until(heard, 'what was said')
+            wait_until_heard(deployment, [], ws)
         with Listener(deployment) as ada:
+            wait_until_heard(deployment, [ada])
             with Load(deployment, str) as load:
                 load.until_more(20)
                 deployment.instances[0].reload()

@@ -6,7 +6,7 @@ from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
 #: The longest that a call may take, in seconds.
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 
 class Server:

@@ -108,6 +108,16 @@ class Instance(Process):
                        PYTHONDONTWRITEBYTECODE='1')
         super().__init__(shlex.split(line), folder, name, environ)
 
+    def listens(self):
+        """Tell whether connections are accepted: its socket has a name a
+        moment before they are."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            try:
+                sock.connect(str(self.socket))
+            except (FileNotFoundError, ConnectionRefusedError):
+                return False
+        return True
+
     def reload(self):
         """Restart its workers one after the other, as systemctl reload."""
         [line] = unit()['ExecReload']
@@ -200,10 +210,11 @@ class Deployment:
         """Wait until all of it serves."""
         for each in self.instances:
             servers.wait_until(
-                lambda: each.check() or each.socket.exists(), 'an instance')
+                lambda: each.check() or each.listens(), 'an instance',
+                servers.START_S)
         servers.wait_until(
             lambda: self.proxy.check() or servers.is_listening(self.port),
-            'the proxy')
+            'the proxy', servers.START_S)
 
     def connect(self):
         """Return a connection to the proxy."""

@@ -35,7 +35,8 @@ COMMANDS = {
     'gunicorn-threads': [
         '-m', 'gunicorn', 'everywhere:wsgi_app', '--bind', '127.0.0.1:PORT',
         '--worker-class', 'gthread', '--threads', '8',
-        '--graceful-timeout', '5'],
+        # (it closes connections after 2 seconds otherwise)
+        '--keep-alive', '20', '--graceful-timeout', '5'],
     'waitress': [
         '-m', 'waitress', '--listen', '127.0.0.1:PORT', '--threads', '8',
         'everywhere:wsgi_app'],
@@ -101,7 +102,7 @@ def serve(kind, *options, fails=False, app='everywhere'):
             gateway = Gateway(kind, process, port, output, log)
             try:
                 if fails:
-                    gateway.wait()
+                    gateway.wait(servers.START_S)
                     yield gateway
                     return
                 servers.wait_until(
