@@ -414,9 +414,17 @@ def test_signal_ends_it_where_loops_take_none(folder):
 
 @pytest.mark.skipif(not os.path.exists('/proc/self/schedstat'),
                     reason='no /proc/PID/schedstat')
-def test_first_answer_takes_a_quarter_second_of_processor_time(folder):
+def test_first_answer_takes_four_times_what_asyncio_takes(folder):
+    # (of the processor's time, up to the first answer, to load it: 0.25 s
+    # where asyncio takes 0.06)
     used = []
+    usual = []
     for _ in range(3):
+        usual.append(float(subprocess.run(
+            [sys.executable, '-c',
+             'import asyncio, time; print(time.process_time())'],
+            stdout=subprocess.PIPE, env=environment(), check=True,
+            timeout=PATIENCE).stdout))
         with Command('run', '--port', 0, cwd=folder) as command:
             assert command.get() == (200, 'hello')
             tasks = '/proc/%d/task' % command.process.pid
@@ -424,7 +432,7 @@ def test_first_answer_takes_a_quarter_second_of_processor_time(folder):
                 int(pathlib.Path(tasks, task, 'schedstat')
                     .read_text().split()[0]) / 1e9
                 for task in os.listdir(tasks)))
-    assert min(used) <= 0.25
+    assert min(used) <= 4 * min(usual), (used, usual)
 
 
 # --- A reader that has seen enough -------------------------------------------

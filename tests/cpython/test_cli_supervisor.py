@@ -5,16 +5,18 @@ import collections
 import contextlib
 import http.client
 import os
+import pathlib
 import re
 import signal
 import socket
 import threading
 import time
+import types
 
 import pytest
 
 from command import HELLO, PATIENCE, Command, run, save
-from microdot.cli import sharing
+from microdot.cli import sharing, supervisor
 
 pytestmark = pytest.mark.skipif(os.name != 'posix', reason='signals')
 
@@ -41,6 +43,12 @@ def pids(command, count):
     return found
 
 
+#: Seconds within which a connection has to send its request to be promised an
+#: answer. (a worker that ends waits for 0.2 s, and this process may be stopped
+#: for longer between two calls)
+PROMPT_S = 0.1
+
+
 class Load:
     """Asks again and again, on a new connection each time, and keeps what
     went wrong."""
@@ -62,17 +70,24 @@ class Load:
 
     def ask(self):
         while not self.ended.is_set():
+            connected = sent = 0
             try:
                 with socket.create_connection(
                         self.address, timeout=PATIENCE) as sock:
+                    connected = time.monotonic()
                     sock.sendall(b'GET / HTTP/1.1\r\nHost: a\r\n'
                                  b'Connection: close\r\n\r\n')
+                    sent = time.monotonic()
                     answer = b''.join(iter(lambda: sock.recv(65536), b''))
-                if not answer.startswith(b'HTTP/1.1 200'):
-                    self.errors.append(answer)
-                self.answers += 1
             except OSError as exc:
-                self.errors.append(exc)
+                if connected and not sent:
+                    sent = time.monotonic()
+                answer = exc
+            if isinstance(answer, bytes) and \
+                    answer.startswith(b'HTTP/1.1 200'):
+                self.answers += 1
+            elif sent - connected < PROMPT_S:
+                self.errors.append(answer)
 
 
 # --- Reload
@@ -87,6 +102,7 @@ def test_save_is_served_without_a_refused_request(folder):
                 assert time.monotonic() < began + PATIENCE
             answers = load.answers
             while load.answers < answers + 5:
+                command.take()
                 assert not load.errors
         assert load.errors == []
         command.wait_for('app.py saved, starting again')
@@ -170,8 +186,19 @@ def alive(found):
     for number in found:
         with contextlib.suppress(ProcessLookupError):
             os.kill(number, 0)
-            living.add(number)
+            if not is_zombie(number):
+                living.add(number)
     return living
+
+
+def is_zombie(number):
+    """Tell whether a process has ended, and nobody has asked how: in a
+    container there may be nobody who does when its parent is no more."""
+    try:
+        stat = pathlib.Path('/proc/%d/stat' % number).read_text()
+    except OSError:
+        return False
+    return stat.rpartition(') ')[2][0] in 'ZX'
 
 
 def until_gone(number):
@@ -189,20 +216,36 @@ def test_workers_answer_on_one_port(folder):
     assert not alive(found)
 
 
-def test_dead_worker_is_replaced_within_2_s(folder):
+def test_dead_worker_is_replaced(folder):
     with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
-        took = []
-        while not took or took[-1] > 2:
-            assert len(took) < 5, took  # (a loaded machine may be late once)
-            first, second = pids(command, 2)
-            os.kill(first, signal.SIGKILL)
-            began = time.monotonic()
-            found = {second}
-            while found <= {first, second}:
-                found.add(pid(command))
-                assert time.monotonic() < began + PATIENCE
-            took.append(time.monotonic() - began)
+        first, second = pids(command, 2)
+        os.kill(first, signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE
+        while pid(command) in (first, second):
+            assert time.monotonic() < deadline
         command.wait_for('ended by SIGKILL; another takes its place')
+
+
+@pytest.mark.parametrize('lived, wait', [
+    (1000, 0), (supervisor.LIVED_S, 0), (0.25, supervisor.LIVED_S - 0.25)])
+def test_place_of_a_dead_worker_is_taken_at_once(monkeypatch, lived, wait):
+    # (but not all the time, where none lives for long)
+    now = 2000.0
+    monkeypatch.setattr(supervisor, 'time', types.SimpleNamespace(
+        monotonic=lambda: now, time_ns=time.time_ns))
+    process = types.SimpleNamespace(pid=5, returncode=-signal.SIGKILL)
+    child = supervisor.Child(process, None, 0, None)
+    child.ready = True
+    child.began = now - lived
+    place = supervisor.Place(1)
+    place.start_at = None
+    said = []
+    kept = types.SimpleNamespace(
+        settings=types.SimpleNamespace(reload=False), say=said.append)
+    supervisor.Supervisor.child_died(kept, place, child)
+    assert place.start_at == now + wait
+    assert said == ['worker 1: process 5 was ended by SIGKILL; another takes '
+                    'its place']
 
 
 def test_three_deaths_at_the_start_end_it(folder):
@@ -222,6 +265,7 @@ def test_workers_restart_one_by_one_on_sighup(folder):
             command.wait_for('all workers have been restarted')
             answers = load.answers
             while load.answers < answers + 5:
+                command.take()
                 assert not load.errors
         assert load.errors == []
         for number in before:
@@ -267,6 +311,35 @@ def test_workers_end_when_their_supervisor_is_killed(folder):
         command.process.kill()
         for number in found:
             until_gone(number)
+
+
+@pytest.mark.parametrize('words', [('--reload',), ('--workers', 2)])
+def test_control_c_while_the_program_is_imported_ends_it(folder, words):
+    # What is raised in such a callback would be printed, and be no more.
+    save(folder / 'app.py', HELLO + """
+import time
+import weakref
+
+
+def gone(reference):
+    print('begun', flush=True)
+    time.sleep(60)
+
+
+class Thing:
+    pass
+
+
+thing = Thing()
+reference = weakref.ref(thing, gone)
+del thing
+""")
+    with Command('run', '--port', 0, *words, cwd=folder,
+                 terminal=True) as command:
+        command.wait_for('begun')
+        command.press('\x03')
+        assert command.wait() == 0
+        assert 'Traceback' not in command.output
 
 
 def test_link_is_shown_once(folder):

@@ -108,6 +108,13 @@ class Command:
         self.output += data.decode(errors='replace').replace('\r\n', '\n')
         return bool(data)
 
+    def take(self):
+        """Add what has been written so far: a pipe that nobody reads gets
+        full, and the command would wait for ever with its next line."""
+        while select.select([self.reader], [], [], 0)[0] and \
+                self.read(time.monotonic() + PATIENCE):
+            pass
+
     def wait_for(self, pattern, start=0):
         """Wait until the output matches an expression from *start* on;
         return the match."""
@@ -137,6 +144,7 @@ class Command:
 
     def address(self):
         """Wait for its link; return host and port."""
+        self.take()
         match = self.wait_for(r'https?://([\d.]+):(\d+)/')
         self.wait_for('Ctrl-C')
         return match[1], int(match[2])

@@ -47,21 +47,32 @@ def announce(sockets: Iterable[Any], secure: bool,
 class Signals:
     """SIGINT and SIGTERM where the server does not look after them: while a
     program is imported they end it, without a traceback; from :meth:`hold` on
-    they are remembered until the server runs."""
+    they are remembered until the server runs.
 
-    def __init__(self) -> None:
+    :param supervised: a supervisor gets each Ctrl-C too, and sends SIGTERM to
+                       a process that does not serve yet. That ends it at once
+                       while it imports; SIGINT is only remembered.
+    """
+
+    def __init__(self, supervised: bool = False) -> None:
         self.app: Microdot | None = None
         self.seen = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self.handle)
+        # An exception may come in a place that only prints it and goes on,
+        # such as a callback of a weak reference, which each import has.
+        self.supervised = supervised and os.name == 'posix'
+        signal.signal(signal.SIGINT, self.handle)
+        if not self.supervised:
+            signal.signal(signal.SIGTERM, self.handle)
         if hasattr(signal, 'pthread_sigmask'):
             # The supervisor has held it back until here.
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
     def handle(self, number: int, frame: object) -> None:
-        if self.app is None or self.seen:
+        if not self.supervised and (self.app is None or self.seen):
             raise KeyboardInterrupt
         self.seen = True
+        if self.app is None:
+            return
         # (Windows has no other way; elsewhere the server has its own handler
         # from its start on)
         self.app.shutdown()
@@ -69,6 +80,7 @@ class Signals:
     def hold(self, app: Microdot) -> None:
         """Let the application end what comes until it serves."""
         self.app = app
+        signal.signal(signal.SIGTERM, self.handle)
 
         @app.on_startup
         def end_if_seen() -> None:
@@ -87,7 +99,7 @@ def command(words: list[str]) -> int:
     if '-h' in words or '--help' in words:
         print(HELP % describe())
         return 0
-    signals = Signals()
+    signals = Signals(CHILD in os.environ)
     if CHILD in os.environ:
         from .child import run
         return run(signals)
