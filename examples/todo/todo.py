@@ -2,7 +2,7 @@
 
     $ PYTHONPATH=src python3 examples/todo/todo.py
 
-Append host, port and a file. Open http://127.0.0.1:5000/docs, or type::
+Append host, port and a file. Open http://127.0.0.1:5000, or type::
 
     $ curl --json '{"name": "ada"}' http://127.0.0.1:5000/users
     {"name": "ada", "token": "..."}
@@ -18,7 +18,7 @@ import secrets
 import sqlite3
 import sys
 
-from microdot import Microdot, abort
+from microdot import Microdot, abort, redirect
 from microdot.auth import TokenAuth
 from microdot.openapi import OpenAPI, describe
 from microdot.validation import Field, with_body, with_query
@@ -32,8 +32,7 @@ COLUMNS = 'id, title, tags, done, due'
 TODO = {'id': int, 'title': str, 'tags': [str], 'done': bool,
         'due': datetime.date | None}
 MINE = ' where user = :user and id = :id '
-TITLE = Field(str, min=1, max=200)
-TAG = Field(str, min=1, max=30)
+TITLE, TAG = Field(str, min=1, max=200), Field(str, min=1, max=30)
 NEW = {'title': TITLE, 'tags': Field([TAG], max=10, default=[]),
        'done': Field(bool, default=False),
        'due': Field(datetime.date, default=None)}
@@ -43,6 +42,7 @@ sqlite3.register_adapter(list, json.dumps)
 sqlite3.register_adapter(datetime.date, str)
 app = Microdot()
 OpenAPI(app, title='To do')
+app.get('/')(describe(hidden=True)(lambda request: redirect('/docs')))
 app.g.path = 'todo.db'
 auth = TokenAuth(realm='What POST /users gives')
 

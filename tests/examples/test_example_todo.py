@@ -55,6 +55,15 @@ def test_it_is_short():
     assert len(TODO.read_text().splitlines()) < 150
 
 
+def test_its_address_leads_to_the_document(example):
+    async def main():
+        client = TestClient(example.app)
+        res = await client.get('/')
+        assert (res.status_code, res.headers['Location']) == (302, '/docs')
+        assert '/' not in (await client.get('/openapi.json')).json['paths']
+    run(main())
+
+
 def test_things_are_added_changed_and_deleted(example):
     async def check(call):
         res = await call('post', '/todos', {
