@@ -175,6 +175,12 @@ def load_key(path):
         return key
 
 
+@app.on_startup
+def find_key():
+    # (main() has it already; microdot run and others do not call that)
+    sessions.secret_key = sessions.secret_key or load_key('login.key')
+
+
 def main(host='0.0.0.0', port='5000', path='login.key'):
     sessions.secret_key = load_key(path)
     app.run(host, int(port), debug=True)

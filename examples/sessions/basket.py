@@ -112,6 +112,12 @@ def load_key(path):
         return key
 
 
+@app.on_startup
+def find_key():
+    # (main() has it already; microdot run and others do not call that)
+    sessions.secret_key = sessions.secret_key or load_key('basket.key')
+
+
 def main(host='0.0.0.0', port='5000', path='basket.key', folder=None):
     sessions.secret_key = load_key(path)
     if folder:

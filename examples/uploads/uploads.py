@@ -89,13 +89,17 @@ async def upload(request):
     return ''.join(lines)
 
 
-def main(host='0.0.0.0', port='5000', path=folder):
-    global folder
-    folder = path
+@app.on_startup
+def make_folder():
     try:
         os.mkdir(folder)
     except OSError:
         pass  # it is there, or else the first upload will tell
+
+
+def main(host='0.0.0.0', port='5000', path=folder):
+    global folder
+    folder = path
     app.run(host, int(port), debug=True)
 
 

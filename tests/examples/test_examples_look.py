@@ -1,4 +1,5 @@
 """All examples look alike, have a picture, and leave nothing behind."""
+import os
 import pathlib
 import re
 import subprocess
@@ -64,6 +65,33 @@ def test_each_page_is_for_phones_and_screen_readers(text):
             'initial-scale=1"' in page
         assert '<title>' in page
         assert not re.search(r'(src|href)="(https?:)?//', page)
+
+
+#: Loads a program as ``microdot run`` does, which calls no main().
+OPEN = """\
+import asyncio, runpy, sys
+from microdot.test_client import TestClient
+
+async def main():
+    async with TestClient(runpy.run_path(sys.argv[1])['app']) as client:
+        res = await client.get('/', headers={'Accept-Encoding': 'gzip'})
+        print(res.status_code)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize('name', [
+    'auth/passwords.py', 'chat/chat.py',
+    'files/files.py', 'hello/hello.py', 'login/login.py',
+    'sessions/basket.py', 'sse/counter.py', 'static/static_site.py',
+    'templates/guests.py', 'todo/todo.py', 'uploads/uploads.py'])
+def test_the_address_that_is_printed_shows_a_page(name, tmp_path):
+    result = subprocess.run(
+        [sys.executable, '-c', OPEN, str(EXAMPLES / name)], cwd=tmp_path,
+        capture_output=True, text=True,
+        env={**os.environ, 'PYTHONPATH': str(TOP / 'src')})
+    assert result.stdout.split() in (['200'], ['302']), result.stderr
 
 
 def test_what_they_write_is_not_offered_to_git(tmp_path):
