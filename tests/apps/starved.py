@@ -40,7 +40,7 @@ async def starve():
         await asyncio.sleep_ms(5)  # the answer goes first
         gc.collect()
         taken = take(app.left)
-        await asyncio.sleep_ms(20)
+        await asyncio.sleep_ms(100)
         taken = None
         gc.collect()
         app.starved = bool(taken)

@@ -172,7 +172,8 @@ def test_postgresql_gives_rows(
                 assert response.status_code == 503
             assert response.json == {'id': 1, 'name': 'lamp'}
 
-    asyncio.run(asyncio.wait_for(main(), servers.PATIENCE_S))
+    # (it stops and starts a database)
+    asyncio.run(asyncio.wait_for(main(), 6 * servers.PATIENCE_S))
 
 
 # --------------------------------------------------------------------- MQTT
@@ -313,13 +314,13 @@ def test_mqtt_on_a_board_shows_what_sensors_publish(
 
 # --------------------------------------------------------------------- mDNS
 
-async def find(name):
+async def find(name, seconds):
     """Ask by multicast, on loopback, who has a name; return its addresses and
-    the port of the service, or ``None``."""
+    the port of the service, or ``None`` after so many seconds."""
     from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
     async with AsyncZeroconf(interfaces=['127.0.0.1']) as asking:
         service = AsyncServiceInfo('_http._tcp.local.', name)
-        if not await service.async_request(asking.zeroconf, 3000):
+        if not await service.async_request(asking.zeroconf, seconds * 1000):
             return None
         return service.server, service.parsed_addresses(), service.port
 
@@ -334,7 +335,8 @@ def test_mdns_answers_who_asks_for_the_name():
     async def main():
         app = execute(source)['app']
         async with TestClient(app) as client:
-            server, addresses, port = await find('Notes._http._tcp.local.')
+            server, addresses, port = await find(
+                'Notes._http._tcp.local.', servers.PATIENCE_S)
             assert server == 'notes.local.'
             assert port == 5000
             for host, status in (
@@ -342,6 +344,6 @@ def test_mdns_answers_who_asks_for_the_name():
                     ('example.com', 400)):
                 response = await client.get('/', headers={'Host': host})
                 assert response.status_code == status
-        assert await find('Notes._http._tcp.local.') is None
+        assert await find('Notes._http._tcp.local.', 3) is None
 
     asyncio.run(main())

@@ -128,15 +128,15 @@ def http_client(server):
 
 def test_pieces_of_a_stream_do_not_wait_for_acknowledgements(server):
     # Nagle's algorithm and delayed acknowledgements make that 40 ms each
-    # nearly each time. (A loaded machine delays some.)
+    # nearly each time. (A loaded machine delays some, or all for a while.)
     times = []
     with server.connect() as sock:
-        for _ in range(50):
+        while len(times) < 50 or sorted(times[-50:])[12] >= 0.03:
+            assert len(times) < 1000
             start = time.monotonic()
             sock.sendall(b'GET /download/1 HTTP/1.1\r\nHost: a\r\n\r\n')
             servers.read_until(sock, b'\r\n0\r\n\r\n')
             times.append(time.monotonic() - start)
-    assert sorted(times)[12] < 0.03
 
 
 @needs_curl
@@ -238,7 +238,7 @@ def test_second_signal_stops_at_once(interpreter, number):
 def test_shutdown_by_a_view_ends_the_process(interpreter):
     with servers.serve(interpreter) as child:
         assert child.get('/shutdown') == b'bye'
-        assert child.wait(3) == 0
+        assert child.wait(8) == 0
         assert child.output == 'ended\n'
 
 
@@ -269,5 +269,5 @@ def test_control_c_on_a_board_leaves_all_ready_for_another_run(interpreter):
         assert json.loads(child.get('/state')) == {
             'open': 1, 'streams': 0, 'slow': 0, 'runs': 2, 'scheme': 'http'}
         assert child.get('/shutdown') == b'bye'
-        assert child.wait(3) == 0
+        assert child.wait(8) == 0
         assert child.output == 'interrupted\nended\n'

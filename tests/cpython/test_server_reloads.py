@@ -8,6 +8,7 @@ import pathlib
 import random
 import socket
 import struct
+import time
 
 import pytest
 
@@ -59,15 +60,19 @@ class Browser:
         request = b'GET /%s HTTP/1.1\r\nHost: a\r\n\r\n' % name.encode()
         while True:
             used = bool(self.idle)
+            begin = time.monotonic()
             reader, writer = self.idle.pop(0) if used \
                 else await self._connect()
             try:
                 writer.write(request)
                 head = await reader.readuntil(b'\r\n\r\n')
             except (ConnectionError, asyncio.IncompleteReadError):
-                # the server may close what idles, which it need not say
+                # The server may close what idles, which it need not say: a
+                # new one too where others wait, after 0.2 seconds, which a
+                # loaded machine may take.
                 writer.close()
-                assert used, 'a new connection was closed'
+                assert used or time.monotonic() - begin >= 0.2, \
+                    'a new connection was closed'
                 continue
             except BaseException:
                 self._leave(writer)
@@ -162,7 +167,7 @@ def test_reloads_that_are_aborted_do_no_harm(interpreter, connections, most):
     # a browser may open six; then the server closes some that idle
     with servers.serve(interpreter, script=SCRIPT) as child:
         opened = asyncio.run(asyncio.wait_for(
-            reload(child, connections, most), servers.PATIENCE_S))
+            reload(child, connections, most), 3 * servers.PATIENCE_S))
         counters = json.loads(child.get('/counters'))
         assert counters['accepted'] <= opened + 2
         assert counters['timed_out'] == counters['refused'] == 0

@@ -168,9 +168,8 @@ def https_client(child, context):
 def check_hello(child, ways=(False, True)):
     with child.connect() as sock:
         sock.sendall(GET + b'GET /sync HTTP/1.1\r\nHost: a\r\n\r\n')
-        answer = servers.read_until(sock, b'HTTP/1.1 200 OK\r\n', 2)
-        if b'sync' not in answer:
-            answer += sock.recv(1000)
+        answer = servers.read_until(sock, b'\r\n\r\nsync')
+        assert answer.count(b'HTTP/1.1 200 OK\r\n') == 2
         assert answer.count(b'\r\n\r\nhello') == 1
         assert answer.count(b'\r\n\r\nsync') == 1
     check_upload(child, ways)
@@ -198,7 +197,7 @@ def test_core_copied_alone(interpreter, tmp_path):
             assert re.findall(rb'HTTP/1.1 (\d+) ', answers) == [
                 b'405', b'200', b'405', b'200']
         assert child.get('/shutdown') == b'bye'
-        assert child.wait(3) == 0
+        assert child.wait(8) == 0
         assert child.output == 'ended\n'
 
 
@@ -229,7 +228,7 @@ def test_the_package_works_under_another_name(interpreter, tmp_path):
     with servers.serve(interpreter, script=app, path=tmp_path) as child:
         check_hello(child)
         assert child.get('/shutdown') == b'bye'
-        assert child.wait(3) == 0
+        assert child.wait(8) == 0
         assert child.output == '[]\nended\n'
 
 
@@ -249,7 +248,7 @@ def test_package_without_what_is_for_cpython(interpreter, tmp_path):
             lambda: json.loads(child.get('/state'))['streams'] == 0,
             'the stream to end')
         child.interrupt()
-        child.wait(3)
+        child.wait(8)
         assert not servers.is_listening(child.port)
 
 
@@ -270,7 +269,7 @@ def test_debug_prints_a_line_per_request(interpreter, tmp_path):
         assert child.get('/a%20b?c=d') == b'a b'
         child.get('/x/y')
         child.get('/end')
-        assert child.wait(3) == 0
+        assert child.wait(8) == 0
         assert child.output.split('\n') == [
             'Starting server on 127.0.0.1:%d...' % child.port,
             'GET /a b 200', 'GET /x/y 404', 'GET /end 200', '']

@@ -293,8 +293,9 @@ def test_a_generator_that_blocks_does_not_keep_the_application(monkeypatch):
     ended = threading.Event()
     app = closing_app(Microdot, ended)
     asyncio.run(main())
+    log = list(app.log)
     ended.set()
-    assert app.log == ['down']
+    assert log == ['down']
 
 
 def test_a_generator_whose_client_leaves_before_its_first_step_never_begins(
