@@ -89,6 +89,9 @@ def upload(page):
 
 def chat(page):
     other = page.open(page.url)
+    # (what is sent before they are connected is not)
+    for tab in page, other:
+        tab.wait_for('document.getElementById("count").innerText == "2"')
     for tab, name, text in (
             (page, 'Ada', 'Is anybody here?'), (other, 'Grace', 'I am.'),
             (page, 'Ada', 'Good. It works on the board, too.')):

@@ -303,7 +303,7 @@ def test_instances_with_a_redis_are_one_chat(redis_server):  # noqa: F811
     try:
         for port in ports:
             servers.wait_until(lambda: servers.is_listening(port),
-                               'the server')
+                               'the server', servers.START_S)
         check_that_they_are_one(itertools.cycle(ports))
     finally:
         for child in children:

@@ -154,7 +154,8 @@ def test_no_request_is_answered_in_a_way_that_is_not_described(tmp_path):
         request = urllib.request.Request(
             base + '/users', b'{"name": "ada"}',
             {'Content-Type': 'application/json'})
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(
+                request, timeout=servers.PATIENCE_S) as response:
             token = json.load(response)['token']
         result = subprocess.run(
             [sys.executable, '-m', 'schemathesis.cli', 'run',

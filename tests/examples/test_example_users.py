@@ -248,6 +248,7 @@ def test_users_log_in_and_out(interpreter, tmp_path):
 @needs_browser
 @some
 def test_login_in_a_browser(interpreter, browser, tmp_path):  # noqa: F811
+    browser.forget_cookies()
     with serve(interpreter, LOGIN, tmp_path / 'key') as child:
         site = 'http://127.0.0.1:%d' % child.port
         page = browser.open(site + '/password')

@@ -121,7 +121,9 @@ def test_wifi_is_connected_again_while_the_server_stays(interpreter,
 def test_wifi_without_settings_serves_all_the_same(interpreter, tmp_path):
     with served(interpreter, tmp_path, 'wifi') as child:
         assert ask(child, 'GET', '/')[0] == 200
-        assert 'there is no wifi.json' in child.output
+        # (the port is open a little before that is looked for)
+        servers.wait_until(lambda: 'there is no wifi.json' in child.output,
+                           'the message')
 
 
 # -------------------------------------------------------------------- portal
@@ -466,5 +468,5 @@ def test_it_starts_from_the_top_of_the_repository_as_shown(name, tmp_path):
     subprocess.run(
         [sys.executable, '-c', 'import runpy, sys; runpy.run_path(sys.argv[1]'
          ', run_name="imported")', str(TOP / command[2])], check=True,
-        cwd=tmp_path, timeout=30, env={'PYTHONPATH': ':'.join(
+        cwd=tmp_path, timeout=60, env={'PYTHONPATH': ':'.join(
             str(TOP / each) for each in command[1].split(':'))})

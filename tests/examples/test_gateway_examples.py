@@ -52,7 +52,8 @@ def test_an_example_answers_as_it_says(path, command, tmp_path):
         try:
             servers.wait_until(
                 lambda: process.poll() is not None
-                or servers.is_listening(port), 'the server to listen')
+                or servers.is_listening(port), 'the server to listen',
+                servers.START_S)
             for url, expected in re.findall(
                     r'\$ curl http://127.0.0.1:5000(\S+)\n    (.*\n)',
                     path.read_text()):

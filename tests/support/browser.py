@@ -25,7 +25,7 @@ import pytest
 CHROMIUM = next(filter(None, map(shutil.which, (
     'chromium', 'chromium-browser', 'google-chrome'))), None)
 #: The longest any wait may take, in seconds.
-PATIENCE_S = 30
+PATIENCE_S = 60
 FLAGS = [
     '--headless=new', '--no-sandbox', '--disable-gpu',
     '--disable-dev-shm-usage', '--no-first-run', '--disable-extensions',
@@ -192,8 +192,10 @@ class Page:
         return result['result'].get('value')
 
     def wait_for(self, script):
-        """Wait until an expression is true, also if the page changes
-        meanwhile; return its value."""
+        """Wait until an expression is true of a page that has been loaded,
+        also if the page changes meanwhile; return its value."""
+        # (while it is loaded, a part of what is looked for may be there)
+        script = 'document.readyState == "complete" && (%s)' % script
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:

@@ -271,6 +271,7 @@ def own(tmp_path, monkeypatch):
     program.chmod(0o755)
     monkeypatch.setattr(interpreters, '_cache', lambda: tmp_path / 'cache')
     monkeypatch.setattr(interpreters, 'TOP', tmp_path / 'top')
+    monkeypatch.setattr(interpreters, 'expected_cpythons', list)
     monkeypatch.delenv('MICROPYTHON', raising=False)
     return program
 

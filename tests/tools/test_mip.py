@@ -282,4 +282,4 @@ def test_the_manifest_freezes_what_is_imported(extensions, monkeypatch,
         if board.is_micropython and board.has_event_loop:
             subprocess.run(
                 [*board.command, '-c', 'import microdot.login'], check=True,
-                timeout=30, env={'MICROPYPATH': '%s:.frozen' % tmp_path})
+                timeout=60, env={'MICROPYPATH': '%s:.frozen' % tmp_path})

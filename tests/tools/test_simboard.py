@@ -100,6 +100,9 @@ def test_boot_and_main_run_when_it_starts(tmp_path):
     (tmp_path / 'boot.py').write_text('open("booted", "a").write("b")\n')
     (tmp_path / 'main.py').write_text('open("booted", "a").write("m")\n')
     with simboard.Board(tmp_path, pty=True) as board:
+        servers.wait_until(
+            lambda: (tmp_path / 'booted').exists()
+            and (tmp_path / 'booted').read_text() == 'bm', 'main.py')
         # the raw REPL leaves main.py out
         assert mpremote(board, 'exec', 'import os') == (0, '')
         assert (tmp_path / 'booted').read_text() == 'bmb'
@@ -142,7 +145,8 @@ def test_power_is_lost_once_while_something_is_sent(tmp_path):
     with simboard.Board(flash, drop_after=3000) as board:
         status, _ = mpremote(board, 'fs', 'cp', str(file), ':large')
         assert status == 1
-        assert board.resets == 3  # one of them was mpremote's
+        # (one of them was mpremote's)
+        servers.wait_until(lambda: board.resets == 3, 'the last reset')
         assert len((flash / 'large').read_bytes()) < 5000
         assert mpremote(board, 'fs', 'cp', str(file), ':large')[0] == 0
         assert (flash / 'large').read_bytes() == bytes(5000)
@@ -401,9 +405,9 @@ def note(text):
 def end(timer):
     note('timer')
     machine.reset()
-def watch():
+def watch(timeout=150):
     note('watchdog')
-    return machine.WDT(timeout=150)
+    return machine.WDT(timeout=timeout)
 if 'notes' in os.listdir():
     note('again')
     raise OSError('that is all')
@@ -440,12 +444,14 @@ TIMERS = [
     ('in a wait', 'first timer again ',
      'timer = machine.Timer(N, mode=0, period=50, callback=end)\n'
      'time.sleep(60)\n'),
+    # (a computer that pauses for less than this does not let it starve)
     ('fed', 'first watchdog fed again ',
-     'dog = watch()\n'
-     'for _ in range(8):\n'
-     '    time.sleep_ms(40)\n'
+     'dog = watch(3000)\n'
+     'for _ in range(32):\n'
+     '    time.sleep_ms(100)\n'
      '    dog.feed()\n'
-     'note("fed")\n'),
+     'note("fed")\n'
+     'machine.reset()\n'),
 ]
 
 

@@ -534,7 +534,9 @@ def main(argv=None):
                    options.rom_size, pty=options.pty, kind=options.kind,
                    slow=options.slow) as board:
             print(board.device, flush=True)
-            signal.pause()
+            while True:
+                # (a signal just before signal.pause() would not end it)
+                time.sleep(1)
     except KeyboardInterrupt:
         pass
 
