@@ -229,11 +229,15 @@ class TestOversized(unittest.TestCase):
                 reading = asyncio.create_task(client.answer())
                 kept = sent = 0
                 while not reading.done() and sent < len(wire):
-                    for conn in server.app.connections:
-                        kept = max(kept, len(conn.data))
                     await client.send(wire[sent:sent + 1])
                     sent += 1
-                    await asyncio.sleep(0)
+                    held = 0
+                    # until it is there: several could come at once
+                    while not reading.done() and held < sent:
+                        await asyncio.sleep(0)
+                        held = max([len(conn.data) for conn
+                                    in server.app.connections] + [0])
+                        kept = max(kept, held)
                 self.assertEqual((await reading).status, status)
                 self.assertTrue(limit <= kept < limit + 8, (limit, kept))
                 await client.close()

@@ -488,6 +488,7 @@ class TestEvents(unittest.TestCase):
 
         async def check(server, client):
             await client.send(ask(b'/events'))
+            await until(lambda: sent[0])
             count = -1
             while count != sent[0]:  # until it waits
                 count = sent[0]
@@ -615,7 +616,7 @@ class TestMany(unittest.TestCase):
                     app.shutdown()
                     self.assertEqual((await ws.closed())[0], 1001)
                     ws.client.writer.close()
-                    await soon(server.task, app.shutdown_timeout + 1)
+                    await soon(server.task)
                     self.assertEqual(app.streams, 0)
                     self.assertEqual(log, ['slow', 'down'])
                     log.clear()

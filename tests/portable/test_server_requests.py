@@ -323,6 +323,7 @@ class TestRequestBody(unittest.TestCase):
 
     def test_small_unread_body_is_drained(self):
         app = hello_app()
+        app.drain_timeout = 30  # of which none is waited for
 
         @app.post('/large', max_content_length=50000)
         async def large(request):
@@ -374,7 +375,9 @@ class TestRequestBody(unittest.TestCase):
             self.assertEqual(answer.status, 413)
             self.assertIn(b'Request.max_content_length', answer.body)
 
-        serve(hello_app(), check)
+        app = hello_app()
+        app.drain_timeout = 30  # while all of it is sent
+        serve(app, check)
 
     def test_chunked_body_over_the_limit_is_answered_with_413(self):
         async def check(server, client):

@@ -103,7 +103,9 @@ class TestStreams(unittest.TestCase):
             self.make(), b'POST /echo HTTP/1.1\r\nHost: a\r\nConnection: '
             b'close\r\nContent-Length: 5000\r\n\r\n', b'A' * 5000,
             until=b'\r\n\r\n'))
-        self.assertEqual(got.count(b'A'), 5000)
+        # (the date has an A, too, in April and in August)
+        body = got.partition(b'\r\n\r\n')[2]
+        self.assertEqual(body.count(b'A'), 5000)
         self.assertEqual(got[-5:], b'0\r\n\r\n')
 
     def test_100_continue_comes_before_an_answer_that_reads_the_body(self):
@@ -114,7 +116,8 @@ class TestStreams(unittest.TestCase):
             b'A' * 5000, until=b'\r\n\r\n'))
         self.assertEqual(got[:25], b'HTTP/1.1 100 Continue\r\n\r\n')
         self.assertEqual(got.count(b'HTTP/1.1 '), 2)
-        self.assertEqual(got.count(b'A'), 5000)
+        body = got.split(b'\r\n\r\n', 2)[2]
+        self.assertEqual(body.count(b'A'), 5000)
 
     def test_number_as_a_piece_is_an_error(self):
         app = Microdot()

@@ -1,9 +1,10 @@
 import os
 import unittest
+from binascii import hexlify
 
 from microdot.settings import Settings
 
-PATH = 'test-settings.json'
+PATH = 'test-settings-%s.json' % hexlify(os.urandom(4)).decode()
 
 
 def write(text, path=PATH):

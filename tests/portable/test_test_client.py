@@ -1273,7 +1273,7 @@ class TestWebSocket(unittest.TestCase):
             got.append((yield))
             yield 'done'
 
-        self.connect(serve, peer, timeout=5)
+        self.connect(serve, peer, timeout=60)
         self.assertEqual(got, ['tick', (1, b'done')])
 
     @unittest.skipIf(not HAS_EVENT_LOOP, 'needs an event loop')

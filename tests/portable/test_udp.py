@@ -57,7 +57,7 @@ def ask(function, answer, **kwargs):
 
 @unittest.skipIf(not hasattr(asyncio, 'run'), 'needs an event loop')
 class TestNames(unittest.TestCase):
-    def look_up(self, answer, timeout=3):
+    def look_up(self, answer, timeout=30):
         return ask(lambda server: look_up('example.org', server, timeout),
                    lambda query: query[:2] + answer)
 
@@ -101,7 +101,7 @@ class TestNames(unittest.TestCase):
 @unittest.skipIf(not hasattr(asyncio, 'run'), 'needs an event loop')
 class TestTime(unittest.TestCase):
     def time(self, answer):
-        return ask(network_time, lambda query: answer)
+        return ask(network_time, lambda query: answer, timeout=30)
 
     def test_it_is_in_seconds_since_1970(self):
         for sent, expected in ((2208988800 + 1800000000, 1800000000),
