@@ -62,10 +62,14 @@ def test_the_button_copies_it_as_text(browser, address, path,  # noqa: F811
         page.evaluate('delete Navigator.prototype.clipboard')
     page.evaluate("document.addEventListener('copy', () => {"
                   "window.copied = getSelection().toString()})")
+    # (what it says for a moment may be over before it is asked for)
+    page.evaluate("window.said = []; new MutationObserver(() => said.push("
+                  "document.querySelector('button').innerText)).observe("
+                  "document.querySelector('button'), {childList: true})")
     assert page.evaluate(
         "document.querySelector('button').innerText") == 'Copy as text'
     page.click('button')
-    page.wait_for("document.querySelector('button').innerText == 'Copied'")
+    page.wait_for("said.includes('Copied')")
     found = page.evaluate('navigator.clipboard.readText()') if allowed \
         else page.evaluate('window.copied')
     assert found == page.evaluate("document.getElementById('text').value")

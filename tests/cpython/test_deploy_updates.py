@@ -16,6 +16,7 @@ import pytest
 
 import servers
 import simboard
+from command import save
 from microdot import deploy
 from microdot.deploy import command, sending, watching
 from test_deploy import (  # noqa: F401
@@ -71,6 +72,7 @@ class Powered:
             'exec("app.app.run(%r, app.PORT)" % "127.0.0.1")\n']
         self.output = ''
         self.ends = False
+        self.process = None
 
     def __enter__(self):
         self.thread = threading.Thread(target=self.live)
@@ -87,8 +89,11 @@ class Powered:
 
     def __exit__(self, *exc):
         self.ends = True
-        self.process.kill()
-        self.thread.join()
+        while self.thread.is_alive():
+            # (it may be about to start again)
+            if self.process:
+                self.process.kill()
+            self.thread.join(0.1)
 
 
 @pytest.fixture
@@ -364,10 +369,10 @@ def test_each_save_is_copied_and_started(flash, folder):  # noqa: F811
     with simboard.Board(flash, pty=True) as board, running(
             folder, '--port', board.device, '--watch') as process:
         read_until(process, 'first')
-        app.write_text('def\n')
+        save(app, 'def\n')
         seen = read_until(process, 'waiting for the next save')
         assert 'app.py is not Python: invalid syntax' in seen
-        app.write_text('import time\nprint("second one")\ntime.sleep(100)\n')
+        save(app, 'import time\nprint("second one")\ntime.sleep(100)\n')
         read_until(process, 'second one')
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0

@@ -131,33 +131,37 @@ def start(line, code, follow, show, folder, ended=None):
     :param show: called with each line to show.
     :param folder: for a temporary file.
     :param ended: asked now and then whether to stop looking on.
-    :raises Failure: it has ended with an error.
+    :raises Failure: it has ended with an error, or the board does not run it.
     """
     file = folder / 'start.py'
-    file.write_bytes(code.encode())
+    # (mpremote takes its time to get there)
+    file.write_bytes(b'print(%a)\n' % MARK + code.encode())
     if follow:
         show('started; Ctrl-C ends this view, the application goes on')
     output: Any = collections.deque(maxlen=50)
-    deadline = None if follow else time.monotonic() + STARTING_S
+    deadline = None
     with Reading(line.open(['run', str(file)])) as reading:
         try:
             while True:
                 try:
-                    timeout = LOOK_S if ended else None
-                    if deadline:
-                        timeout = max(0, deadline - time.monotonic())
-                    text = reading.get(timeout)
+                    text = reading.get(_timeout(line, follow, ended, deadline))
                 except queue.Empty:
-                    if not ended:
-                        # Nobody listens any more, which the application does
-                        # not notice.
-                        show('started')
-                        return
-                    if ended():
-                        return
-                    continue
+                    if ended:
+                        if ended():
+                            return
+                        continue
+                    if deadline is None:
+                        raise Failure(
+                            line.explain('timeout waiting')) from None
+                    # Nobody listens any more, which the application does not
+                    # notice.
+                    show('started')
+                    return
                 if text is None:
                     break
+                if MARK in text:
+                    deadline = time.monotonic() + STARTING_S
+                    continue
                 output.append(text)
                 if follow:
                     show(text)
@@ -170,6 +174,20 @@ def start(line, code, follow, show, folder, ended=None):
     if status:
         raise Failure(_why_it_ended(line, output, follow, show))
     show('the application has ended')
+
+
+def _timeout(line, follow, ended, deadline):
+    """Return the seconds to wait for what comes next, or ``None``.
+
+    :param deadline: when the application counts as started, once it runs.
+    """
+    if ended:
+        return LOOK_S
+    if follow:
+        return None
+    if deadline is None:
+        return line.patience_s
+    return max(0, deadline - time.monotonic())
 
 
 def _why_it_ended(line, output, shown, show):
