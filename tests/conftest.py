@@ -17,6 +17,17 @@ for _folder in (
 
 pytest_plugins = ['portable_plugin']
 
+try:
+    import hypothesis
+except ImportError:
+    pass  # what needs it says so
+else:
+    # A machine that is busy, or pauses, is not the fault of an example.
+    hypothesis.settings.register_profile(
+        'busy', deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow])
+    hypothesis.settings.load_profile('busy')
+
 # Where Ctrl-C is ignored, as under nohup, children would ignore it too, and
 # tests send it to them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and \

@@ -30,10 +30,6 @@ from microdot.microdot import (
 )
 from microdot.test_client import TestResponse
 
-# How long an example takes says nothing here.
-settings.register_profile('wire', deadline=None)
-settings.load_profile('wire')
-
 # What the wire functions may raise: more needs no answer than its status.
 REFUSED = (ValueError, HTTPException)
 

@@ -70,7 +70,7 @@ def site(tmp_path_factory):
     subprocess.run(
         [sys.executable, '-m', 'sphinx', '-q', '-b', 'html',
          '-d', str(folder / 'doctrees'), 'docs', str(folder / 'html')],
-        cwd=TOP, check=True, timeout=300)
+        cwd=TOP, check=True, timeout=1200)
     return folder / 'html'
 
 

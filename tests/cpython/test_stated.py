@@ -28,6 +28,8 @@ FILES = TOP / 'tests' / 'files'
 SLOW_PROGRAM = """\
 import asyncio, sys
 from microdot import Microdot
+from microdot._cpython import running
+running._SECOND_S = 60  # to end after a second signal: it may be paused
 app = Microdot()
 @app.get('/')
 async def slow(request):
@@ -51,7 +53,7 @@ app.get('/')(lambda request: 1 / 0)
 asyncio.run(TestClient(app).get('/'))
 """
 #: Seconds that no test may take.
-PATIENCE = 10
+PATIENCE = 30
 
 
 def ask(app, path='/', method='GET', **options):

@@ -188,6 +188,7 @@ def test_several_clients_at_a_time(server):
 
 
 def test_handler_ends_when_its_client_has_gone(server):
+    until_state(server, streams=0)  # all others have ended
     ended = json.loads(server.get('/state'))['ended']
 
     async def test():

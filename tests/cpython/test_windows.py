@@ -17,7 +17,7 @@ from helpers import run
 from microdot import Microdot
 from microdot._cpython import serving
 from microdot.cli import CommandError, options, sockets
-from servers import wait_until
+from servers import free_port, wait_until
 from serving import Server
 
 
@@ -158,7 +158,8 @@ def test_reload_opens_the_port_anew(tmp_path):
     (tmp_path / 'windows.py').write_text(COMMAND)
     app = tmp_path / 'app.py'
     app.write_text(HELLO)
-    with Command('run', '--port', 0, '--reload', cwd=tmp_path,
+    # (each process opens the port anew: it is none that others may be given)
+    with Command('run', '--port', free_port(), '--reload', cwd=tmp_path,
                  before=(sys.executable, 'windows.py')) as command:
         wait_until(lambda: answer(command) == (200, 'hello'), 'the start')
         save(app, HELLO.replace("'hello'", "'changed'"))
