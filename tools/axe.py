@@ -45,6 +45,10 @@ def fetch():
         return find()
     if not shutil.which('npm'):
         raise FetchError('there is no npm to fetch axe-core with')
+    return interpreters.try_again(_pack)
+
+
+def _pack():
     with tempfile.TemporaryDirectory() as folder:
         result = subprocess.run(
             ['npm', 'pack', '--silent', 'axe-core@' + VERSION], cwd=folder,

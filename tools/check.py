@@ -64,6 +64,8 @@ USUAL_QUICK_S = 120
 SILENCE_S = 8
 #: Seconds that the hello example has to start, and to stop.
 PATIENCE = 30
+#: Seconds from a download that fails to the next attempt.
+PAUSES_S = (5, 20)
 
 
 class Failure(Exception):
@@ -91,6 +93,19 @@ class Step:
         self.output.append(result.stdout.rstrip())
         if result.returncode:
             raise Failure('exit status %d' % result.returncode)
+
+    def download(self, *command):
+        """Run a command that downloads, and run it again if it fails.
+
+        :raises Failure: it has failed each time.
+        """
+        for pause_s in PAUSES_S:
+            try:
+                return self.run(*command)
+            except Failure as failure:
+                self.output.append('%s; again in %d s' % (failure, pause_s))
+                time.sleep(pause_s)
+        return self.run(*command)
 
 
 # ------------------------------------------------------------------- set-up
@@ -126,8 +141,8 @@ def set_up(step):
         except Failure:
             raise Failure('cannot make a virtual environment; on Debian and '
                           'Ubuntu: apt install python3-venv') from None
-    step.run(venv_python(VENV), '-m', 'pip', 'install', '--quiet',
-             '--disable-pip-version-check', '-e', '.[dev]')
+    step.download(venv_python(VENV), '-m', 'pip', 'install', '--quiet',
+                  '--disable-pip-version-check', '-e', '.[dev]')
     stamp.write_text(wanted)
 
 
@@ -210,8 +225,9 @@ def check_package(step):
     """Build what would be published, and use it as a stranger would."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        # The wheel is built from the sdist, so that is complete.
-        step.run(venv_python(VENV), '-m', 'build', '--outdir', folder)
+        # The wheel is built from the sdist, so that is complete. (setuptools
+        # is downloaded for that)
+        step.download(venv_python(VENV), '-m', 'build', '--outdir', folder)
         wheel, = folder.glob('*.whl')
         empty = folder / 'empty'
         step.run(sys.executable, '-m', 'venv', '--without-pip', empty)
@@ -275,6 +291,21 @@ def fetch(url):
             time.sleep(0.05)
 
 
+def wait_for_sleep(process):
+    """Wait until a process waits for something, where that shows.
+
+    MicroPython's Unix port raises KeyboardInterrupt right in the handler of
+    the signal. In the middle of a garbage collection that leaves the heap
+    locked, which no board does.
+    """
+    stat = pathlib.Path('/proc/%d/stat' % process.pid)
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None and stat.exists() and \
+            stat.read_text().rpartition(') ')[2][0] != 'S' and \
+            time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
 def try_hello(command, **kwargs):
     """Start the hello example, compare its answers, and stop it by Ctrl-C.
 
@@ -297,6 +328,7 @@ def try_hello(command, **kwargs):
                 text = fetch('http://127.0.0.1:%d%s' % (port, path))
                 if expected not in text:
                     raise Failure('%s gave %r' % (path, text))
+            wait_for_sleep(process)
             process.send_signal(signal.SIGINT)
             process.wait(PATIENCE)
         except (OSError, subprocess.TimeoutExpired) as error:

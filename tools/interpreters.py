@@ -40,6 +40,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import typing
 
 try:
@@ -57,6 +58,8 @@ DEBIAN_STABLE = 'trixie'
 DEBIAN_NEXT = ('forky', 'sid')
 #: Counts changes of the layout, so that an old cache is not misread.
 LAYOUT = 'v1'
+#: Seconds from a download that fails to the next attempt.
+PAUSES_S = (3, 10)
 #: The oldest that this project supports; others are as good as none.
 OLDEST_MICROPYTHON = (1, 22)
 OLDEST_CPYTHON = 10
@@ -319,9 +322,7 @@ def _fill(slot):
     work = _cache() / 'work' / slot.key
     work.mkdir(parents=True, exist_ok=True)
     result = work / 'result'
-    shutil.rmtree(result, ignore_errors=True)
-    result.mkdir()
-    info = slot.fill(work, result)
+    info = try_again(_begin, slot, work, result)
     interpreter = _probe(_command(result, info))
     if interpreter is None:
         raise FetchError('unpacked, but does not start on this machine')
@@ -337,6 +338,28 @@ def _fill(slot):
     shutil.rmtree(target, ignore_errors=True)
     result.rename(target)
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _begin(slot, work, result):
+    shutil.rmtree(result, ignore_errors=True)
+    result.mkdir()
+    return slot.fill(work, result)
+
+
+def try_again(function, *args):
+    """Call a function that downloads, and call it again if it fails: mirrors
+    change while they are read, and connections are cut.
+
+    :return: what it returns.
+    :raises FetchError: it has failed each time.
+    """
+    for pause_s in PAUSES_S:
+        try:
+            return function(*args)
+        except FetchError as error:
+            print('%s; again in %d s' % (error, pause_s), file=sys.stderr)
+            time.sleep(pause_s)
+    return function(*args)
 
 
 @contextlib.contextmanager

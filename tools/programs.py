@@ -26,6 +26,9 @@ PROGRAMS = {'redis-server': ('redis-server', 'usr/bin/redis-server'),
             'caddy': ('caddy', 'usr/bin/caddy'),
             'mosquitto': ('mosquitto', 'usr/sbin/mosquitto'),
             'postgres': ('postgresql', 'usr/lib/postgresql/*/bin/postgres')}
+#: By name: why a program could not be had. A process does not try again for
+#: each test that needs it.
+_failures = {}
 #: Counts changes of the layout.
 LAYOUT = 'programs-1'
 
@@ -71,25 +74,23 @@ def fetch(name):
         return
     if not shutil.which('apt-get') or not shutil.which('dpkg-deb'):
         raise FetchError('%s is not installed, and there is no apt' % name)
-    with interpreters._lock():
-        if not find(name):
-            _fill(name)
+    if name in _failures:
+        raise FetchError(_failures[name])
+    try:
+        with interpreters._lock():
+            if not find(name):
+                _fill(name)
+    except FetchError as error:
+        _failures[name] = str(error)
+        raise
 
 
 def _fill(name):
     package = PROGRAMS[name][0]
     target = folder_of(name)
     work = target.with_name(name + '.work')
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
     root = work / 'root'
-    result = _run(['apt-get', 'download', *_needed(package)], cwd=work)
-    debs = sorted(work.glob('*.deb'))
-    if result.returncode or not debs:
-        raise FetchError('apt-get download: ' + (
-            result.stderr.strip() or '?').splitlines()[-1])
-    for deb in debs:
-        _run(['dpkg-deb', '-x', str(deb), str(root)])
+    interpreters.try_again(_unpack, _needed(package), work, root)
     if not _newest(root, name):
         raise FetchError('no %s in the packages of %s' % (name, package))
     libraries = sorted({
@@ -99,6 +100,19 @@ def _fill(name):
     shutil.rmtree(target, ignore_errors=True)
     root.rename(target)
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _unpack(packages, work, root):
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    result = _run(['apt-get', 'download', *packages], cwd=work)
+    debs = sorted(work.glob('*.deb'))
+    if result.returncode or not debs:
+        raise FetchError('apt-get download: ' + (
+            result.stderr.strip() or '?').splitlines()[-1])
+    for deb in debs:
+        if _run(['dpkg-deb', '-x', str(deb), str(root)]).returncode:
+            raise FetchError('cannot unpack ' + deb.name)
 
 
 def _needed(package):

@@ -98,6 +98,7 @@ def test_what_is_signed_is_shown_and_escaped(name, command, top):
             ask(port, 'POST', name='number %d' % number)
         page = ask(port)[1]
         assert page.count('<li>') == 20 and 'number 4<' not in page
+        check.wait_for_sleep(process)
         process.send_signal(signal.SIGINT)
         process.wait(PATIENCE)
     finally:

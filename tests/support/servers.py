@@ -12,7 +12,7 @@ import tempfile
 import time
 
 import interpreters
-from check import free_port
+from check import free_port, wait_for_sleep
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 APP = TOP / 'tests' / 'apps' / 'served.py'
@@ -107,16 +107,9 @@ class Child:
         self.process.send_signal(number)
 
     def wait_for_sleep(self):
-        """Wait until the process waits for something, where that shows.
-
-        MicroPython's Unix port raises KeyboardInterrupt right in the handler
-        of the signal. In the middle of a garbage collection that leaves the
-        heap locked, which no board does.
-        """
-        stat = pathlib.Path('/proc/%d/stat' % self.process.pid)
-        if stat.exists():
-            wait_until(lambda: stat.read_text().rpartition(') ')[2][0] == 'S',
-                       'the server to sleep')
+        """Wait until the process waits for something, before it is
+        interrupted; see :func:`check.wait_for_sleep`."""
+        wait_for_sleep(self.process)
 
     def wait(self, seconds=PATIENCE_S):
         """Wait until it has ended; return its exit status."""

@@ -3,6 +3,7 @@
 import io
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -51,6 +52,32 @@ def test_a_step_that_fails_shows_what_it_printed(capsys):
 def test_a_command_that_does_not_exist_fails_the_step(capsys):
     assert check.attempt('step', lambda step: step.run('/no/such')) == 'step'
     assert 'FAILED: FileNotFoundError' in capsys.readouterr().out
+
+
+COUNTING = """\
+import pathlib, sys
+path = pathlib.Path(sys.argv[1])
+path.open('a').write('x')
+print('attempt', path.stat().st_size)
+sys.exit(path.stat().st_size <= int(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize('times, tried', [(0, 1), (1, 2), (2, 3), (3, 3)])
+def test_a_download_that_fails_is_tried_again(
+        tmp_path, monkeypatch, capsys, times, tried):
+    monkeypatch.setattr(check, 'PAUSES_S', (0, 0))
+    path = tmp_path / 'calls'
+
+    def step(step):
+        step.download(sys.executable, '-c', COUNTING, path, times)
+
+    failed = check.attempt('step', step)
+    assert failed == ('step' if times == 3 else None)
+    assert path.read_text() == 'x' * tried
+    if failed:  # each attempt is shown
+        out = capsys.readouterr().out
+        assert re.findall(r'^attempt (\d)$', out, re.M) == ['1', '2', '3']
 
 
 def test_an_environment_of_another_checkout_is_left_alone(

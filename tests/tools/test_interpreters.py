@@ -106,11 +106,13 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(interpreters, 'TOP', tmp_path / 'top')
     monkeypatch.setattr(interpreters, '_own_commands', lambda unpacked: [])
     monkeypatch.setattr(interpreters, 'expected_cpythons', list)
+    monkeypatch.setattr(interpreters, 'PAUSES_S', (0, 0))
     return tmp_path / 'cache'
 
 
-def filler(words='micropython 9.8.7 64 True', error=None):
-    """Return what fills a slot with a program that prints *words*."""
+def filler(words='micropython 9.8.7 64 True', error=None, times=100):
+    """Return what fills a slot with a program that prints *words*, or raises
+    an error the first so many times."""
     def fill(work, result):
         calls.append(work)
         (result / 'lib').mkdir()
@@ -118,7 +120,7 @@ def filler(words='micropython 9.8.7 64 True', error=None):
         loader.write_text('#!/bin/sh\necho %s\n' % words)
         loader.chmod(0o755)
         (result / 'program').write_text('')
-        if error:
+        if error and len(calls) <= times:
             raise error
         return {'loader': 'lib/loader', 'program': 'program',
                 'libraries': ['lib'], 'packages': []}
@@ -184,11 +186,25 @@ def test_one_failure_does_not_stop_the_others(cache, monkeypatch):
 
 
 @unix_only
+@pytest.mark.parametrize('times, tried, errors', [
+    (1, 2, []), (2, 3, []), (3, 3, ['Slot 0: cut'])])
+def test_a_download_that_fails_is_tried_again(
+        cache, monkeypatch, times, tried, errors):
+    fill = filler(error=interpreters.FetchError('cut'), times=times)
+    expect(monkeypatch, fill)
+    assert interpreters.fetch() == errors
+    assert len(fill.calls) == tried
+    assert len(interpreters.find()) == 1 - len(errors)
+
+
+@unix_only
 def test_interpreter_that_does_not_start_is_not_kept(cache, monkeypatch):
-    expect(monkeypatch, filler('Illegal instruction'))
+    fill = filler('Illegal instruction')
+    expect(monkeypatch, fill)
     assert interpreters.fetch() == [
         'Slot 0: unpacked, but does not start on this machine']
     assert interpreters.find() == []
+    assert len(fill.calls) == 1
 
 
 @unix_only
