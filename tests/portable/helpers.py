@@ -67,11 +67,11 @@ def free_port():
 
     A board's server cannot tell which port it was given for 0, so tests name
     one. It is chosen at random, as tests of several files run side by side,
-    and below those that systems give to clients.
+    and below those that systems give to clients and ``serving`` to servers.
     """
     import socket  # not on every build
     while True:
-        port = 10000 + int.from_bytes(os.urandom(2), 'big') % 20000
+        port = 10000 + int.from_bytes(os.urandom(2), 'big') % 10000
         listener = socket.socket()
         try:
             # In this form for boards, which take no tuple here.

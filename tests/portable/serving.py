@@ -5,10 +5,10 @@ import time
 
 from helpers import heap_kb
 
-#: The longest any single wait may take, in seconds.
+#: The longest any single wait may take, in seconds: see :func:`soon`.
 PATIENCE_S = 5
 
-#: For what is promised within a second: a loaded machine has its pauses.
+#: For what is promised within a second: a loaded machine is slow.
 A_SECOND = 4
 
 #: Below the range that Linux takes the ports of outgoing connections from.
@@ -22,8 +22,41 @@ GET = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
 
 async def soon(coro, seconds=PATIENCE_S):
-    """Await a coroutine, for a limited time."""
-    return await asyncio.wait_for(coro, seconds)
+    """Await a coroutine, for a limited time.
+
+    It is counted in tenths of a second, each of which the event loop has to
+    see: a machine that stands still for some seconds, server and all, takes
+    one of them.
+
+    :raises asyncio.TimeoutError: it took too long.
+    """
+    tenths = int(seconds * 10)
+    if hasattr(asyncio, 'core'):
+        return await asyncio.wait_for(coro, tenths, _sleep)
+    task = asyncio.ensure_future(coro)
+    try:
+        while tenths and not task.done():
+            await asyncio.wait([task], timeout=0.1)
+            tenths -= 1
+    except asyncio.CancelledError:
+        await _end(task)
+        raise
+    if task.done():
+        return await task
+    await _end(task)
+    raise asyncio.TimeoutError
+
+
+async def _end(task):
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()  # has been seen
+
+
+async def _sleep(tenths):
+    for _ in range(tenths):
+        await asyncio.sleep(0.1)
 
 
 async def until(condition, seconds=PATIENCE_S):

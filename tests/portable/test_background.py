@@ -4,10 +4,10 @@ import asyncio
 import unittest
 
 import microdot.background  # noqa: F401
-from helpers import run
+from helpers import free_port, run
 from microdot.microdot import Microdot, Request, Response
 from microdot.test_client import TestClient
-from serving import GET, Server, next_port, soon, until
+from serving import GET, Server, soon, until
 
 
 class TestAfterResponse(unittest.TestCase):
@@ -298,7 +298,7 @@ class TestAfterResponse(unittest.TestCase):
         self.app.shutdown_timeout = None  # for ever
         asyncio.new_event_loop()
         with self.assertRaises(KeyboardInterrupt):
-            self.app.run('127.0.0.1', next_port())
+            self.app.run('127.0.0.1', free_port())
         self.assertEqual(self.done, ['hook'])
 
     def test_the_test_client_waits_for_it(self):
