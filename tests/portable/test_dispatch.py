@@ -222,7 +222,7 @@ class TestThreads(unittest.TestCase):
         import threading
         app = Microdot()
         barrier = threading.Barrier(3)
-        app.get('/')(lambda request: str(barrier.wait(5) >= 0))
+        app.get('/')(lambda request: str(barrier.wait(30) >= 0))
 
         async def main():
             return [res.text for res in await asyncio.gather(*[
@@ -234,7 +234,7 @@ class TestThreads(unittest.TestCase):
         import threading
         app = Microdot()
         event = threading.Event()
-        app.get('/wait')(lambda request: str(event.wait(5)))
+        app.get('/wait')(lambda request: str(event.wait(30)))
 
         @app.get('/set')
         async def view(request):

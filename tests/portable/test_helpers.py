@@ -50,7 +50,7 @@ class TestRun(unittest.TestCase):
     def test_loop_works_after_a_failure(self):
         with self.assertRaises(asyncio.TimeoutError):
             run(endless(), timeout=0.01)
-        self.assertIsNone(run(asyncio.wait_for(self.nothing(), 1)))
+        self.assertIsNone(run(asyncio.wait_for(self.nothing(), 30)))
 
     async def nothing(self):
         pass

@@ -5,7 +5,7 @@ import sys
 import unittest
 
 import fake_network
-from helpers import free_port, run
+from helpers import change, free_port, run
 from microdot import portal, wifi
 from microdot.captive import encode_answer, escape, fits
 from microdot.wifi import WiFi
@@ -90,9 +90,9 @@ class Enough(Exception):
 @unittest.skipIf(not hasattr(asyncio, 'run'), 'needs an event loop')
 class TestPortal(unittest.TestCase):
     def setUp(self):
-        portal.network = wifi.network = fake_network
-        self.addCleanup(setattr, portal, 'WiFi', WiFi)
-        portal.WiFi = Network
+        for module in (portal, wifi):
+            change(self, module, 'network', fake_network)
+        change(self, portal, 'WiFi', Network)
         fake_network.reset(home='secret88', other='')
 
     def tearDown(self):
