@@ -68,8 +68,8 @@ def pytest_addoption(parser):
         '--heapsize', metavar='N',
         help='run them on MicroPython with a heap of N bytes (or Nk, Nm)')
     group.addoption(
-        '--portable-timeout', type=float, default=300, metavar='SECONDS',
-        help='time for all tests of a file on an interpreter (default: 300)')
+        '--portable-timeout', type=float, default=900, metavar='SECONDS',
+        help='time for all tests of a file on an interpreter (default: 900)')
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -145,7 +145,7 @@ def run_app(interpreter, port):
     return subprocess.run(
         command + [str(APP), str(port)], env=env, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=PATIENCE_S).stdout
+        timeout=START_S).stdout
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / 'tools'))
 
 import interpreters  # noqa: E402
+from check import free_port  # noqa: E402
 
 #: Connections that the server may have.
 BOARD_CONNECTIONS = 8
@@ -38,7 +39,7 @@ PIECES = 5000
 #: Bytes of an upload that nobody reads.
 UPLOAD = 20000000
 #: Seconds for the server to start, and to answer after an attack.
-PATIENCE_S = 20
+PATIENCE_S = 60
 #: Seconds that what has been brought about is looked at.
 LOOK_S = 0.3
 #: Bytes that a connection costs besides what is limited, with the objects of
@@ -79,9 +80,7 @@ class Server:
         self.baseline = 0
 
     def __enter__(self):
-        with socket.socket() as sock:
-            sock.bind(('127.0.0.1', 0))
-            self.port = sock.getsockname()[1]
+        self.port = free_port()
         path = '%s:%s' % (TOP / 'src', TOP / 'libs' / 'micropython')
         self._process = subprocess.Popen(
             self.interpreter.command + [

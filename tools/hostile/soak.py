@@ -41,6 +41,9 @@ EVERY = 197
 #: connection lost with each fault.
 SLACK = {'micropython': 6144, 'cpython': 400}
 
+#: What is to be as it was.
+COUNTED = ('sockets', 'open', 'listed', 'tasks', 'streams')
+
 GET = b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 HELLO = (200, b'hello')
 MALFORMED = (
@@ -312,19 +315,26 @@ class Soak:
                     with self.lock:
                         self.sent += talk.requests
 
-    def state(self):
-        """Return what the server holds, once nothing is going on."""
+    def state(self, before=None):
+        """Return what the server holds, once nothing is going on.
+
+        :param before: what it held before: it has some time to come back to
+                       that, as tasks end after their connections.
+        """
         deadline = time.monotonic() + PATIENCE
+        good = False
         while True:
-            # the connection that asks is the only one
             state = self._ask()
-            if state and state['open'] == 1 or time.monotonic() > deadline:
-                break
-            time.sleep(0.05)
-        time.sleep(0.5)  # for tasks that end after their connections
-        state = self._ask() or state
-        state['sockets'] = self._sockets()
-        return state
+            if state:
+                state['sockets'] = self._sockets()
+            was_good = good
+            # the connection that asks is the only one
+            good = state and state['open'] == 1 and (not before or all(
+                state[name] <= before[name] for name in COUNTED))
+            if good and was_good or time.monotonic() > deadline:
+                return state
+            # for tasks that end after their connections
+            time.sleep(0.5 if good else 0.05)
 
     def _ask(self):
         with contextlib.suppress(ConnectionError, ValueError):
@@ -352,14 +362,14 @@ def soak(interpreter, requests, seed=1, out=sys.stdout):
         run.send(max(requests // 20, 400))  # what is kept for good
         before = run.state()
         run.send(requests)
-        after = run.state()
+        after = run.state(before)
         output = child.output
     say('%s: %d requests in %d s, %d conversations cut by %d failures of '
         'sockets' % (interpreter.name, run.sent, time.monotonic() - start,
                      run.cut, after['failures']))
     say('%-10s %10s %10s' % ('', 'before', 'after'))
     left = []
-    for name in ('sockets', 'open', 'listed', 'tasks', 'streams', 'heap'):
+    for name in (*COUNTED, 'heap'):
         say('%-10s %10d %10d' % (name, before[name], after[name]))
         slack = 0
         if name == 'heap':
