@@ -8,6 +8,7 @@ topic, message, its bytes, as a frame of WebSocket, as an event]``, the last
 two ``None`` until a listener needs them.
 """
 import asyncio
+import contextlib
 import json
 import os
 from collections import OrderedDict, deque
@@ -114,8 +115,10 @@ class Hub:
             self.accept(topic, message, data)
             return
         if len(self.pending) >= self.max_pending:
-            self.pending.popleft()
-            self.counters['dropped'] += 1
+            # (the loop may have handed on all of them meanwhile)
+            with contextlib.suppress(IndexError):
+                self.pending.popleft()
+                self.counters['dropped'] += 1
         self.pending.append((topic, message, data))
         if self.loop:
             try:

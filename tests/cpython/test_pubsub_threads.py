@@ -4,6 +4,7 @@ import asyncio
 import pathlib
 import re
 import threading
+from collections import deque
 
 import pytest
 
@@ -119,6 +120,19 @@ def test_messages_of_threads_that_nobody_takes_are_bounded(monkeypatch):
     thread.join()
     assert len(hub.pending) == 10
     assert hub.counters['dropped'] == 990
+
+
+def test_a_thread_may_see_as_full_what_has_been_handed_on():
+    class Seen(deque):
+        def __len__(self):
+            return Hub.max_pending  # a moment ago
+
+    hub = Hub()
+    hub.pending = Seen()
+    hub.thread = None  # that of the loop is another one
+    hub.publish('a', 1)
+    assert list(hub.pending) == [('a', 1, b'1')]
+    assert hub.counters['dropped'] == 0
 
 
 def test_one_task_at_a_time_takes_messages():
