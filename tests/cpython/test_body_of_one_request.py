@@ -6,7 +6,7 @@ import pytest
 
 from microdot import Microdot, Request
 
-PATIENCE = 10
+PATIENCE = 30
 HEAD = b' HTTP/1.1\r\nHost: a\r\nContent-Length: '
 
 

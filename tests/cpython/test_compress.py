@@ -25,7 +25,7 @@ from microdot.test_client import TestClient
 
 TEXT = 'microdot ' * 200
 LARGE = 'microdot ' * 40000
-PATIENCE = 10
+PATIENCE = 30
 #: How a client undoes each coding.
 UNDO = {
     'gzip': gzip.decompress, 'br': brotli.decompress,

@@ -16,7 +16,7 @@ from microdot import Microdot, Request
 from microdot.foreign import asgi_app, wsgi_app
 from microdot.test_client import TestClient
 
-PATIENCE = 10
+PATIENCE = 30
 
 
 class App(Microdot):
@@ -330,6 +330,7 @@ def test_what_follows_the_response_is_not_its_body(monkeypatch):
         await send({'type': 'http.response.body', 'body': data})
 
     app = App()
+    app.drain_timeout = PATIENCE  # what follows may be late
     app.mount(asgi_app(inner), '/x')
 
     async def run():

@@ -11,7 +11,7 @@ from microdot.foreign import asgi_app
 from microdot.test_client import TestClient, WebSocketClosed
 from microdot.websocket import WebSocket, with_websocket
 
-PATIENCE = 10
+PATIENCE = 30
 HANDSHAKE = (
     b'GET /x/ HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n'
     b'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'

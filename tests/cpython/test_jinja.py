@@ -297,18 +297,24 @@ def respond(app, path='/', **kwargs):
     return asyncio.run(TestClient(app, **kwargs).get(path))
 
 
+made = itertools.count()
+
+
 def make_app(folder, text, **context):
     """An application that answers with a template."""
-    (folder / 'made.html').write_text(text)
+    # (one that is written again is not read again where the clock of files
+    # has not moved on)
+    name = 'made%d.html' % next(made)
+    (folder / name).write_text(text)
     app = Microdot()
 
     @app.get('/')
     async def index(request):
-        return Template('made.html').response(request, **context)
+        return Template(name).response(request, **context)
 
     @app.get('/items/<int:number>')
     async def item(request, number):
-        return Template('made.html').response(request, 201, number=number)
+        return Template(name).response(request, 201, number=number)
 
     return app
 

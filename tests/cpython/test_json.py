@@ -6,13 +6,23 @@ import decimal
 import enum
 import json
 import uuid
+import weakref
 
 import pytest
 
 from microdot import Microdot, Response, html, json_response
-from microdot._cpython import data
+from microdot._cpython import application, data
 from microdot.microdot import dump_json
 from microdot.test_client import TestClient
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """No application of another test: it may be under debug, and there until
+    garbage is collected."""
+    applications = weakref.WeakValueDictionary()
+    for module in data, application:
+        monkeypatch.setattr(module, 'applications', applications)
 
 
 class Colour(enum.Enum):
@@ -161,6 +171,7 @@ class Orjson:
 
 
 def test_with_orjson_too(caplog, monkeypatch):
+    monkeypatch.setattr(Orjson, 'asked', 0)
     app = Microdot()
     monkeypatch.setattr(data, 'orjson', Orjson)
     dump = data.with_orjson(data.slow_json)

@@ -81,6 +81,7 @@ def test_no_credentials_break_the_parser(text):
         None, text.strip())
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(min_codepoint=32, exclude_characters='\x7f:',
                              exclude_categories=['Cs'])),
        st.text(st.characters(min_codepoint=32, exclude_characters='\x7f',

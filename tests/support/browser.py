@@ -80,7 +80,9 @@ class Browser:
 
     def __exit__(self, *args):
         try:
-            self.send('Browser.close')
+            # (it may be gone before it has answered)
+            with contextlib.suppress(BrowserError):
+                self.send('Browser.close')
             self._process.wait(PATIENCE_S)
         finally:
             self._stack.close()
@@ -99,7 +101,9 @@ class Browser:
         message = {'id': self._number, 'method': method, 'params': params}
         if session:
             message['sessionId'] = session
-        os.write(self._commands, json.dumps(message).encode() + b'\0')
+        data = json.dumps(message).encode() + b'\0'
+        while data:  # what is long may be written in part
+            data = data[os.write(self._commands, data):]
         deadline = time.monotonic() + PATIENCE_S
         while True:
             answer = self._receive(deadline, method)
