@@ -4,6 +4,7 @@ import asyncio
 import errno
 import io
 import os
+import signal
 import threading
 from unittest import mock
 
@@ -814,6 +815,8 @@ def test_each_process_has_a_loop_of_its_own(app):
     pid = os.fork()
     if not pid:
         status = 1
+        # (a lock that another thread had would never be free here)
+        signal.alarm(60)
         try:
             if Answer(app).body == b'hello':
                 status = 0

@@ -62,6 +62,7 @@ class Command:
     def __init__(self, *words, cwd, terminal=False, env=None, pass_fds=(),
                  before=()):
         self.output = ''
+        self._data = b''
         arguments = {}
         if terminal:
             self.reader, writer = pty.openpty()
@@ -105,7 +106,10 @@ class Command:
             data = os.read(self.reader, 65536)
         except OSError:  # a terminal whose other end is closed
             data = b''
-        self.output += data.decode(errors='replace').replace('\r\n', '\n')
+        # (all of it: a character, or the end of a line, may come in parts)
+        self._data += data
+        self.output = self._data.decode(errors='replace').replace(
+            '\r\n', '\n')
         return bool(data)
 
     def take(self):
