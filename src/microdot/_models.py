@@ -6,6 +6,7 @@ to the :class:`Faults`. Where a value is wrong is known to whoever holds it, so
 the path of a fault is put together on the way back, by :func:`_add_key`, and
 a value without faults costs no path.
 """
+import copy
 import dataclasses
 import datetime
 import decimal
@@ -122,26 +123,95 @@ def unwrap(rule):
     """Return a rule without ``Annotated``, ``Required`` and the like, and the
     :class:`Field` around it, or ``None``.
 
-    ``Annotated[str, Field(max=80)]`` is a field whose rule is ``str``.
+    ``Annotated[str, Field(max=80)]`` is a field whose rule is ``str``. Of
+    several, as an alias has them, the outer one counts where both say
+    something. The bounds of a union are those of its members.
     """
     field = None
     while True:
         origin = typing.get_origin(rule)
         if isinstance(rule, Field):
-            field = field or rule
+            field = _join(field, rule)
             rule = rule.rule
         elif origin is typing.Annotated:
-            for extra in typing.get_args(rule)[1:]:
+            for extra in reversed(typing.get_args(rule)[1:]):
                 if isinstance(extra, Field):
-                    field = field or extra
+                    field = _join(field, extra)
             rule = typing.get_args(rule)[0]
         elif getattr(origin, '_name', None) in (
                 'Required', 'NotRequired', 'ReadOnly'):
             rule = typing.get_args(rule)[0]
         elif isinstance(rule, typing.NewType):
             rule = rule.__supertype__
+        elif origin in _UNIONS and field and _has_bounds(field):
+            return _bound_members(rule, field)
         else:
             return rule, field
+
+
+_UNIONS = typing.Union, types.UnionType
+
+
+def _has_bounds(field):
+    return (field.min, field.max, field.pattern) != (None, None, None)
+
+
+def _join(outer, inner):
+    # One Field that says what two say, which are around each other.
+    if outer is None:
+        return inner
+    return Field(
+        min=inner.min if outer.min is None else outer.min,
+        max=inner.max if outer.max is None else outer.max,
+        pattern=outer.source or inner.source,
+        default=inner.default if outer.default is _MISSING else outer.default)
+
+
+def _bound_members(rule, field):
+    # Annotated[int | None, Field(min=1)]: None has no bounds, and int has.
+    args = typing.get_args(rule)
+    bounds = Field(min=field.min, max=field.max, pattern=field.source)
+    bounded = [typing.Annotated[one, bounds] if _types_of_bounds(one) else one
+               for one in args]
+    if bounded == list(args):
+        return rule, field  # no rule: the Maker says so
+    return typing.Union[tuple(bounded)], Field(default=field.default)
+
+
+def _types_of_bounds(rule):
+    """Return of what types the bounds of a rule are, or ``()`` for a rule
+    that has neither a value nor a length."""
+    rule = unwrap(rule)[0]
+    kind = typing.get_origin(rule) or (
+        list if isinstance(rule, list) else rule)
+    if kind in (int, float, decimal.Decimal):
+        return int, float, decimal.Decimal
+    if kind in (str, list, set, frozenset, tuple) or \
+            kind is dict and typing.get_args(rule):
+        return (int,)
+    return (kind,) if isinstance(kind, type) and kind in CONVERTED else ()
+
+
+def _see_bounds(rule, field):
+    """See that the bounds of a field are some that its rule can have.
+
+    :raises ValueError: they are not, and nothing would check them.
+    """
+    if not _has_bounds(field):
+        return
+    kinds = _types_of_bounds(rule)
+    if not kinds:
+        raise ValueError(
+            'min, max and pattern are for numbers, dates, texts and lists, '
+            'not for %s' % ('an unnamed rule: write Field(int, ...)'
+                            if rule is object else '%r' % (rule,)))
+    if field.pattern and rule is not str:
+        raise ValueError('a pattern is for text, not for %r' % (rule,))
+    for name in ('min', 'max'):
+        bound = getattr(field, name)
+        if bound is not None and not isinstance(bound, kinds):
+            raise ValueError('the %s of %r is of the type %s, not %r' % (
+                name, rule, kinds[0].__name__, bound))
 
 
 def default_of(rule):
@@ -188,8 +258,19 @@ def members_of(rule):
     return None
 
 
+def _see_default(rule, name, default):
+    # (elsewhere a field with bounds is written as the default)
+    if isinstance(default, Field):
+        raise ValueError(
+            '%s.%s has a Field as its default, which would bound nothing; '
+            'write %s: Annotated[int, Field(...)], with its own type' % (
+                rule.__name__, name, name))
+
+
 def _dataclass_members(rule):
     hints = _hints(rule)
+    for field in dataclasses.fields(rule):
+        _see_default(rule, field.name, field.default)
     return [Member(field.name, hints[field.name],
                    field.default is dataclasses.MISSING and
                    field.default_factory is dataclasses.MISSING and
@@ -200,6 +281,8 @@ def _dataclass_members(rule):
 
 def _attrs_members(rule):
     hints = _hints(rule)
+    for one in rule.__attrs_attrs__:
+        _see_default(rule, one.name, one.default)
     # (attrs has its own word for "no default")
     return [Member(one.alias, hints[one.name],
                    repr(one.default) == 'NOTHING', _MISSING, one.alias)
@@ -305,6 +388,8 @@ def _nothing(value, faults, depth):
 
 
 def _choice(pairs, text):
+    if not pairs:
+        raise ValueError('there is nothing to choose from')
     # pairs: what is sent, and what the handler gets. (1 equals True)
     found = {(str(sent) if text else (type(sent), sent)): value
              for sent, value in pairs}
@@ -328,10 +413,15 @@ def _converted(parse, name, field):
         except (ValueError, TypeError, ArithmeticError):
             _add(faults, 'must be ' + name)
             return value
-        if field.max is not None and value > field.max:
-            _add(faults, 'is over %s' % field.max)
-        elif field.min is not None and value < field.min:
-            _add(faults, 'is under %s' % field.min)
+        try:
+            if field.max is not None and value > field.max:
+                _add(faults, 'is over %s' % field.max)
+            elif field.min is not None and value < field.min:
+                _add(faults, 'is under %s' % field.min)
+        except TypeError:
+            # (one of them has an offset, and the other has none)
+            _add(faults, 'must have an offset from UTC'
+                 if value.tzinfo is None else 'must have no offset from UTC')
         return value
 
     return check_converted
@@ -429,6 +519,8 @@ def _items(check, field, make):
 
 
 def _mapping(check_key, check, field):
+    least = field.min or 0
+
     def check_mapping(value, faults, depth):
         if not isinstance(value, dict):
             _add(faults, 'must be an object')
@@ -440,6 +532,9 @@ def _mapping(check_key, check, field):
                          else field.max):
             _add(faults, 'length is over %s' % (
                 Field.max_length if field.max is None else field.max))
+            return value
+        if len(value) < least:
+            _add(faults, 'length is under %s' % least)
             return value
         result = {}
         for key, item in value.items():
@@ -455,7 +550,7 @@ def _mapping(check_key, check, field):
 
 def _is_list(rule):
     rule = unwrap(rule)[0]
-    if typing.get_origin(rule) in (typing.Union, types.UnionType):
+    if typing.get_origin(rule) in _UNIONS:
         return any(_is_list(one) for one in typing.get_args(rule))
     return isinstance(rule, list) or (typing.get_origin(rule) or rule) in (
         list, set, frozenset, tuple)
@@ -495,7 +590,8 @@ def _object(rule, extra, text, make_checker):
                 _add(faults, 'is missing', name)
                 count = len(faults)
             elif default is not _MISSING:
-                result[attribute] = default.copy() \
+                # (requests share no list or dict, nor one in it)
+                result[attribute] = copy.deepcopy(default) \
                     if hasattr(default, 'copy') else default
         if extra == 'forbid' and not names >= value.keys():
             for name in value:
@@ -528,9 +624,10 @@ def _union(checks, names):
                 return result
             found = faults[start:]
             del faults[start:]
-            # An object of the right kind, with a fault inside, is told more
-            # of than that it is not of another kind.
-            if any(fault['at'] for fault in found):
+            # A value of the right kind, with a fault inside or beyond a
+            # bound, is told more of than that it is not of another kind.
+            if any(fault['at'] or not fault['error'].startswith('must ')
+                   for fault in found):
                 deepest.append(found)
         if len(deepest) == 1:
             faults.extend(deepest[0])
@@ -570,6 +667,8 @@ def _parsed(check):
 def _pydantic(rule, text):
     """Make the checker for a class of pydantic."""
     validator = rule.__pydantic_validator__
+    for name, field in rule.model_fields.items():
+        _see_default(rule, name, field.default)
     lists = [name for name, field in rule.model_fields.items()
              if text and _is_list(field.annotation)]
     error_class = sys.modules['pydantic'].ValidationError
@@ -651,6 +750,8 @@ class Maker:
         :raises ValueError: there is no such rule.
         """
         rule, field = unwrap(rule)
+        if field:
+            _see_bounds(rule, field)
         check = self._make(rule, field or Field)
         if field and field.default is None:
             return _optional(check, self.text)
@@ -715,7 +816,7 @@ class Maker:
         args = typing.get_args(rule)
         if origin is typing.Literal:
             return _choice([(one, one) for one in args], self.text)
-        if origin in (typing.Union, types.UnionType):
+        if origin in _UNIONS:
             return self._make_union(args)
         if isinstance(rule, list):
             if len(rule) != 1:
@@ -730,7 +831,11 @@ class Maker:
             return _items(self._inner(args[0] if args else object), field,
                           origin)
         if origin is dict:
-            return _mapping(self._inner(args[0]), self._inner(args[1]), field)
+            if not args:
+                return _exactly(dict, NAMES[dict])  # typing.Dict
+            # (JSON has keys of text alone, numbers too)
+            return _mapping(Maker(self.extra, text=True).make(args[0]),
+                            self._inner(args[1]), field)
         return None
 
     def _inner(self, rule):

@@ -27,7 +27,7 @@ import typing
 import uuid
 import weakref
 
-from . import _models
+from . import _mistakes, _models
 from .auth import BaseAuth, BasicAuth, TokenAuth
 from .microdot import Response
 from .validation import spec_of
@@ -85,15 +85,24 @@ def describe(summary=None, description=None, responses=None, tags=None,
     :param tags: a list of words that operations are grouped by.
     :param hidden: leave the route out of the document.
     :param security: a list as OpenAPI has it, in place of what is found.
-    :raises ValueError: a status code is none.
+    :raises ValueError: a status code is none, *responses* no dict, or *tags*
+                        a text.
     """
+    if callable(summary):
+        raise TypeError('%s has a decorator without parentheses; write: '
+                        '@describe()' % _mistakes.describe(summary))
+    if responses is not None and not isinstance(
+            responses, collections.abc.Mapping):
+        raise ValueError('responses is a dict by status code, such as '
+                         "{201: 'It is there'}, not %r" % (responses,))
     for status in responses or ():
         if not re.fullmatch(r'[1-5](\d\d|XX)|default', str(status)):
             raise ValueError('%r is no status code' % (status,))
     if isinstance(tags, str):
         raise ValueError('tags is a list, not %r' % tags)
-    entry = Description(summary, description, responses, tags, deprecated,
-                        hidden, security)
+    entry = Description(
+        summary, description, None if responses is None else dict(responses),
+        tags, deprecated, hidden, security)
 
     def decorated(f):
         _described[f] = entry
@@ -237,9 +246,11 @@ class Schemas:
 
     def _bounds(self, schema, field):
         bounds = {}
+        # (of several types, as a union has them, each has its own bounds)
         words = {'string': ('minLength', 'maxLength'),
-                 'array': ('minItems', 'maxItems')}.get(
-                     schema.get('type'), ('minimum', 'maximum'))
+                 'array': ('minItems', 'maxItems'),
+                 'object': ('minProperties', 'maxProperties')}.get(
+                     str(schema.get('type')), ('minimum', 'maximum'))
         if 'format' not in schema and 'anyOf' not in schema:
             for word, value in zip(words, (field.min, field.max)):
                 if value is not None:
@@ -251,6 +262,8 @@ class Schemas:
         return bounds
 
     def _nullable(self, schema):
+        if _takes_null(schema):
+            return schema
         if isinstance(schema.get('type'), str) and 'enum' not in schema:
             return {**schema, 'type': [schema['type'], 'null']}
         default = {'default': schema.pop('default')} \
@@ -506,9 +519,13 @@ class Writer:
         item = self.paths.setdefault(known, {})
         if method in item:
             return  # the first that was registered answers
-        operation = item[method] = self._operation(
-            method, {renamed[key]: parameters[key] for key in parameters},
-            route)
+        try:
+            operation = item[method] = self._operation(
+                method, {renamed[key]: parameters[key] for key in parameters},
+                route)
+        except ValueError as exc:
+            raise ValueError('handler %s: %s' % (
+                _mistakes.describe(route.handler), exc)) from exc
         if route.host:
             url, schemas = parse_pattern(route.host.name)
             operation['servers'] = [{'url': '//%s/' % url}]
@@ -778,9 +795,14 @@ class OpenAPI:
     :param path: where the document is.
     :param docs: where the page is; ``None`` for none.
     :param cookie_name: of the sessions, where that is another one.
+    :raises TypeError: *title* or *version* is no text.
     """
     def __init__(self, app=None, title='API', version='1.0', description=None,
                  path='/openapi.json', docs='/docs', cookie_name='session'):
+        for name, value in (('title', title), ('version', version)):
+            if not isinstance(value, str):
+                raise TypeError("%s is text, such as '1.0'; this is %s: %r" % (
+                    name, _mistakes.named(value), value))
         self.title = title
         self.version = version
         self.description = description

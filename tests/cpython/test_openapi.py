@@ -792,3 +792,48 @@ def test_the_page_fits_a_phone_and_is_used_by_keyboard(
 def test_decimals_are_numbers_or_text():
     kinds = [one['type'] for one in Schemas().make(decimal.Decimal)['anyOf']]
     assert kinds == ['number', 'string']
+
+
+def test_bounds_of_unions_aliases_and_objects_are_described():
+    alias = typing.Annotated[int, Field(min=1)]
+    for rule, schema in (
+            (typing.Annotated[int | None, Field(min=1)],
+             {'type': ['integer', 'null'], 'minimum': 1}),
+            (Field(typing.Optional[int], min=1, default=None),
+             {'type': ['integer', 'null'], 'minimum': 1, 'default': None}),
+            (typing.Annotated[alias, Field(max=9)],
+             {'type': 'integer', 'minimum': 1, 'maximum': 9}),
+            (typing.Annotated[dict[str, int], Field(min=1, max=2)],
+             {'type': 'object', 'additionalProperties': {'type': 'integer'},
+              'minProperties': 1, 'maxProperties': 2})):
+        assert Schemas().make(rule) == schema
+
+
+def test_wrong_arguments_are_refused_where_they_are_written():
+    def handler(request):
+        return 'x'
+
+    with pytest.raises(TypeError) as exc:
+        describe(handler)
+    assert 'write: @describe()' in str(exc.value)
+    with pytest.raises(ValueError) as exc:
+        describe(responses=[201])
+    assert 'a dict by status code' in str(exc.value)
+    for arguments in ({'title': 5}, {'version': 1.0}):
+        with pytest.raises(TypeError) as exc:
+            OpenAPI(None, **arguments)
+        assert 'is text' in str(exc.value)
+
+
+def test_the_handler_is_named_whose_answer_is_no_rule():
+    app = Microdot()
+
+    @app.get('/')
+    @describe(responses={200: object()})
+    def index(request):
+        return 'x'
+
+    with pytest.raises(ValueError) as exc:
+        OpenAPI(app).document()
+    assert 'index (' in str(exc.value)
+    assert 'is no rule' in str(exc.value)

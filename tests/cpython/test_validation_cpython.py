@@ -659,3 +659,126 @@ def test_classes_get_all_values_of_a_form_with_files(rule):
     assert res.status_code == 204
     assert got == [(['a', 'b'], {1, 2}, ['a', 'b'], [1, 2], [],
                     {'tags': 'a', 'sizes': '1'})]
+
+
+Positive = typing.Annotated[int, Field(min=1)]
+NOON = datetime.datetime(2031, 2, 28, 12)
+
+
+@pytest.mark.parametrize('rule, value, error', [
+    # the bounds of a union are those of its members
+    (typing.Annotated[int | None, Field(min=1)], 0, 'is under 1'),
+    (typing.Annotated[typing.Optional[str], Field(max=3)], 'abcd',
+     'length is over 3'),
+    (typing.Annotated[typing.Optional[str], Field(max=3, pattern='[a-z]+')],
+     'AB', 'is malformed'),
+    (typing.Annotated[list[int] | None, Field(max=1)], [1, 2],
+     'length is over 1'),
+    (typing.Annotated[int | bool, Field(max=3)], 4, 'is over 3'),
+    (typing.Annotated[int | str, Field(max=3)], 'abcd', 'length is over 3'),
+    (Field(typing.Optional[int], min=1), 0, 'is under 1'),
+    # fields around each other
+    (typing.Annotated[Positive, Field(max=9)], 0, 'is under 1'),
+    (typing.Annotated[Positive, Field(max=9)], 10, 'is over 9'),
+    (typing.Annotated[Positive, Field(min=5)], 4, 'is under 5'),
+    (Field(Field(int, min=1), max=3), 0, 'is under 1'),
+    (Field(Positive, max=3), 4, 'is over 3'),
+    # objects of any keys
+    (typing.Annotated[dict[str, int], Field(min=1)], {}, 'length is under 1'),
+    # one of the two has an offset, and Python compares them not
+    (Field(datetime.datetime, min=NOON), '2031-02-28T12:00:00Z',
+     'must have no offset from UTC'),
+    (Field(datetime.datetime,
+           max=NOON.replace(tzinfo=datetime.timezone.utc)),
+     '2031-02-28T12:00:00', 'must have an offset from UTC'),
+    (Field(datetime.time, min=datetime.time(8)), '09:00+01:00',
+     'must have no offset from UTC'),
+])
+def test_no_bound_is_left_out(rule, value, error):
+    assert check(value, rule)[1] == [{'at': [], 'error': error}]
+
+
+@pytest.mark.parametrize('rule, value', [
+    (typing.Annotated[int | None, Field(min=1)], None),
+    (typing.Annotated[int | None, Field(min=1)], 1),
+    (typing.Annotated[int | bool, Field(max=3)], True),
+    (typing.Annotated[int | str, Field(max=3)], 'abc'),
+    (typing.Annotated[Positive, Field(max=9)], 9),
+])
+def test_what_is_within_the_bounds_of_a_union_or_an_alias_is_taken(
+        rule, value):
+    assert check(value, rule) == (value, [])
+
+
+def test_the_default_of_an_alias_and_of_a_union_is_kept():
+    Page = typing.Annotated[int, Field(min=1, default=1)]
+    rule = {'page': typing.Annotated[Page, Field(max=9)],
+            'size': typing.Annotated[int | None, Field(max=9, default=None)],
+            'more': typing.Annotated[int | str, Field(max=9, default=2)]}
+    assert check({}, rule) == ({'page': 1, 'size': None, 'more': 2}, [])
+
+
+@pytest.mark.parametrize('rule, text', [
+    (Field(min=1), 'an unnamed rule'),
+    (Field(bool, min=1), "<class 'bool'>"),
+    (Field(dict, max=1), "<class 'dict'>"),
+    (Field(('a', 'b'), max=1), "('a', 'b')"),
+    (typing.Annotated[bool | None, Field(min=1)], 'bool'),
+    (typing.Annotated[typing.Literal['a'], Field(max=1)], 'Literal'),
+    (Field(int, max=3, pattern='[0-9]'), 'a pattern is for text'),
+    (Field(int, min='1'), 'the min of'),
+    (Field(str, max=2.5), 'the max of'),
+    (Field(datetime.date, min='2031-01-01'), 'of the type date'),
+    ((), 'nothing to choose from'),
+    (enum.Enum('Empty', []), 'nothing to choose from'),
+])
+def test_bounds_that_nothing_would_check_are_refused(rule, text):
+    with pytest.raises(ValueError) as exc:
+        with_body({'a': rule})
+    assert text in str(exc.value)
+
+
+@dataclasses.dataclass
+class Habit:
+    count: int = Field(min=1)
+
+
+@attrs.define
+class AttrsHabit:
+    count: int = Field(min=1)
+
+
+class ModelHabit(pydantic.BaseModel):
+    count: int = Field(min=1)
+
+
+@pytest.mark.parametrize('rule', [Habit, AttrsHabit, ModelHabit])
+def test_a_field_as_default_is_refused_since_it_would_bound_nothing(rule):
+    with pytest.raises(ValueError) as exc:
+        with_body(rule)
+    assert 'write count: Annotated[int, Field(...)]' in str(exc.value)
+
+
+@pytest.mark.parametrize('rule, sent, got', [
+    (dict[int, str], {'1': 'a', '-2': 'b'}, {1: 'a', -2: 'b'}),
+    (dict[float, int], {'1.5': 1}, {1.5: 1}),
+    (dict[typing.Literal[1, 2], int], {'2': 1}, {2: 1}),
+    (dict[datetime.date, int], {'2031-02-28': 1},
+     {datetime.date(2031, 2, 28): 1}),
+    (dict[str, int], {'1': 1, 'true': 2}, {'1': 1, 'true': 2}),
+    (typing.Dict, {'a': [1]}, {'a': [1]}),
+])
+def test_keys_of_an_object_may_be_numbers(rule, sent, got):
+    assert check(sent, rule) == (got, [])
+
+
+def test_a_key_of_an_object_that_is_no_number_is_a_fault():
+    assert check({'one': 'a'}, dict[int, str])[1] == [
+        {'at': ['one'], 'error': 'must be an integer'}]
+
+
+def test_requests_do_not_share_what_is_in_a_default():
+    rule = {'a': Field(dict, default={'items': []})}
+    value, _ = check({}, rule)
+    value['a']['items'].append(1)
+    assert check({}, rule)[0] == {'a': {'items': []}}
