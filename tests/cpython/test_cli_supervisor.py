@@ -40,6 +40,7 @@ def pids(command, count):
     while len(found) < count:
         assert time.monotonic() < deadline
         found.add(pid(command))
+        time.sleep(0.002)  # the others need a processor to start
     return found
 
 

@@ -88,8 +88,8 @@ class Command:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
+                self.wait()  # (with a pipe that is full it could not end)
+            except (AssertionError, subprocess.TimeoutExpired):
                 self.process.kill()
                 self.process.wait()
                 raise
