@@ -40,7 +40,8 @@ class Config:
                     from .dotenv import parse
                     self.values = parse(file)
         except OSError as exc:
-            if exc.errno not in (2, 44):  # ENOENT; of WebAssembly
+            # ENOENT, and that of WebAssembly (a tuple of both takes 16 bytes)
+            if exc.errno != 2 and exc.errno != 44:
                 raise
 
     def __call__(self, name, cast=None, default=KeyError):

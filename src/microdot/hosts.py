@@ -25,9 +25,12 @@ def is_local(host):
     # (CPython refuses to read a number of thousands of digits)
     parts = []
     for part in host.split('.'):
-        parts.append(int(part) if 0 < len(part) < 4 else 256)
-    return len(parts) == 4 and max(parts) < 256 and (
-        parts[0] in (10, 127) or parts[:2] in ([192, 168], [169, 254]) or
+        if not 0 < len(part) < 4 or int(part) > 255:
+            return False
+        parts.append(int(part))
+    return len(parts) == 4 and (
+        parts[0] == 10 or parts[0] == 127 or
+        parts[:2] in ([192, 168], [169, 254]) or
         parts[0] == 172 and 16 <= parts[1] < 32)
 
 
@@ -79,6 +82,6 @@ def __getattr__(name):
     return getattr(module, name)
 
 
-if hasattr(TrustedHosts, '__hash__'):
-    # no class of a board has that
+if getattr(TrustedHosts, '__hash__', None):
+    # no class of a board has that (hasattr would be one more name: 16 bytes)
     from ._hosts import TrustedHosts, is_local  # noqa: F401

@@ -14,7 +14,7 @@ def csp_nonce(request):
     return g.csp_nonce
 
 
-def finish_nonce(request, response, headers):
+def finish(request, response, headers):
     """Let the policy of a response allow the nonce of its request, if that is
     the one in *headers*, those of the application."""
     policy = headers.get(_CSP)

@@ -42,17 +42,18 @@ class Limiter:
         period = self.period * 1000000
         step = period // self.count
         hits = self.hits
-        # Until all is allowed again. A board's clock may have been set.
-        busy = hits.pop(key, 0) - now
-        if not 0 < busy <= period:
-            busy = 0
-        left = (period - busy) // step - 1
-        if left >= 0:
-            busy += step
-        hits[key] = now + busy
+        # What has come in since: a hit takes a step of it. A board's clock may
+        # have been set.
+        free = now - hits.pop(key, -period)
+        if free < 0 or free > period:
+            free = period
+        allowed = free // step
+        if allowed:
+            free -= step
+        hits[key] = now - free
         if len(hits) > self.max_keys:
             hits.pop(next(iter(hits)))
-        return left, -((period - busy - step) // 1000000)
+        return allowed - 1, -((free - step) // 1000000)
 
     async def check(self, request, key=None):
         """Count a request.

@@ -20,11 +20,11 @@ class SecurityHeaders:
     headers = {'X-Content-Type-Options': 'nosniff'}
 
     def __init__(self, app, csp=None, hsts=False, frames='SAMEORIGIN'):
-        self.headers = self.headers.copy()
+        self.headers = headers = self.headers.copy()
         if frames:
-            self.headers['X-Frame-Options'] = frames
+            headers['X-Frame-Options'] = frames
         if csp:
-            self.headers['Content-Security-Policy'] = csp
+            headers['Content-Security-Policy'] = csp
         if hsts:
             from .hsts import add_hsts
             add_hsts(app, hsts)
@@ -33,12 +33,13 @@ class SecurityHeaders:
     def finish(self, request, response):
         """Add the headers to a response. Where the page has a nonce, let
         the policy allow that."""
-        for name in self.headers:
-            response.headers.setdefault(name, self.headers[name])
-        if request and hasattr(request.g, 'csp_nonce'):
+        headers = self.headers
+        for name in headers:
+            response.headers.setdefault(name, headers[name])
+        if request and getattr(request.g, 'csp_nonce', None):
             # something has asked for it
-            from .nonces import finish_nonce
-            finish_nonce(request, response, self.headers)
+            from .nonces import finish
+            finish(request, response, headers)
 
 
 def __getattr__(name):
@@ -46,6 +47,6 @@ def __getattr__(name):
     return getattr(nonces, name)
 
 
-if hasattr(SecurityHeaders, '__hash__'):
-    # no class of a board has that
+if getattr(SecurityHeaders, '__hash__', None):
+    # no class of a board has that (hasattr would be one more name: 16 bytes)
     from ._security import SecurityHeaders  # noqa: F401

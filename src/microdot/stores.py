@@ -5,7 +5,6 @@ What is here is for boards, which load the other stores from ``filestore`` when
 they are used. On CPython all of them come from the sibling ``_stores``.
 """
 import json
-import os
 from collections import OrderedDict
 
 
@@ -19,14 +18,14 @@ class MemoryStore:
 
     def __init__(self):
         # by id, as JSON; what was saved longest ago comes first
-        self.sessions = OrderedDict()
+        self.data = OrderedDict()
 
     def open(self, session, when):
         """Replace what the cookie says by the session of its id."""
         # (the cookie ends when the session does)
         session.id = str(session.get('_id'))
         session.clear()
-        text = self.sessions.get(session.id, '{}')
+        text = self.data.get(session.id, '{}')
         session.kept = json.loads(text)
         session.update(json.loads(text))
 
@@ -36,29 +35,30 @@ class MemoryStore:
         :return: what the cookie is to have, or ``None``: what it has.
         :raises ValueError: it is too large, or not JSON.
         """
-        sessions = self.sessions
+        sessions = self.data
         id = session.id
         kept = session.kept
         if not values:
             session.kept = values
             sessions.pop(id, None)
             return values
-        found = {}
         if not kept:
-            session.id = id = os.urandom(16).hex()
-        elif id in sessions:
-            found = json.loads(sessions[id])
-            for key in kept:
-                if key not in values:
-                    found.pop(key, None)
-        else:
+            from os import urandom
+
+            session.id = id = urandom(16).hex()
+        elif id not in sessions:
             return None  # another request has ended it meanwhile
+        found = json.loads(sessions.get(id, '{}'))
+        for key in kept:
+            if key not in values:
+                found.pop(key, None)
         for key in values:
             if values[key] != kept.get(key):
                 found[key] = values[key]
         text = json.dumps(found)
         if len(text) > self.max_session_size:
-            raise ValueError('over max_session_size')
+            # (a name that is there already; other text would take 52 bytes)
+            raise ValueError('max_session_size')
         session.kept = json.loads(text)  # boards: dumps() takes anything
         sessions.pop(id, None)
         sessions[id] = text
@@ -67,7 +67,10 @@ class MemoryStore:
         exp = values.get('exp')
         if kept and kept.get('exp') == exp:
             return None
-        return {'_id': id} if exp is None else {'_id': id, 'exp': exp}
+        cookie = {'_id': id}
+        if exp is not None:
+            cookie['exp'] = exp
+        return cookie
 
 
 if hasattr(MemoryStore, '__hash__'):

@@ -30,9 +30,9 @@ class View:
         """
         from .methods import STANDARD
         own = []
-        for each in STANDARD[:-1]:
+        for each in STANDARD:
             if getattr(cls, each.lower(), None):
-                own.append(each)
+                own += [each]
         return cls.run_view, own, name or cls.__name__
 
     @classmethod

@@ -80,7 +80,7 @@ def claims(res):
 
 
 def ids_of(store):
-    return list(store.ids() if hasattr(store, 'ids') else store.sessions)
+    return list(store.ids() if hasattr(store, 'ids') else store.data)
 
 
 class Clock:
