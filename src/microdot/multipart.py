@@ -355,33 +355,22 @@ class FileUpload:
         return await self._read(n)
 
     async def save(self, path_or_file):
-        """Write what is left to a file. One that was named and could not be
-        written as a whole is removed.
+        """Write what is left to a file. It gets its name when it is whole;
+        one that has the name stays until then.
 
         :param path_or_file: a path, to be trusted: see :attr:`safe_name`; or
                              an open binary file, which is left open.
+        :raises HTTPException: 507 if there is no room at the path.
         """
-        file = path_or_file
-        named = not hasattr(file, 'write')
-        if named:
-            file = await invoke_handler(open, path_or_file, 'wb')
-        whole = False
-        try:
-            while True:
-                data = await self.read(FormDataIter.buffer_size)
-                if not data:
-                    break
-                await invoke_handler(file.write, data)
-            if named:
-                # (what is in a buffer may find no room)
-                await invoke_handler(file.close)
-            whole = True
-        finally:
-            if named and not whole:
-                try:
-                    await invoke_handler(file.close)
-                finally:
-                    await invoke_handler(os.remove, path_or_file)
+        if not hasattr(path_or_file, 'write'):
+            from .uploads import write_file
+            await write_file(self.read, path_or_file, 1 << 62)
+            return
+        while True:
+            data = await self.read(FormDataIter.buffer_size)
+            if not data:
+                break
+            await invoke_handler(path_or_file.write, data)
 
     async def copy(self, max_memory_size=None):
         """Read what is left now, so that it is still there when the form goes
@@ -389,6 +378,7 @@ class FileUpload:
 
         :param max_memory_size: in place of the attribute.
         :return: the upload itself.
+        :raises HTTPException: 507 if there is no room for the temporary file.
         """
         if self.file:
             return self
@@ -413,8 +403,14 @@ class FileUpload:
                     await self._call(self.file.write, begin)
                 await self._call(self.file.write, data)
             await self._call(self.file.seek, 0)
-        except BaseException:
-            await self.close()
+        except BaseException as exc:
+            try:
+                await self.close()
+            except OSError:
+                pass  # there is no room for what is in a buffer
+            if isinstance(exc, OSError):
+                from .uploads import refuse
+                refuse(exc)
             raise
         self.size = size
         return self

@@ -74,6 +74,14 @@ async def save(request):
     return 'done'
 
 
+@app.get('/form')
+async def form(request):
+    from microdot.multipart import FileUpload
+    await FileUpload('name', None, request.stream.read).save(
+        sys.argv[1] + '/saved')
+    return 'done'
+
+
 @app.get('/middleware')
 async def middleware(request):
     @app.middleware
@@ -96,7 +104,8 @@ PATHS = {'request.cookies': ['/cookies'], 'send_file()': ['/file',
                                                           '/download'],
          'mount()': ['/mount'], '<re:...>': ['/pattern'],
          'url_for()': ['/url'], 'request.get_json()': ['/json', '/line'],
-         'request.save()': ['/save'], '@app.middleware': ['/middleware'],
+         'request.save()': ['/save'], 'save()': ['/form'],
+         '@app.middleware': ['/middleware'],
          'after_response()': ['/after']}
 ROWS = {row[0]: re.findall('``([a-z]+)``', row[2]) for row in re.findall(
     r'^   \* - ``(.*?)``(.*)\n     - (.*)$',

@@ -557,8 +557,9 @@ class TestFileUpload(LimitsTestCase):
         run(main())
 
     @unittest.skipIf(not HAS_FILES, 'no random numbers')
-    def test_file_whose_end_finds_no_room_is_removed(self):
-        path = self.folder() + '/x'
+    def test_without_room_it_is_507_and_nothing_is_left(self):
+        import microdot.uploads as uploads
+        folder = self.folder()
 
         class Full:
             """Has no room for what is in its buffer when it is closed."""
@@ -573,29 +574,66 @@ class TestFileUpload(LimitsTestCase):
 
         async def save(request):
             async for _, value in FormDataIter(request):
-                try:
-                    await value.save(path)
-                except OSError as exc:
-                    return str(exc.args[0])
+                await value.save(folder + '/x')
 
-        self.addCleanup(setattr, multipart, 'open', open)
-        multipart.open = Full
-        self.assertEqual(post(save, body(part('f', LARGE, 'f'))).text, '28')
-        with self.assertRaises(OSError):
-            os.stat(path)
+        self.addCleanup(setattr, uploads, 'open', open)
+        uploads.open = Full
+        res = post(save, body(part('f', LARGE, 'f')))
+        self.assertEqual(res.status_code, 507)
+        self.assertEqual(res.app.logged, [])
+        self.assertEqual(os.listdir(folder), [])
 
     @unittest.skipIf(not HAS_FILES, 'no random numbers')
-    def test_file_that_is_not_whole_is_removed(self):
-        path = self.folder() + '/x'
+    def test_without_room_for_a_temporary_file_it_is_507(self):
+        folder = self.folder()
+        opened = []
+
+        class Full:
+            def write(self, data):
+                raise OSError(self.number, 'on purpose')
+
+            def close(self):
+                opened.remove(self)
+                raise OSError(28, 'on purpose')
+
+        def open_temporary(folder):
+            with open(folder + '/tmp', 'w'):
+                file = Full()
+            opened.append(file)
+            return file, folder + '/tmp'
+
+        self.change(FileUpload, 'temp_dir', folder)
+        self.change(FileUpload, 'max_memory_size', 1000)
+        self.change(multipart, '_open_temporary', open_temporary)
+        for number, status in ((28, 507), (122, 507), (5, 500)):
+            Full.number = number
+            with self.subTest(number=number):
+                res = post(whole, body(part('f', LARGE, 'f')))
+                self.assertEqual(res.status_code, status)
+                self.assertEqual(len(res.app.logged), status == 500)
+                self.assertEqual((os.listdir(folder), opened), ([], []))
+
+    @unittest.skipIf(not HAS_FILES, 'no random numbers')
+    def test_an_old_file_stays_until_the_new_one_is_whole(self):
+        folder = self.folder()
+        path = folder + '/x'
+        with open(path, 'wb') as file:
+            file.write(b'old')
 
         async def save(request):
             async for _, value in FormDataIter(request):
                 await value.save(path)
+            return 'done'
 
-        res = post(save, part('f', LARGE, 'f'))
-        self.assertEqual(res.status_code, 400)
-        with self.assertRaises(OSError):
-            os.stat(path)
+        for wire, status, content in (
+                (part('f', LARGE, 'f'), 400, b'old'),
+                (body(part('f', LARGE, 'f')), 200, LARGE),
+                (body(part('f', b'', 'f')), 200, b'')):
+            self.assertEqual(post(save, wire).status_code, status)
+            with open(path, 'rb') as file:
+                self.assertEqual(file.read(), content)
+            self.assertEqual(os.listdir(folder), ['x'])
+        os.remove(path)
 
     def test_file_that_cannot_be_written(self):
         class Full:
