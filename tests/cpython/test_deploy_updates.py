@@ -400,7 +400,7 @@ def test_a_save_of_what_is_copied_is_seen(folder,  # noqa: F811
 def test_what_a_board_prints_is_shown_also_when_it_starts_again(
         flash):  # noqa: F811
     (flash / 'main.py').write_text(
-        'import time\nfor i in range(1000):\n    print("tick", i)\n'
+        'import time\nfor i in range(5000):\n    print("tick", i)\n'
         '    time.sleep_ms(20)\n')
     with simboard.Board(flash, pty=True) as board:
         with running('--monitor', '--port', board.device) as process:
