@@ -20,6 +20,7 @@ import sys
 import sysconfig
 import threading
 import traceback
+import urllib.parse
 
 from . import microdot as core
 from ._mistakes import HERE, WrongResult, describe, function_of, inner
@@ -346,6 +347,7 @@ body { margin: 0; background: var(--back); color: var(--text);
 main { max-width: 1080px; margin: 0 auto; padding: 28px 20px 60px; }
 header { border-left: 5px solid var(--red); padding: 2px 0 2px 16px;
   margin-bottom: 24px; }
+a { color: var(--own); }
 .what { color: var(--red); font-weight: 600; }
 h1 { font-size: 25px; line-height: 1.3; margin: 2px 0 8px;
   overflow-wrap: anywhere; white-space: pre-wrap; }
@@ -555,6 +557,16 @@ def nearest(path, patterns):
     return sorted(found, key=lambda each: -found[each])[:3]
 
 
+def _linked(request, methods, pattern):
+    # A pattern as HTML, with a link where a browser can follow it.
+    text = _e(pattern)
+    if 'GET' not in methods or '<' in pattern or pattern[:2] == '//' or \
+            pattern[:1] != '/':
+        return text
+    return '<a href="%s">%s</a>' % (
+        _e(request.root_path + urllib.parse.quote(pattern)), text)
+
+
 def not_found_response(request):
     """Return the answer to a request that no route matches."""
     rows = route_rows(request.app)
@@ -575,14 +587,17 @@ def not_found_response(request):
         return _plain(text, 404)
     content = ''
     if near:
+        methods = {pattern: names for names, pattern, _ in rows}
         content += '<p>Did you mean %s?</p>' % ' or '.join(
-            '<code>%s</code>' % _e(pattern) for pattern in near)
+            '<code>%s</code>' % _linked(request, methods[pattern], pattern)
+            for pattern in near)
     if rows:
         content += '<h2>Routes</h2>' + (
             '<div class="card routes"><table>%s</table></div>' % ''.join(
                 '<tr><td class="mono">%s</td><td class="mono path">%s</td>'
-                '<td class="mono dim">%s</td></tr>' % tuple(map(_e, row))
-                for row in rows))
+                '<td class="mono dim">%s</td></tr>' % (
+                    _e(names), _linked(request, names, pattern), _e(place))
+                for names, pattern, place in rows))
     else:
         content += "<p>There are no routes. One is made by " \
             "<code>@app.get('/')</code>.</p>"

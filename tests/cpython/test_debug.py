@@ -232,8 +232,21 @@ def test_404_has_the_routes_and_the_nearest():
     data = get('/abort', {'Accept': 'application/json'})
     assert data.status_code == 404 and data.json['nearest'] == ['/aborts']
     page = get('/abort').text
-    assert 'Did you mean <code>/aborts</code>' in page
+    assert 'Did you mean <code><a href="/aborts">/aborts</a></code>' in page
     assert 'There are no routes' in get('/', app=bare()).text
+
+
+@pytest.mark.parametrize('pattern, method, link', [
+    ('/gr\xfc\xdfe/"a"?', 'GET', '/gr%C3%BC%C3%9Fe/%22a%22%3F'),
+    ('/<name>', 'GET', None), ('//other.example/', 'GET', None),
+    ('/x', 'POST', None)])
+def test_routes_that_a_browser_can_follow_are_links(pattern, method, link):
+    app = bare()
+    app.route(pattern, methods=[method])(lambda request, **args: 'x')
+    page = get('/un/known', app=app).text
+    assert re.findall('<a href="(.*?)"', page) == ([link] if link else [])
+    if link:
+        assert get(link, app=app).text == 'x'
 
 
 @pytest.mark.parametrize('path, pattern', [
