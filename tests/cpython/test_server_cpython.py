@@ -140,6 +140,42 @@ def test_async_generator_is_closed_when_the_client_leaves():
     run(main())
 
 
+@pytest.mark.parametrize('again', [False, True])
+def test_a_client_that_is_lost_just_before_it_is_judged_is_gone(again):
+    """Where the process was paused, both come in one turn of the loop."""
+    app = make_app()
+    log = []
+    going_on = asyncio.Event()
+
+    @app.get('/stream')
+    async def stream(request):
+        try:
+            yield 'first'
+            await going_on.wait()
+            yield 'second'
+            await asyncio.sleep(60)
+        finally:
+            log.append('finally')
+
+    async def main():
+        async with Server(app) as server:
+            client = await server.connect()
+            await client.send(b'GET /stream HTTP/1.1\r\nHost: a\r\n\r\n')
+            await client.line(b'first\r\n')
+            client.writer.write_eof()
+            conn, = await until(lambda: [
+                conn for conn in app.connections if conn._judging])
+            going_on.set()
+            await client.line(b'second\r\n')
+            conn.transport.abort()
+            asyncio.get_running_loop().call_soon(conn._judge, again)
+            await server.idle()
+            assert log == ['finally']
+            assert app.streams == 0
+
+    run(main())
+
+
 def test_start_serving_false_gives_a_server_that_is_bound():
     async def main():
         app = make_app()

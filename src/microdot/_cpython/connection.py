@@ -201,6 +201,8 @@ class ProtocolConnection(asyncio.Protocol, core.Connection):
             self._judging = self._loop.call_later(_HALF_S, self._judge, False)
 
     def _judge(self, again=True):
+        if self._lost:
+            return  # in this turn of the loop; watch() does the rest
         leaves = not (self._burst or self._full) or self._is_reset()
         if leaves and not again:
             # After a pause of the whole process this comes before what was to
