@@ -392,7 +392,8 @@ async def block(request):
 @app.get('/events')
 @with_sse
 async def events(request, sse):
-    await sse.send(str(os.getpid()), event='pid')
+    async with hub.subscribe('a'):  # (waits until the worker has joined)
+        await sse.send(str(os.getpid()), event='pid')
     await hub.forward(sse, 'a')
 """
 
@@ -507,17 +508,19 @@ def test_command_a_blocked_worker_delays_nobody(command):
 
 def test_command_rolling_restart_misses_no_message(command):
     with pages(command) as (first, second):
-        said = 0
+        said = 1
         begun = {first.pid, second.pid}
+        # (both have an id to go on from)
+        say(command, '0')
+        got = {0: [first.next()], 1: [second.next()]}
         command.process.send_signal(signal.SIGHUP)
-        got = {0: [], 1: []}
         current = {0: first, 1: second}
         while 'all workers have been restarted' not in command.output or \
                 any(page.pid in begun for page in current.values()):
             say(command, str(said))
             said += 1
             for index, page in current.items():
-                while not got[index] or got[index][-1] != str(said - 1):
+                while got[index][-1] != str(said - 1):
                     text = page.next()
                     if text is None:
                         page.close()
