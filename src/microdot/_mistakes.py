@@ -47,6 +47,27 @@ class WrongResult(TypeError):
     handler = None
 
 
+class WrongPiece(TypeError):
+    """What is sent is neither text nor bytes: a piece of a stream, or a
+    message."""
+
+    def __init__(self, piece):
+        super().__init__('what is sent is text or bytes; this is %s: %.100r'
+                         % (named(piece), piece))
+        self.piece = piece
+
+
+def of_generator(exc):
+    """Return the :class:`WrongResult` to log for a :class:`WrongPiece` that
+    a handler's generator has yielded: its traceback shows nothing of the
+    program. Or else return the exception."""
+    if not isinstance(exc, WrongPiece) or \
+            inner(exc.__traceback__) is not exc.__traceback__:
+        return exc
+    return WrongResult('returned a body with %s in it, %.100r; its pieces are '
+                       'text or bytes' % (named(exc.piece), exc.piece))
+
+
 HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -174,6 +195,11 @@ def check_route(route):
                                       for name in route.methods):
         raise TypeError("methods is a list: methods=['%s']"
                         % ''.join(route.methods))
+    for name in ('max_content_length', 'max_body_length'):
+        size = getattr(route, name)
+        if not isinstance(size, (int, float, type(None))):
+            raise TypeError('%s is a number of bytes, such as 16 * 1024; '
+                            'this is %s: %.100r' % (name, named(size), size))
     names = route.pattern.names
     where = route.pattern.url_pattern
     if route.host:
@@ -216,6 +242,66 @@ def _arguments(handler):
         del parameters[0]  # the request
     return [one.name for one in parameters
             if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+
+
+#: What functions get that are called around a handler.
+_HOOKS = {
+    'before_request_handlers': ('before_request', 'request'),
+    'after_request_handlers': ('after_request', 'request, response'),
+    'after_error_request_handlers': (
+        'after_error_request', 'request, response'),
+    'startup_handlers': ('on_startup', ''),
+    'shutdown_handlers': ('on_shutdown', ''),
+}
+
+
+def check_hook(name, function, key):
+    """See that a hook or an error handler takes what it is called with.
+
+    :param name: the list of the application that it is for.
+    :param key: of an error handler: the status code or class.
+    :raises TypeError: it certainly does not, and would fail when it is
+                       called: an error handler only then.
+    """
+    if name == 'error_handlers':
+        hook = 'errorhandler(%s)' % getattr(key, '__name__', key)
+        takes = 'request' if isinstance(key, int) else 'request, exception'
+    elif name in _HOOKS:
+        hook, takes = _HOOKS[name]
+    else:
+        return
+    if not callable(function):
+        raise TypeError('%s is for a function; this is %s: %.100r' % (
+            hook, named(function), function))
+    try:
+        signature = inspect.signature(function, follow_wrapped=False)
+    except ValueError:
+        return  # of a function in C
+    try:
+        signature.bind(*filter(None, takes.split(', ')))
+    except TypeError as exc:
+        raise TypeError(
+            '%s: %s does not take what it is called with (%s); write: '
+            'def %s(%s)' % (hook, describe(function), exc, getattr(
+                function_of(function), '__name__', 'f'), takes)) from None
+
+
+def check_middleware(middleware):
+    """See that the middleware of a route is a list.
+
+    :raises TypeError: it is a function.
+    """
+    if callable(middleware):
+        raise TypeError('middleware is a list: middleware=[%s]' % getattr(
+            middleware, '__name__', '...'))
+
+
+def doubled_slash(route):
+    """Tell whether a route of a mounted application is for a path that
+    nobody asks for, since the prefix ends in a slash."""
+    prefix = route.url_prefix
+    return prefix[-1:] == '/' and \
+        route.pattern.url_pattern[len(prefix):][:1] == '/'
 
 
 def check_mount(app, subapp, application):

@@ -454,8 +454,9 @@ class _Answer:
                 if pieces is None:
                     pieces = iter(self._read()) if self.direct else \
                         iter(self._call.next, None)
-                piece = next(pieces, None)
-                if piece is None:
+                # (None is no piece, and not the end)
+                piece = next(pieces, self)
+                if piece is self:
                     measure.end()
                     return
                 piece = measure.take(piece)

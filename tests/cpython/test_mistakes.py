@@ -24,6 +24,7 @@ from microdot.microdot import HTTPException
 from microdot.multipart import with_form_data
 from microdot.proxies import TrustedProxies
 from microdot.test_client import TestClient
+from microdot.websocket import with_websocket
 
 
 async def forgotten():
@@ -643,3 +644,189 @@ def test_both_kinds_of_forms_convert_values(files):
     res = asyncio.run(TestClient(app).post(
         '/lenient', files=files, form={'n': '5', 'word': 'w'}))
     assert res.json == [5, 7, 'b', None]
+
+
+HOOKS = {
+    'before_request': lambda app, f: app.before_request(f),
+    'after_request': lambda app, f: app.after_request(f),
+    'after_error_request': lambda app, f: app.after_error_request(f),
+    'on_startup': lambda app, f: app.on_startup(f),
+    'on_shutdown': lambda app, f: app.on_shutdown(f),
+    'errorhandler(404)': lambda app, f: app.errorhandler(404)(f),
+    'errorhandler(ValueError)':
+        lambda app, f: app.errorhandler(ValueError)(f),
+}
+
+
+def nothing():
+    pass
+
+
+def one(request):
+    pass
+
+
+def two(request, other):
+    pass
+
+
+def any_number(*args):
+    pass
+
+
+def two_at_most(request=None, other=None):
+    pass
+
+
+class Callable:
+    def __call__(self, request):
+        pass
+
+
+@pytest.mark.parametrize('name, function, right', [
+    ('before_request', nothing, 'def nothing(request)'),
+    ('before_request', two, 'def two(request)'),
+    ('after_request', one, 'def one(request, response)'),
+    ('after_error_request', one, 'def one(request, response)'),
+    ('after_request', Callable(), '(request, response)'),
+    ('on_startup', one, 'def one()'),
+    ('on_shutdown', one, 'def one()'),
+    ('errorhandler(404)', two, 'def two(request)'),
+    ('errorhandler(404)', nothing, 'def nothing(request)'),
+    ('errorhandler(ValueError)', one, 'def one(request, exception)'),
+])
+def test_a_hook_that_does_not_take_what_it_gets_is_refused(
+        name, function, right):
+    with pytest.raises(TypeError) as exc:
+        HOOKS[name](Microdot(), function)
+    text = str(exc.value)
+    assert text.startswith(name + ': ')
+    assert 'test_mistakes.py:' in text
+    assert 'write: def' in text and text.endswith(right)
+
+
+@pytest.mark.parametrize('name', HOOKS)
+def test_a_hook_that_is_no_function_is_refused(name):
+    with pytest.raises(TypeError, match='is for a function; this is a str'):
+        HOOKS[name](Microdot(), 'text')
+
+
+@pytest.mark.parametrize('name, functions', [
+    ('before_request', (one, Callable(), functools.partial(two, other=1))),
+    ('after_request', (two,)),
+    ('after_error_request', (two,)),
+    ('on_startup', (nothing, [].clear)),
+    ('on_shutdown', (nothing,)),
+    ('errorhandler(404)', (one, Callable())),
+    ('errorhandler(ValueError)', (two, functools.partial(any_number, 1))),
+])
+def test_a_hook_that_takes_what_it_gets_is_registered(name, functions):
+    for function in (*functions, any_number, two_at_most):
+        HOOKS[name](Microdot(), function)
+
+
+def test_an_error_handler_of_a_mounted_application_is_looked_at_too():
+    blog = Microdot()
+    Microdot().mount(blog, '/blog')
+    with pytest.raises(TypeError, match='errorhandler'):
+        blog.errorhandler(500)(two)
+
+
+def test_limits_of_a_route_that_are_no_numbers_are_refused():
+    for name in 'max_content_length', 'max_body_length':
+        for size in '10MB', b'1', [1]:
+            with pytest.raises(TypeError, match=name + ' is a number of'):
+                Microdot().post('/', **{name: size})(one)
+        for size in 0, 1024, 1e6, None:
+            Microdot().post('/', **{name: size})(one)
+
+
+def test_middleware_of_a_route_that_is_no_list_is_refused():
+    async def timing(request, call_next):
+        return await call_next(request)
+
+    with pytest.raises(TypeError) as exc:
+        Microdot().get('/', middleware=timing)
+    assert str(exc.value) == 'middleware is a list: middleware=[timing]'
+    app = Microdot()
+    app.get('/', middleware=(timing,))(lambda request: 'x')
+    assert asyncio.run(TestClient(app).get('/')).text == 'x'
+
+
+@pytest.mark.parametrize('prefix, pattern, path', [
+    ('/blog/', '/posts', '/blog//posts'),
+    ('/', '/', '//'),
+    ('/blog/', '', None),
+    ('/blog', '/posts', None),
+    ('', '/posts', None),
+    ('/blog', '//posts', None),
+])
+def test_a_prefix_that_ends_in_a_slash_is_warned_of(
+        prefix, pattern, path, caplog):
+    app = Microdot()
+    blog = Microdot()
+    with caplog.at_level(logging.WARNING, 'microdot.error'):
+        app.mount(blog, prefix)
+        blog.get(pattern)(one)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ([] if path is None else [
+        "%s is a path with two slashes, since the prefix ends in one; write: "
+        "app.mount(subapp, '%s')" % (path, prefix[:-1])])
+
+
+@pytest.mark.parametrize('pieces, said', [
+    (['a', {'b': 1}], "a dict in it, {'b': 1}; its pieces are text or bytes"),
+    (['a', 5], 'an int in it, 5; its pieces are text or bytes'),
+    (['a', None, 'b'], 'a NoneType in it, None; its pieces are'),
+])
+@pytest.mark.parametrize('kind', ['iterator', 'plain', 'async'])
+def test_a_piece_that_cannot_be_sent_is_told_with_its_handler(
+        kind, pieces, said, caplog):
+    app = Microdot()
+
+    @app.get('/iterator')
+    async def iterator(request):
+        return iter(pieces)
+
+    @app.get('/plain')
+    def plain(request):
+        yield from pieces
+
+    @app.get('/async')
+    async def asynchronous(request):
+        async def generate():
+            for piece in pieces:
+                yield piece
+        return generate()
+
+    with caplog.at_level(logging.ERROR, 'microdot'), \
+            pytest.raises(TypeError, match='what is sent is text or bytes'):
+        asyncio.run(TestClient(app).get('/' + kind))
+    record, = [record for record in caplog.records
+               if record.name == 'microdot.error']
+    text = record.getMessage()
+    assert record.exc_info is None
+    assert re.match(r'handler .*\(.*test_mistakes\.py:\d+\) for GET /%s '
+                    'returned a body with ' % kind, text)
+    assert said in text
+
+
+def test_a_message_that_cannot_be_sent_is_told_with_the_line_that_sends_it(
+        caplog):
+    app = Microdot()
+
+    @app.get('/')
+    @with_websocket
+    async def view(request, ws):
+        await ws.send({'a': 1})
+
+    def page():
+        yield
+
+    with caplog.at_level(logging.ERROR, 'microdot'):
+        asyncio.run(TestClient(app).websocket('/', page))
+    record, = [record for record in caplog.records
+               if record.name == 'microdot.error']
+    assert 'what is sent is text or bytes; this is a dict' in \
+        record.getMessage()
+    assert record.exc_info[2].tb_frame.f_code.co_name == 'view'

@@ -534,6 +534,24 @@ def test_a_file_is_read_in_pieces_of_the_size_that_was_set(
     answer.iterable.close()
 
 
+def test_none_within_a_stream_is_not_its_end(app):
+    @app.get('/plain')
+    def plain(request):
+        return iter(['a', None, 'b'])
+
+    @app.get('/generator')
+    def generator(request):
+        yield 'a'
+        yield None
+
+    for path in '/plain', '/generator':
+        answer = Answer(app, 'GET', path, finish=False)
+        assert next(answer.pieces) == b'a'
+        with pytest.raises(TypeError, match='this is a NoneType: None'):
+            next(answer.pieces)
+        answer.iterable.close()
+
+
 def test_an_error_within_a_stream_is_raised_to_the_server(app):
     @app.get('/')
     async def index(request):

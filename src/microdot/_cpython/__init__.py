@@ -36,6 +36,7 @@ from .wire import (
     once_a_second,
     reason_phrase,
     status_line,
+    to_bytes,
 )
 
 #: For the rest of the package.
@@ -73,6 +74,7 @@ FUNCTIONS = {
     'invoke_handler': invoke_handler,
     'next_piece': next_piece,
     'close_body': close_body,
+    'to_bytes': to_bytes,
     # what the system has
     'accept': accept,
     'listen': listen,

@@ -11,12 +11,16 @@ from .. import microdot as core
 from .._mistakes import (
     WrongResult,
     check_error_key,
+    check_hook,
+    check_middleware,
     check_mount,
     check_route,
     describe,
+    doubled_slash,
     explain,
     inner,
     missing_part,
+    of_generator,
 )
 from ..microdot import HTTPException
 from .connection import Disconnected
@@ -179,6 +183,12 @@ class Microdot(core.Microdot):
         """Register something, here and with the applications above."""
         if name == 'routes' and (not value.subapp or value.host):
             check_route(value)
+        check_hook(name, value, key)
+        if name == 'routes' and value.subapp and doubled_slash(value):
+            logger.warning(
+                '%s is a path with two slashes, since the prefix ends in one; '
+                "write: app.mount(subapp, '%s')", value.pattern.url_pattern,
+                value.url_prefix.rstrip('/'))
         if name == 'routes' and not value.subapp:
             for method in value.methods:
                 same = method, value.pattern.url_pattern, repr(value[8:10])
@@ -190,6 +200,12 @@ class Microdot(core.Microdot):
                 else:
                     self._known[same] = describe(value.handler)
         super().register(name, value, key)
+
+    def route(self, url_pattern, methods=None, max_content_length=None,
+              name=None, middleware=None, max_body_length=None):
+        check_middleware(middleware)
+        return super().route(url_pattern, methods, max_content_length, name,
+                             middleware, max_body_length)
 
     def errorhandler(self, status_code_or_exception_class):
         check_error_key(status_code_or_exception_class)
@@ -214,10 +230,11 @@ class Microdot(core.Microdot):
 
         :param req: the request, or ``None``.
         """
-        if isinstance(exc, WrongResult):
-            explain(req, exc)
         if req:
             req.exception = exc
+        exc = of_generator(exc)
+        if isinstance(exc, WrongResult):
+            explain(req, exc)
         report(exc, req.id if req else None)
 
     def refuse(self, exc):

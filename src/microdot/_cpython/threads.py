@@ -13,6 +13,7 @@ import weakref
 from typing import Any
 
 from .. import microdot as core
+from .._mistakes import WrongPiece
 from ..microdot import HTTPException
 from .connection import Disconnected, ProtocolConnection
 from .tasks import settle
@@ -173,17 +174,30 @@ _EMPTY: tuple[Any, ...] = ((), [], '', b'', set(), {})
 _MEMORY = tuple(type(iter(kind)) for kind in _EMPTY)
 
 
+_END = object()
+
+
+def _piece_of(piece):
+    if piece is None:
+        raise WrongPiece(None)
+    return None if piece is _END else piece
+
+
 async def next_piece(iterator):
     """Return the next piece of a body, or ``None``. What may block runs in a
-    thread."""
+    thread.
+
+    :raises TypeError: the piece is ``None``, which the caller would take for
+                       the end, and the client for a whole body.
+    """
     if isinstance(iterator, _MEMORY):
-        return next(iterator, None)
+        return _piece_of(next(iterator, _END))
     # Neither do handlers wait for what blocks here, nor the end of the event
     # loop, as it would for a pool of its own.
     future = _steps.submit(_most(), functools.partial(
-        _context_of(iterator).run, next, iterator, None))
+        _context_of(iterator).run, next, iterator, _END))
     try:
-        return await asyncio.shield(future)
+        return _piece_of(await asyncio.shield(future))
     except asyncio.CancelledError:
         # it cannot be closed before that step is done
         future.add_done_callback(functools.partial(_close_late, iterator))

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from .. import microdot as core
-from .._mistakes import named
+from .._mistakes import WrongPiece, named
 
 
 class Cache(dict):
@@ -282,3 +282,16 @@ def whole_chunks(data, pos, most):
         left -= len(piece)
         pieces.append(piece)
     return pieces, most - left, pos
+
+
+def to_bytes(data):
+    """Return text, or what else has bytes, as ``bytes``.
+
+    :raises TypeError: it is neither.
+    """
+    if isinstance(data, str):
+        return data.encode()
+    try:
+        return bytes(memoryview(data))
+    except TypeError:
+        raise WrongPiece(data) from None
