@@ -1,11 +1,10 @@
 """A line for each request, when its answer has been sent, and an id for it."""
 import json
 import os
-import sys
 import time
 from binascii import hexlify
 
-_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
+_BOARD = hasattr(time, 'ticks_ms')
 
 if _BOARD:
     _now = time.ticks_ms
@@ -27,9 +26,13 @@ def escape(text):
     terminal as a command is written as ``\\xNN``."""
     if text.encode().strip(b'abcdefghijklmnopqrstuvwxyz0123456789/-_.~') and \
             not text.isalpha():
-        text = ''.join(['\\x%02x' % ord(char)
-                        if char < ' ' or '\x7f' <= char < '\xa0' or
-                        char in '\\\u2028\u2029' else char for char in text])
+        parts = []
+        for char in text:
+            if char < ' ' or '\x7f' <= char < '\xa0' or \
+                    char in '\\\u2028\u2029':
+                char = '\\x%02x' % ord(char)
+            parts.append(char)
+        text = ''.join(parts)
     return text
 
 

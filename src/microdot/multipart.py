@@ -8,7 +8,6 @@ over a limit is 413, malformed or truncated is 400.
 import io
 import os
 import re
-import sys
 from binascii import hexlify
 
 from .microdot import (
@@ -20,7 +19,7 @@ from .microdot import (
     urldecode,
 )
 
-_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
+_BOARD = not hasattr(os, 'fspath')
 
 if _BOARD:
     _Form = _Files = dict  # they copy no subclass of it
@@ -124,7 +123,7 @@ def _parse_filename(options):
             raise ValueError('filename')
         name = name.replace('\\', '/')
         name = name[name.rfind('/') + 1:]
-        if name in ('.', '..'):
+        if name == '.' or name == '..':
             name = ''
     return name
 
@@ -150,8 +149,8 @@ def parse_part_head(head):
     kind, options = parse_options(headers.get('content-disposition', ''))
     # RFC 7578, section 4.7: there are no codings in forms
     if kind != 'form-data' or 'name' not in options or headers.get(
-            'content-transfer-encoding', '8bit').lower() not in (
-                '7bit', '8bit', 'binary'):
+            'content-transfer-encoding', '8bit').lower() not in \
+            '7bit 8bit binary'.split():
         raise ValueError('form-data')
     name = options['name']
     if '%' in name:
@@ -321,17 +320,21 @@ class FileUpload:
         """The name made fit to store the file under: ASCII letters, digits,
         ``-``, ``_`` and ``.``, and ``_`` for each other character; at most 64
         of them; not hidden, not empty, not a device of Windows."""
-        name = ''.join([
-            chr(byte) if 96 < byte < 123 or 64 < byte < 91 or
-            byte in b'-.0123456789' else '_'
-            for byte in self.filename.encode() if byte & 0xc0 != 0x80])
-        name = name.lstrip('.-').rstrip('.') or 'file'
+        # boards: a comprehension would be a function, and a tuple of texts
+        # would hold six objects; both take 64 to 200 bytes more
+        chars = []
+        for byte in self.filename.encode():
+            if byte & 0xc0 != 0x80:
+                chars.append(
+                    chr(byte) if 96 < byte < 123 or 64 < byte < 91 or
+                    byte in b'-.0123456789' else '_')
+        name = ''.join(chars).lstrip('.-').rstrip('.') or 'file'
         stem, dot, kind = name.rpartition('.')
         if len(name) > 64:
             kind = dot + kind[:8] if stem else ''
             name = name[:64 - len(kind)] + kind
-        if name.partition('.')[0].rstrip('0123456789').upper() in (
-                'CON', 'PRN', 'AUX', 'NUL', 'COM', 'LPT'):
+        if name.partition('.')[0].rstrip('0123456789').upper() in \
+                'CON PRN AUX NUL COM LPT'.split():
             name = '_' + name[-63:]
         return name
 
@@ -597,4 +600,8 @@ def getlist(request, name):
     pairs = getattr(request, '_pairs', None)
     if pairs is None:
         return request.form.getlist(name) if request.form else []
-    return [value for key, value in pairs if key == name]
+    found = []
+    for key, value in pairs:
+        if key == name:
+            found.append(value)
+    return found

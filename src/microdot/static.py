@@ -45,6 +45,8 @@ TYPES = {
 for _extension in TYPES:
     # (what a program has set stays)
     Response.types_map.setdefault(_extension, TYPES[_extension])
+if find_folder is str:
+    TYPES = Response.types_map  # boards: a second table would take 208 bytes
 
 _MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
 #: Seconds for which a file that was changed has a weak ``ETag``: it may
@@ -190,7 +192,7 @@ def serve_file(request, filename, content_type=None, max_age=None,
     if gzip:
         add_vary(request, 'Accept-Encoding')
         from .codings import choose_coding  # for who has such files
-        if choose_coding(headers.get('Accept-Encoding', ''), ('gzip',)):
+        if choose_coding(headers.get('Accept-Encoding', ''), ['gzip']):
             try:
                 size, when, stamp = _stat(filename + '.gz')
                 extension = '.gz'
@@ -233,7 +235,7 @@ def answer_file(request, res):
     headers = request.headers
     etag = res.headers.get('ETag', '')
     modified = res.headers.get('Last-Modified')
-    if request.method not in ('GET', 'HEAD'):
+    if request.method != 'GET' and request.method != 'HEAD':
         return res
     try:
         if not _is_wanted(headers, etag, modified):
@@ -380,8 +382,9 @@ def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
     :param not_found: the file that is sent with 404.
     :raises ValueError: there is no such folder or file.
     """
-    folders = [Folder(path, follow_symlinks) for path in (
-        folder if isinstance(folder, (list, tuple)) else (folder,))]
+    folders = []
+    for path in folder if isinstance(folder, (list, tuple)) else (folder,):
+        folders.append(Folder(path, follow_symlinks))
     prefix = url_prefix.rstrip('/')
 
     def find(request, path, html):
@@ -422,8 +425,10 @@ def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
         except HTTPException:
             raise ValueError('no file ' + name)
     name = prefix.strip('/') or 'static'
-    for text in ('/<path:path>', '/') if html or fallback or not_found \
-            else ('/<path:path>',):
+    texts = ['/<path:path>']
+    if html or fallback or not_found:
+        texts.append('/')
+    for text in texts:
         pattern = URLPattern(prefix + text)
         pattern.compile()
         # after all other routes, whenever these are registered

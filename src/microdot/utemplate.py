@@ -4,7 +4,7 @@ Needs the package ``utemplate``, which is in ``libs/micropython``.
 """
 import sys
 
-_BOARD = sys.implementation.name in ('micropython', 'circuitpython')
+_BOARD = not hasattr(sys, 'flags')
 if not _BOARD:
     # where uTemplate is if it was installed with this package
     sys.path.append(__file__.rpartition('utemplate')[0] + '_boards')
