@@ -34,7 +34,14 @@ async def _ask(address, query, timeout):
         address = socket.getaddrinfo(*address)[0][-1]  # numbers: at once
         sock.connect(address)
         sock.send(query)
-        await asyncio.wait_for(readable(sock), timeout)
+        try:
+            await asyncio.wait_for(readable(sock), timeout)
+        except asyncio.TimeoutError:
+            # it may have come while something else kept the board busy
+            try:
+                return sock.recv(512)
+            except OSError:
+                raise asyncio.TimeoutError
         return sock.recv(512)
     finally:
         sock.close()

@@ -117,7 +117,9 @@ class WiFi:
         try:
             await asyncio.wait_for(self._event.wait(), timeout)
         except asyncio.TimeoutError:
-            raise OSError(110, self.status)
+            # (a driver that blocks may have connected meanwhile)
+            if not self.address:
+                raise OSError(110, self.status)
         return self.address
 
     async def disconnect(self):

@@ -1,5 +1,6 @@
 import asyncio
 import socket
+import time
 import unittest
 
 from helpers import free_port, run
@@ -86,6 +87,15 @@ class TestNames(unittest.TestCase):
         for answer in answers:
             with self.assertRaises(OSError):
                 self.look_up(answer)
+
+    def test_an_answer_that_comes_while_the_board_is_busy_is_taken(self):
+        def answer(query):
+            time.sleep(0.3)
+            return query[:2] + dns(A)
+
+        found, query = ask(
+            lambda server: look_up('example.org', server, 0.1), answer)
+        self.assertEqual(found, '10.0.0.7')
 
     def test_an_answer_to_another_query_is_not_taken(self):
         with self.assertRaises(OSError):

@@ -74,6 +74,21 @@ class TestWiFi(unittest.TestCase):
         finally:
             Network.patience = 1
 
+    def test_a_driver_that_blocks_for_longer_than_the_timeout_counts(self):
+        wlan = fake_network.WLAN(0)
+        connect = wlan.connect
+
+        def block(ssid, password):
+            # at the second attempt, as the first is made at once
+            if wlan.attempts:
+                time.sleep(0.3)
+                fake_network.in_reach['late'] = 'x'
+            connect(ssid, password)
+
+        wlan.connect = block
+        _, address = self.connect([('late', 'x')], 0.1)
+        self.assertEqual(address, '127.0.0.1')
+
     def test_it_connects_again_when_the_network_is_back(self):
         async def main():
             wifi = Network([('home', 'secret88')])
