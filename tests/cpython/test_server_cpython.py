@@ -25,7 +25,7 @@ try:
 except ImportError:
     uvloop = None
 
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 
 def make_app():

@@ -7,7 +7,7 @@ import pytest
 
 from microdot import Microdot
 
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 needs_3_11 = pytest.mark.skipif(sys.version_info < (3, 11),
                                 reason='no TaskGroup, no cancelling()')

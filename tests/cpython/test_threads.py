@@ -15,7 +15,7 @@ from microdot.test_client import TestClient
 from serving import Server
 
 #: The longest that anything may take, in seconds.
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / 'portable'))
 import frames  # noqa: E402
 
 APP = servers.TOP / 'tests' / 'apps' / 'served_websocket.py'
-PATIENCE = 10
+PATIENCE = 30
 
 
 def interpreters():
