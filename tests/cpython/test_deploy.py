@@ -74,7 +74,7 @@ def names(flash):
 
 def fetch(port, path='/'):
     servers.wait_until(lambda: servers.is_listening(port), 'the application')
-    connection = http.client.HTTPConnection('127.0.0.1', port, timeout=10)
+    connection = http.client.HTTPConnection('127.0.0.1', port, timeout=30)
     try:
         connection.request('GET', path)
         return connection.getresponse().read().decode()
