@@ -121,6 +121,24 @@ def check_redis(url):
         client.close()
 
 
+def make_client(url, count):
+    """Return a client for the requests of a process.
+
+    Requests that come together share its connections: where all are taken, a
+    request waits for one. The library's own pool would fail them, as if Redis
+    were gone, or without a bound of its own take a file for each.
+
+    :param count: how many connections there are at most, unless the URL says
+                  so: ``?max_connections=200``.
+    """
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        url, max_connections=count, socket_connect_timeout=2,
+        socket_timeout=2)
+    # It waits as long for one as for an answer, which the URL may say, too.
+    pool.timeout = pool.connection_kwargs['socket_timeout']
+    return redis.asyncio.Redis.from_pool(pool)
+
+
 def parse_entry(fields):
     """Read an entry of a stream that a hub has written.
 
@@ -503,6 +521,8 @@ class RedisHub(_pubsub.Hub):
 class RedisLimiter:
     """Counts hits for all processes. While Redis is gone or refuses, all are
     allowed."""
+    #: Connections to Redis; requests that find all of them taken wait.
+    max_connections = 50
 
     def __init__(self, url, prefix='microdot:limit:'):
         check_redis(url)
@@ -515,8 +535,7 @@ class RedisLimiter:
         loop = asyncio.get_running_loop()
         if loop is not self.loop:
             self.loop = loop
-            self.client = redis.asyncio.Redis.from_url(
-                self.url, socket_connect_timeout=2, socket_timeout=2)
+            self.client = make_client(self.url, self.max_connections)
             self.script = self.client.register_script(_HIT)
         try:
             left, wait = await self.script(
@@ -597,6 +616,8 @@ class RedisStore(stores.Store):
     """
     #: Seconds that a session without an end is kept since it was last saved.
     max_idle = 90 * 86400
+    #: Connections to Redis; requests that find all of them taken wait.
+    max_connections = 50
 
     def __init__(self, url, prefix='microdot:session:'):
         check_redis(url)
@@ -672,8 +693,7 @@ class RedisStore(stores.Store):
         loop = asyncio.get_running_loop()
         if loop is not self.loop:
             self.loop = loop
-            self.client = redis.asyncio.Redis.from_url(
-                self.url, socket_connect_timeout=2, socket_timeout=2)
+            self.client = make_client(self.url, self.max_connections)
             self.script = self.client.register_script(_MERGE)
         return self.client
 

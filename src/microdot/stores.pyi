@@ -27,6 +27,7 @@ class FolderStore(Store, filestore.FolderStore):
 
 class RedisStore(Store):
     max_idle: int
+    max_connections: int
     url: str
     prefix: str
     def __init__(

@@ -11,6 +11,7 @@ import redis
 from redis.asyncio import connection
 
 from microdot import Microdot
+from microdot._redis import RedisLimiter
 from microdot.pubsub import RedisHub
 from microdot.ratelimit import Limiter
 from redis_server import RedisServer, redis_server  # noqa: F401
@@ -34,6 +35,15 @@ async def hubs(server, count=2, **options):
     finally:
         for hub in found:
             await hub.close()
+
+
+@contextlib.asynccontextmanager
+async def redis_client(server):
+    client = redis.asyncio.Redis.from_url(server.url)
+    try:
+        yield client
+    finally:
+        await client.aclose()
 
 
 async def take(messages, count):
@@ -286,6 +296,40 @@ def test_without_redis_nobody_is_limited(redis_server, caplog):  # noqa: F811
 
     run(main())
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize('together', (3, 4, 150))
+def test_hits_share_so_many_connections(
+        redis_server, caplog, monkeypatch, together):  # noqa: F811
+    monkeypatch.setattr(RedisLimiter, 'max_connections', 3)
+
+    async def main():
+        limiter = Limiter('200/day', redis=redis_server.url)
+        found = await asyncio.gather(
+            *(limiter.hit('a') for _ in range(together)))
+        # each of them has been counted
+        assert sorted(left for left, _ in found) == \
+            list(range(200 - together, 200))
+        async with redis_client(redis_server) as client:
+            # (this client is one of those that are listed)
+            assert len(await client.client_list()) <= 3 + 1
+        await limiter.redis.client.aclose()
+
+    run(main())
+    assert not caplog.records
+
+
+def test_the_url_may_say_how_many_connections(redis_server):  # noqa: F811
+    url = redis_server.url + '&max_connections=2'
+
+    async def main():
+        limiter = Limiter('9/minute', redis=url)
+        await asyncio.gather(*(limiter.hit('a') for _ in range(9)))
+        async with redis_client(redis_server) as client:
+            assert len(await client.client_list()) <= 2 + 1
+        await limiter.redis.client.aclose()
+
+    run(main())
 
 
 def test_an_application_can_connect_when_it_starts(redis_server):  # noqa: F811

@@ -227,6 +227,26 @@ def test_without_redis_sessions_are_a_503(redis_server, caplog):  # noqa: F811
     assert 'is back' in back
 
 
+@pytest.mark.parametrize('together', (3, 4, 150))
+def test_requests_share_so_many_connections(
+        redis_server, caplog, monkeypatch, together):  # noqa: F811
+    monkeypatch.setattr(RedisStore, 'max_connections', 3)
+
+    async def test(one, two):
+        ada = one.client()
+        await ada.post('/', json={'a': 1})
+        clients = [one.client(ada) for _ in range(together)]
+        answers = await asyncio.gather(
+            *(client.get('/') for client in clients))
+        assert [res.json for res in answers] == [{'a': 1}] * together
+        async with redis_client(redis_server) as client:
+            # (this client is one of those that are listed)
+            assert len(await client.client_list()) <= 3 + 1
+
+    with_processes(redis_server, test)
+    assert not caplog.records
+
+
 def test_a_body_that_is_not_sent_is_closed(redis_server):  # noqa: F811
     closed = []
 
