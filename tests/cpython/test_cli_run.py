@@ -229,6 +229,25 @@ def test_where_no_terminal_is_nothing_is_cut(folder):
     assert Terminal(io.StringIO()).columns is None
 
 
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='no full disk')
+def test_what_stderr_does_not_take_is_lost(monkeypatch):
+    with open('/dev/full', 'wb', 0) as disk:
+        full = io.TextIOWrapper(disk, write_through=True)
+        with pytest.raises(OSError):
+            Terminal(full).print('as stdout')
+        for stream in (full, None):
+            monkeypatch.setattr(sys, 'stderr', stream)
+            Terminal(sys.stderr).print('nobody hears it')
+            Terminal(sys.stderr).end()
+            assert Terminal(sys.stderr).columns is None
+    closed = io.StringIO()
+    closed.close()
+    with pytest.raises(ValueError):
+        Terminal(closed).print('as stdout')
+    monkeypatch.setattr(sys, 'stderr', closed)
+    Terminal(closed).print('nobody hears it')
+
+
 def test_port_in_use_is_said(folder):
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = taken.getsockname()[1]

@@ -8,8 +8,10 @@ import http.client
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
+import sys
 import threading
 import time
 import types
@@ -20,6 +22,10 @@ from command import HELLO, PATIENCE, Command, run, save
 from microdot.cli import sharing, supervisor
 
 pytestmark = pytest.mark.skipif(os.name != 'posix', reason='signals')
+
+
+needs_prlimit = pytest.mark.skipif(
+    not hasattr(resource, 'prlimit'), reason='only Linux has prlimit()')
 
 
 @pytest.fixture
@@ -226,6 +232,149 @@ def test_dead_worker_is_replaced(folder):
         while pid(command) in (first, second):
             assert time.monotonic() < deadline
         command.wait_for('ended by SIGKILL; another takes its place')
+
+
+#: Starts the words that follow with a pipe as stderr that nobody reads.
+NO_READER = """\
+import os, sys
+reader, writer = os.pipe()
+os.dup2(writer, 2)
+os.close(reader)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize('before', [
+    (sys.executable, '-c', NO_READER),
+    ('sh', '-c', 'exec "$@" 2>/dev/full', 'sh')], ids=('gone', 'full'))
+def test_workers_are_replaced_where_nobody_can_be_told(folder, before):
+    with socket.create_server(('127.0.0.1', 0)) as sock:
+        fd = sock.fileno()
+        with Command('run', '--fd', fd, '--workers', 2, cwd=folder,
+                     pass_fds=[fd], before=before) as command:
+            command.address = sock.getsockname
+            first = pids(command, 2)
+            os.kill(min(first), signal.SIGKILL)
+            until_gone(min(first))
+            assert pids(command, 2) - first
+            command.process.send_signal(signal.SIGHUP)
+            for number in first:
+                until_gone(number)
+            assert pids(command, 2).isdisjoint(first)
+            command.stop()
+            assert command.output == ''
+
+
+#: Does not come to serve while there is a file "wait".
+HANGING = HELLO + """
+
+@app.on_startup
+async def wait():
+    import asyncio
+    while os.path.exists('wait'):
+        open('hangs', 'w').close()
+        await asyncio.sleep(0.01)
+"""
+
+
+def test_a_second_sighup_begins_anew_where_the_first_hangs(folder):
+    save(folder / 'app.py', HANGING)
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        first = pids(command, 2)
+        (folder / 'wait').touch()
+        command.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + PATIENCE
+        while not (folder / 'hangs').exists():
+            assert time.monotonic() < deadline
+        save(folder / 'app.py', HELLO)
+        command.process.send_signal(signal.SIGHUP)
+        command.wait_for('all workers have been restarted')
+        for number in first:
+            until_gone(number)
+        assert len(pids(command, 2) - first) == 2
+
+
+REFUSED = 'cannot start a process: Too many open files'
+
+
+@contextlib.contextmanager
+def no_more_files(process):
+    """Have the system refuse a process any further file."""
+    limit = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, limit[1]))
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limit)
+
+
+@needs_prlimit
+def test_workers_go_on_where_no_process_can_be_started(folder):
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        first = pids(command, 2)
+        with no_more_files(command.process):
+            command.process.send_signal(signal.SIGHUP)
+            command.wait_for(REFUSED)
+            command.wait_for('the workers go on as they were')
+            assert pids(command, 2) == first
+        command.process.send_signal(signal.SIGHUP)
+        command.wait_for('all workers have been restarted')
+        assert command.stop() == 0
+
+
+@needs_prlimit
+def test_dead_worker_is_replaced_when_a_process_can_be_started(folder):
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        first = pids(command, 2)
+        with no_more_files(command.process):
+            os.kill(min(first), signal.SIGKILL)
+            command.wait_for(REFUSED + '; trying again each second')
+            assert pids(command, 1) == {max(first)}
+        assert len(pids(command, 2) - first) == 1
+        assert command.stop() == 0
+        assert command.output.count(REFUSED) == 1
+
+
+@needs_prlimit
+def test_where_none_lives_and_none_can_be_started_it_ends(folder):
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        first = pids(command, 2)
+        with no_more_files(command.process):
+            for number in first:
+                os.kill(number, signal.SIGKILL)
+            assert command.wait() == 1
+        assert '3 deaths at the start' in command.output
+        assert 'Traceback' not in command.output
+
+
+@pytest.mark.skipif(not sharing.AVAILABLE, reason='no file for each worker')
+def test_more_workers_than_files_are_refused_in_a_line(folder):
+    status, output = run('run', '--port', 0, '--workers', 50, cwd=folder,
+                         before=('sh', '-c', 'ulimit -n 60; exec "$@"', 'sh'))
+    assert status == 1
+    assert output == 'microdot: --workers 50: Too many open files\n'
+
+
+def test_what_has_to_be_killed_is_told(folder):
+    save(folder / 'app.py', HELLO + """
+
+@app.get('/stuck')
+async def stuck(request):
+    import time
+    open('stuck', 'w').close()
+    time.sleep(1000)
+
+app.shutdown_timeout = 0
+""")
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        with socket.create_connection(command.address()) as sock:
+            sock.sendall(b'GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n')
+            deadline = time.monotonic() + PATIENCE
+            while not (folder / 'stuck').exists():
+                assert time.monotonic() < deadline
+            assert command.stop() == 0
+        assert 'has not ended in time, and is killed' in command.output
 
 
 @pytest.mark.parametrize('lived, wait', [

@@ -47,6 +47,12 @@ async def busy(request):
     while True:
         pass
 
+@app.get('/log')
+async def log(request):
+    print('blocked', flush=True)
+    while True:
+        sys.stderr.write('more than anybody reads')
+
 @app.get('/stubborn')
 async def stubborn(request):
     print('blocked', flush=True)
@@ -67,13 +73,13 @@ print('ended', flush=True)
 """
 
 
-def stopped(path, numbers, seconds):
+def stopped(path, numbers, seconds, stderr=subprocess.PIPE):
     """Return exit status and output of a program that has had a request for
     *path* and then these signals, and so many seconds to end by itself."""
     port = servers.free_port()
     child = subprocess.Popen(
         [sys.executable, '-c', PROGRAM, str(port), str(seconds)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=stderr, text=True,
         env={**os.environ, 'PYTHONPATH': str(servers.TOP / 'src')})
     try:
         servers.wait_until(lambda: servers.is_listening(port), 'the server',
@@ -101,6 +107,18 @@ def test_what_cannot_be_ended_does_not_keep_the_process(path):
     assert status in (128 + signal.SIGINT, 128 + signal.SIGTERM)
     assert 'ended by a second signal' in errors
     assert 'Traceback' not in errors
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='signals')
+def test_stderr_that_nobody_reads_does_not_keep_the_process():
+    reader, writer = os.pipe()
+    try:
+        status, output, errors = stopped(
+            '/log', (signal.SIGINT, signal.SIGTERM), 0.1, writer)
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert status in (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
 @pytest.mark.skipif(os.name != 'posix', reason='signals')

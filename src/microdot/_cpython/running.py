@@ -66,6 +66,8 @@ STOPPING = [getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGBREAK')
             if hasattr(signal, name)]
 # Seconds that a second signal leaves to whatever has to end.
 _SECOND_S = 0.7
+# Seconds that the line which tells of it may take.
+_SAYING_S = 1
 
 
 class SecondSignal:
@@ -114,9 +116,22 @@ class SecondSignal:
     def _end(self, number):
         time.sleep(_SECOND_S)
         if not self.all_ended:
+            # What blocks may be stderr, which nobody reads any more.
+            said = _thread.allocate_lock()
+            said.acquire()
+            _thread.start_new_thread(self._say, (said,))
+            said.acquire(timeout=_SAYING_S)
+            os._exit(128 + number)
+
+    @staticmethod
+    def _say(said):
+        try:
             os.write(2, b'microdot: ended by a second signal, as something '
                      b'blocks that\n')
-            os._exit(128 + number)
+        except OSError:
+            pass  # there is no stderr, and the process ends all the same
+        finally:
+            said.release()
 
 
 def handle_signal(loop, number, function, second):

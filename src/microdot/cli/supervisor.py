@@ -9,6 +9,7 @@ imports is what is in the files now.
 """
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -159,7 +160,7 @@ class Supervisor:
         self.hangup = False
         self.saved: list[str] = []
         self.retry_at = 0.0     # when the port is tried again
-        self.shown = ''         # the last thing said of the port
+        self.shown = ''         # the last thing said of what is tried again
         self.selector = selectors.DefaultSelector()
         # What signals and the watcher write to, so that nothing is missed.
         self.bell, self.bell_push = socket.socketpair()
@@ -226,7 +227,17 @@ class Supervisor:
         return True
 
     def start(self) -> Child:
-        """Start a process."""
+        """Start a process.
+
+        :raises OSError: the system refuses that: there are too many open
+                         files or processes, or there is no memory.
+        """
+        with contextlib.ExitStack() as undo:
+            child = self.start_or_undo(undo)
+            undo.pop_all()
+        return child
+
+    def start_or_undo(self, undo: contextlib.ExitStack) -> Child:
         assert self.listening
         row = min(set(range(ROWS * len(self.places))) -
                   {child.row for child in self.living()}, default=0)
@@ -235,10 +246,14 @@ class Supervisor:
         ours = theirs = None
         if POSIX:
             ours, theirs = socket.socketpair()
+            undo.callback(ours.close)
+            undo.callback(theirs.close)
             ours.setblocking(False)
         member = bus = None
         if self.bus:
             member, bus = self.bus.add()
+            undo.callback(self.bus.drop, member)
+            undo.callback(bus.close)
         boards = self.board.fds if self.board else []
         part = {
             'settings': self.settings.values(),
@@ -325,7 +340,7 @@ class Supervisor:
             self.reload()
         if self.hangup:
             self.hangup = False
-            self.rolling = [place for place in self.places if place.child]
+            self.roll_anew()
         self.roll()
         self.fill()
         return False
@@ -337,7 +352,11 @@ class Supervisor:
             if place.child is None and place.start_at is not None and \
                     place.start_at <= now:
                 place.start_at = None
-                place.child = self.start()
+                try:
+                    place.child = self.start()
+                    self.shown = ''
+                except OSError as exc:
+                    self.cannot_start(place, exc)
 
     def sleep(self) -> None:
         """Wait for something to happen, or for the next time at which
@@ -418,8 +437,7 @@ class Supervisor:
         for child in self.living():
             if child.process.poll() is None:
                 if child.deadline is not None and child.deadline <= now:
-                    child.deadline = None
-                    child.process.kill()
+                    self.kill_late(child)
                 continue
             self.clear(child)
             if child in self.leaving:
@@ -428,10 +446,18 @@ class Supervisor:
             for place in self.places:
                 if place.successor is child:
                     place.successor = None
-                    self.successor_died(place, child)
+                    self.successor_died(child.describe_end())
                 elif place.child is child:
                     place.child = None
                     self.child_died(place, child)
+
+    def kill_late(self, child: Child) -> None:
+        """End a process that has had its time to end."""
+        child.deadline = None
+        child.process.kill()
+        if not self.settings.reload:
+            self.say('process %d has not ended in time, and is killed'
+                     % child.process.pid)
 
     def clear(self, child: Child) -> None:
         """Take back what a process that has ended had."""
@@ -455,13 +481,24 @@ class Supervisor:
             lived = time.monotonic() - child.began
             place.start_at = time.monotonic() + max(LIVED_S - lived, 0)
         else:
-            self.died_at_start(place, child)
+            self.died_at_start(place, child.describe_end())
 
-    def died_at_start(self, place: Place, child: Child) -> None:
+    def cannot_start(self, place: Place, exc: OSError) -> None:
+        """Try again later, as long as others serve."""
+        text = 'cannot start a process: %s' % (exc.strerror or exc)
+        if not self.living():
+            self.died_at_start(place, 'microdot: ' + text)
+            return
+        place.start_at = time.monotonic() + LIVED_S
+        if text != self.shown:
+            self.shown = text
+            self.say(text + '; trying again each second')
+
+    def died_at_start(self, place: Place, why: str) -> None:
         self.deaths += 1
         if self.deaths >= MAX_DEATHS:
             if not self.ending:
-                self.terminal.print(child.describe_end())
+                self.terminal.print(why)
                 self.say('%d deaths at the start: that is the end'
                          % self.deaths)
             self.status = 1
@@ -501,6 +538,16 @@ class Supervisor:
             else:
                 place.start_at = 0.0
 
+    def roll_anew(self) -> None:
+        """Begin to restart them all, also where one from before does not
+        come to serve."""
+        self.rolling = [place for place in self.places if place.child]
+        for place in self.places:
+            if place.successor and not place.successor.ready:
+                self.leaving.append(place.successor)
+                self.stop_child(place.successor, RELOAD_GRACE_S)
+                place.successor = None
+
     def roll(self) -> None:
         """Go on with restarting one after the other: the new one serves
         before the old one is told to end."""
@@ -509,7 +556,11 @@ class Supervisor:
             if place.child is None:
                 self.rolling.pop(0)  # it is new anyway
             elif place.successor is None:
-                place.successor = self.start()
+                try:
+                    place.successor = self.start()
+                except OSError as exc:
+                    self.successor_died('microdot: cannot start a process: %s'
+                                        % (exc.strerror or exc))
                 return
             elif place.successor.ready:
                 self.rolling.pop(0)
@@ -521,11 +572,11 @@ class Supervisor:
             else:
                 return
 
-    def successor_died(self, place: Place, child: Child) -> None:
+    def successor_died(self, why: str) -> None:
         if self.ending:
             return
         self.rolling.clear()
-        self.terminal.print(child.describe_end())
+        self.terminal.print(why)
         self.say('the workers go on as they were')
 
 
@@ -555,7 +606,11 @@ def watched(settings: Settings) -> tuple[list[str], list[str]]:
 def supervise(settings: Settings) -> int:
     """Serve with several processes, or with one that is started again when
     files are saved; return the exit status."""
-    supervisor = Supervisor(settings)
+    try:
+        supervisor = Supervisor(settings)
+    except OSError as exc:
+        raise CommandError('--workers %d: %s' % (
+            settings.workers, exc.strerror or exc), 1) from None
     if settings.reload:
         Watcher(*watched(settings), supervisor.on_saved).start()
     return supervisor.run()

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TextIO
 
 from .._terminal import has_colours
@@ -52,7 +53,25 @@ class Terminal:
 
     def print(self, text: str) -> None:
         """Write a line, at once: also in front of what a process that ends
-        by a signal would keep to itself."""
+        by a signal would keep to itself.
+
+        What stderr does not take is lost, and the server that says it goes
+        on: the reader of a pipe may have gone, a disk may be full, and a
+        process that was started without stderr has none.
+        """
+        try:
+            if self.stream:
+                self.write(text)
+        except (OSError, ValueError):
+            if self.stream is not sys.stderr:
+                raise
+
+    def write(self, text: str) -> None:
+        """Write a line.
+
+        :raises OSError: the stream does not take it.
+        :raises ValueError: it has been closed.
+        """
         try:
             self.stream.write(text + '\n')
         except UnicodeEncodeError:
