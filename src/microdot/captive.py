@@ -61,7 +61,7 @@ def encode_answer(query, address):
 
 async def serve_names(address, port):
     # Answers all DNS queries with one address.
-    address = bytes([int(part) for part in address.split('.')])
+    address = bytes(map(int, address.split('.')))
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)

@@ -119,7 +119,7 @@ class CORS:
         names = get('Access-Control-Request-Headers')
         allowed = self.allowed_headers
         if names and allowed is not None and '*' not in _names(allowed):
-            allowed = [name.lower() for name in _names(allowed)]
+            allowed = list(map(str.lower, _names(allowed)))
             names = ', '.join([name for name in parse_list(names)
                                if name.lower() in allowed])
         if names:

@@ -102,7 +102,7 @@ class CSRF:
     def _is_allowed(self, request):
         site = request.headers.get('Sec-Fetch-Site')
         add_vary(request, 'Sec-Fetch-Site')
-        if site in ('same-origin', 'none') or \
+        if site == 'same-origin' or site == 'none' or \
                 site == 'same-site' and self.allow_subdomains:
             return True
         add_vary(request, 'Origin')

@@ -14,7 +14,7 @@ def content_disposition(name, kind=None):
     :raises ValueError: it is another.
     """
     kind = kind or 'attachment'
-    if kind not in ('attachment', 'inline'):
+    if kind != 'attachment' and kind != 'inline':
         raise ValueError("disposition is 'attachment' or 'inline', not %r"
                          % kind)
     name = str(name).replace('\\', '/').rsplit('/', 1)[-1]

@@ -119,7 +119,7 @@ class Store:
                 texts.pop(key, None)
             else:
                 texts[key] = changes[key]
-        size = sum([len(key) + len(texts[key]) for key in texts])
+        size = sum(map(len, texts)) + sum(map(len, texts.values()))
         if size <= self.max_session_size:
             self.write(id, texts)
             self._count += is_new

@@ -30,4 +30,4 @@ def get_flashed(request):
     messages = session.pop('_flashed', ())
     if messages:
         session.save()
-    return [tuple(pair) for pair in messages]
+    return list(map(tuple, messages))

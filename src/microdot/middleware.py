@@ -105,7 +105,7 @@ def around(handler, middleware):
 
     :param middleware: a list of functions, see :class:`wrap`.
     """
-    wrappers = [wrap(f) for f in middleware]
+    wrappers = list(map(wrap, middleware))
 
     async def run(request, kwargs, i):
         if i < len(wrappers):

@@ -38,7 +38,7 @@ def _pass_on(subapp, above, name, value, key):
             value.max_content_length, value.name, value.host or host,
             value.place - 2 if host and not value.host else value.place,
             value.max_body_length)
-    elif local and name[:2] not in ('st', 'sh') or \
+    elif local and name[:2] != 'st' and name[:2] != 'sh' or \
             (name, value, key) in parent.added:
         # (start-up and shut-down are never local; mounted twice, once)
         return

@@ -22,8 +22,8 @@ def _is_path(path, longest):
     if not isinstance(path, str) or not 0 < len(path) <= longest:
         return False
     for part in path.split('/'):
-        if part in ('', '.', '..', 'boot.py', 'ota_boot.py',
-                    'ota_boot.mpy'):
+        if not part or \
+                part in '. .. boot.py ota_boot.py ota_boot.mpy'.split():
             return False
     return not (path[-4:] in ('.new', '.old') or path[:4] == 'ota.'
                 or '\\' in path or ':' in path or min(path) < ' ')

@@ -82,7 +82,7 @@ def check_uuid(text):
     """Return the text of a UUID (RFC 9562, section 4); ``None`` for any
     other."""
     parts = text.split('-')
-    if [len(part) for part in parts] == [8, 4, 4, 4, 12] and \
+    if list(map(len, parts)) == [8, 4, 4, 4, 12] and \
             not ''.join(parts).strip('0123456789abcdefABCDEF'):
         return text
 
@@ -101,7 +101,7 @@ def check_date(text):
 
 def _choice(texts):
     # The parser of any(a,b).
-    texts = [text.strip() for text in texts.split(',')]
+    texts = list(map(str.strip, texts.split(',')))
     return lambda value: value if value in texts else None
 
 

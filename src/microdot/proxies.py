@@ -36,7 +36,7 @@ def _check_ipv6(text):
         _parse_ipv4(text[start:])
         text = text[:start] + '0:0'
     parts = text.split('::')
-    groups = ':'.join([part for part in parts if part]).split(':')
+    groups = ':'.join(filter(None, parts)).split(':')
     if len(parts) > 2 or len(groups) > 9 - len(parts) or \
             len(parts) == 1 and len(groups) < 8:
         raise ValueError('address')

@@ -365,8 +365,11 @@ def finish_sessions(request, response):
             lines = response.headers.get('Set-Cookie')
             if isinstance(lines, list):
                 # it may have been here before
-                response.headers['Set-Cookie'] = [
-                    line for line in lines if not line.startswith(name + '=')]
+                others = []
+                for line in lines:
+                    if not line.startswith(name + '='):
+                        others.append(line)
+                response.headers['Set-Cookie'] = others
             options = {'http_only': True, 'same_site': 'Lax',
                        'secure': request.scheme == 'https',
                        'path': request.root_path or '/'}

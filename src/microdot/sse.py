@@ -99,31 +99,31 @@ class SSE:
 class EventStream:
     """The body of a response: an asynchronous iterator of events, that come
     from a function in a task of its own."""
-    _task = None
+    task = None
     _pinger = None
-    _error = None
-    _done = False
+    error = None
+    done = False
     _idle = False
     _waits = False  # nothing is under way to the client
 
     def __init__(self, request, sse, function, args, kwargs):
-        self._request = request
-        self._sse = sse
+        self.request = request
+        self.sse = sse
         self._call = function, args, kwargs
 
     def __aiter__(self):
         return self
 
     async def __anext__(self):
-        sse = self._sse
-        if self._task is None:
+        sse = self.sse
+        if self.task is None:
             # not before the response is under way: HEAD does not get here
-            self._task = asyncio.create_task(self._run())
+            self.task = asyncio.create_task(self.run())
             self._pinger = asyncio.create_task(self._ping())
             self._set_leave(sse.close)
         while not sse.queue:
-            if self._done or sse.closed:
-                error, self._error = self._error, None
+            if self.done or sse.closed:
+                error, self.error = self.error, None
                 if error:
                     raise error
                 raise StopAsyncIteration
@@ -148,7 +148,7 @@ class EventStream:
         :param write: ``f(data)`` writes at once or returns ``False``.
         :param chunked: whether *data* is to be a chunk.
         """
-        sse = self._sse
+        sse = self.sse
 
         def direct(piece):
             if sse.queue or not self._waits:
@@ -161,24 +161,24 @@ class EventStream:
 
     def _set_leave(self, leave):
         # what the server calls when it shuts down
-        conn = self._request.sock and self._request.sock[0]
+        conn = self.request.sock and self.request.sock[0]
         if hasattr(conn, 'leave'):
             conn.leave = leave
 
-    async def _run(self):
+    async def run(self):
         function, args, kwargs = self._call
         try:
-            await function(self._request, self._sse, *args, **kwargs)
+            await function(self.request, self.sse, *args, **kwargs)
         except asyncio.CancelledError:
             pass
         except Exception as exc:
-            self._error = exc
+            self.error = exc
         finally:
-            self._done = True
-            self._sse.event.set()
+            self.done = True
+            self.sse.event.set()
 
     async def _ping(self):
-        sse = self._sse
+        sse = self.sse
         while sse.keep_alive:
             self._idle = True
             await asyncio.sleep(sse.keep_alive)
@@ -188,18 +188,18 @@ class EventStream:
 
     async def aclose(self):
         """End the function, and wait until it has ended."""
-        self._sse.close()
-        if self._task:
+        self.sse.close()
+        if self.task:
             self._set_leave(None)
             self._pinger.cancel()
-            if not self._done:
-                self._task.cancel()
+            if not self.done:
+                self.task.cancel()
                 try:
-                    await self._task
+                    await self.task
                 except asyncio.CancelledError:
                     pass
-            if self._error:
-                self._request.app.log_exception(self._request, self._error)
+            if self.error:
+                self.request.app.log_exception(self.request, self.error)
 
 
 def sse_response(request, event_function, *args, **kwargs):

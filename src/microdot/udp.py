@@ -59,7 +59,7 @@ def _find_address(answer, start):
         size = int.from_bytes(answer[pos + 8:pos + 10], 'big')
         if answer[pos:pos + 4] == b'\0\1\0\1' and size == 4 and \
                 len(answer) >= pos + 14:
-            return '.'.join([str(byte) for byte in answer[pos + 10:pos + 14]])
+            return '.'.join(map(str, answer[pos + 10:pos + 14]))
         pos += 10 + size
         count -= 1
 
