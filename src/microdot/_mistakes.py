@@ -222,6 +222,20 @@ def check_route(route):
                     ', '.join(taken) or 'the request alone'))
 
 
+def check_value_taken(handler, name, decorator):
+    """See that a function takes what a decorator hands it by name.
+
+    :raises TypeError: it certainly does not.
+    """
+    taken = _arguments(handler)
+    if taken is not None and name not in taken:
+        raise TypeError(
+            'handler %s does not take %s, which %s hands it by that name; '
+            'write: def %s(request, %s)' % (
+                describe(handler), name, decorator,
+                getattr(function_of(handler), '__name__', 'handler'), name))
+
+
 def _takes_nothing(handler):
     return not inspect.signature(handler, follow_wrapped=False).parameters
 

@@ -21,6 +21,7 @@ import typing
 import uuid
 import weakref
 
+from ._mistakes import check_value_taken
 from .microdot import (
     HTTPException,
     Request,
@@ -271,12 +272,17 @@ def _dataclass_members(rule):
     hints = _hints(rule)
     for field in dataclasses.fields(rule):
         _see_default(rule, field.name, field.default)
-    return [Member(field.name, hints[field.name],
-                   field.default is dataclasses.MISSING and
-                   field.default_factory is dataclasses.MISSING and
-                   default_of(hints[field.name]) is _MISSING,
-                   default_of(hints[field.name]), field.name)
-            for field in dataclasses.fields(rule) if field.init]
+    members = [Member(field.name, hints[field.name],
+                      field.default is dataclasses.MISSING and
+                      field.default_factory is dataclasses.MISSING and
+                      default_of(hints[field.name]) is _MISSING,
+                      default_of(hints[field.name]), field.name)
+               for field in dataclasses.fields(rule) if field.init]
+    # what __post_init__() alone gets is no field; a default is the class's
+    return members + [
+        Member(name, hint.type, not hasattr(rule, name), _MISSING, name)
+        for name, hint in hints.items()
+        if isinstance(hint, dataclasses.InitVar)]
 
 
 def _attrs_members(rule):
@@ -385,6 +391,13 @@ def _nothing(value, faults, depth):
     if value is not None:
         _add(faults, 'must be null')
     return value
+
+
+def pairs_of(values):
+    """Return what JSON has for each of some values, and the value: members
+    of enumerations, also in a ``Literal``, are sent as what they stand for."""
+    return [(one.value if isinstance(one, enum.Enum) else one, one)
+            for one in values]
 
 
 def _choice(pairs, text):
@@ -788,11 +801,11 @@ class Maker:
     def _make_converted(self, rule, field):
         # What is text or a number in JSON.
         if isinstance(rule, tuple):
-            return _choice([(one, one) for one in rule], self.text)
+            return _choice(pairs_of(rule), self.text)
         if isinstance(rule, type) and rule in CONVERTED:
             return _converted(*CONVERTED[rule], field)
         if isinstance(rule, type) and issubclass(rule, enum.Enum):
-            return _choice([(one.value, one) for one in rule], self.text)
+            return _choice(pairs_of(rule), self.text)
         return None
 
     def _make_class(self, rule, field):
@@ -815,7 +828,7 @@ class Maker:
         origin = typing.get_origin(rule) or rule
         args = typing.get_args(rule)
         if origin is typing.Literal:
-            return _choice([(one, one) for one in args], self.text)
+            return _choice(pairs_of(args), self.text)
         if origin in _UNIONS:
             return self._make_union(args)
         if isinstance(rule, list):
@@ -869,9 +882,9 @@ def name_of(rule):
     """Return what a value of a rule is called in an error."""
     rule = unwrap(rule)[0]
     if isinstance(rule, tuple):
-        return ' or '.join(map(str, rule))
+        return _names_of(rule)
     if typing.get_origin(rule) is typing.Literal:
-        return ' or '.join(map(str, typing.get_args(rule)))
+        return _names_of(typing.get_args(rule))
     if isinstance(rule, type) and rule in CONVERTED:
         return CONVERTED[rule][1]
     if _is_list(rule):
@@ -881,8 +894,12 @@ def name_of(rule):
     except (KeyError, TypeError):
         pass
     if isinstance(rule, type) and issubclass(rule, enum.Enum):
-        return ' or '.join(str(one.value) for one in rule)
+        return _names_of(rule)
     return NAMES[dict]
+
+
+def _names_of(values):
+    return ' or '.join(str(sent) for sent, _ in pairs_of(values))
 
 
 def check(value, rule, extra='ignore'):
@@ -1047,6 +1064,8 @@ def _decorate(where, rule, extra, read):
     spec = Spec(rule, extra)
 
     def decorated(f):
+        check_value_taken(f, where, 'with_' + where)
+
         @functools.wraps(f)
         async def wrapper(*args, **kwargs):
             # (the methods of a view have their object before it)
@@ -1075,6 +1094,7 @@ def with_body(rule, extra='ignore'):
     :param rule: a dict, a class, a type, or a :class:`Field`.
     :param extra: ``'forbid'`` makes faults of keys that the rule lacks.
     :raises ValueError: there is no such rule.
+    :raises TypeError: the handler takes no ``body``.
     """
     return _decorate('body', rule, extra, _read_body(rule, extra))
 
@@ -1084,6 +1104,7 @@ def with_query(rule, extra='ignore'):
 
     :param rule: a dict or a class.
     :raises ValueError: there is no such rule, or it has objects in it.
+    :raises TypeError: the handler takes no ``query``.
     """
     return _decorate('query', rule, extra,
                      _read_pairs('query', 'args', rule, extra))
@@ -1095,6 +1116,7 @@ def with_form(rule, extra='ignore'):
 
     :param rule: a dict or a class.
     :raises ValueError: there is no such rule, or it has objects in it.
+    :raises TypeError: the handler takes no ``form``.
     """
     return _decorate('form', rule, extra,
                      _read_pairs('form', 'form', rule, extra))

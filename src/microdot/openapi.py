@@ -291,6 +291,7 @@ class Schemas:
         raise ValueError('%r is no rule' % (rule,))
 
     def _choice(self, values):
+        values = [sent for sent, _ in _models.pairs_of(values)]
         kinds = {bool: 'boolean', int: 'integer', float: 'number',
                  str: 'string', type(None): 'null'}
         found = sorted({kinds[type(value)] for value in values
@@ -347,7 +348,7 @@ class Schemas:
 
     def _class_schema(self, rule, extra):
         if issubclass(rule, enum.Enum):
-            return self._choice([one.value for one in rule])
+            return self._choice(rule)
         model = _models.is_model(rule)
         if model == 'pydantic':
             schema = rule.model_json_schema(ref_template=_REF + '{model}')

@@ -837,3 +837,21 @@ def test_the_handler_is_named_whose_answer_is_no_rule():
         OpenAPI(app).document()
     assert 'index (' in str(exc.value)
     assert 'is no rule' in str(exc.value)
+
+
+def test_members_of_enumerations_and_of_the_start_of_a_class_are_described():
+    @dataclasses.dataclass
+    class Started:
+        color: typing.Literal[Color.RED]
+        seed: dataclasses.InitVar[int]
+        step: dataclasses.InitVar[int] = 2
+
+    schemas = Schemas()
+    schemas.make(Started)
+    schema = schemas.components['Started']
+    assert schema['required'] == ['color', 'seed']
+    assert schema['properties']['color'] == {'enum': ['red'],
+                                             'type': 'string'}
+    assert schema['properties']['seed'] == {'type': 'integer'}
+    assert schema['properties']['step']['type'] == 'integer'
+    json.dumps(schema)

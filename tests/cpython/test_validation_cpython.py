@@ -782,3 +782,79 @@ def test_requests_do_not_share_what_is_in_a_default():
     value, _ = check({}, rule)
     value['a']['items'].append(1)
     assert check({}, rule)[0] == {'a': {'items': []}}
+
+
+@pytest.mark.parametrize('decorator, name', [
+    (with_body, 'body'), (with_query, 'query'), (with_form, 'form')])
+def test_a_handler_that_does_not_take_the_value_is_refused(decorator, name):
+    def other(request, data):
+        return data
+
+    def alone(request):
+        return 'x'
+
+    def turned(body, request):
+        return body
+
+    for handler in (other, alone, turned):
+        with pytest.raises(TypeError) as exc:
+            decorator({'a': str})(handler)
+        text = str(exc.value)
+        assert text.startswith('handler test_a_handler')
+        assert 'does not take %s, which with_%s hands it' % (name, name) \
+            in text
+        assert text.endswith('write: def %s(request, %s)' % (
+            handler.__name__, name))
+
+
+def test_a_handler_that_may_take_the_value_is_decorated():
+    def keywords(request, **kwargs):
+        return kwargs
+
+    def named(request, *, body):
+        return body
+
+    def several(request, id, query, body):
+        return body
+
+    class View:
+        def method(self, request, body):
+            return body
+
+    for handler in (keywords, named, several, View.method,
+                    with_query({'b': str})(several)):
+        with_body({'a': str})(handler)
+
+
+class Size(enum.Enum):
+    SMALL = 's'
+    LARGE = 'l'
+
+
+@pytest.mark.parametrize('rule', [
+    typing.Literal[Size.SMALL, 'm'], (Size.SMALL, 'm')])
+def test_members_of_enumerations_may_be_choices(rule):
+    assert check('s', rule) == (Size.SMALL, [])
+    assert check('m', rule) == ('m', [])
+    assert check('l', rule)[1] == [{'at': [], 'error': 'must be s or m'}]
+    assert check(1.5, int | typing.Literal[Size.SMALL])[1] == [
+        {'at': [], 'error': 'must be an integer or s'}]
+
+
+@dataclasses.dataclass
+class Started:
+    name: str
+    seed: dataclasses.InitVar[int]
+    step: dataclasses.InitVar[int] = 2
+    total: int = dataclasses.field(init=False)
+
+    def __post_init__(self, seed, step):
+        self.total = seed + step
+
+
+def test_what_only_the_start_of_a_dataclass_gets_is_taken():
+    assert check({'name': 'a', 'seed': 1}, Started)[0].total == 3
+    assert check({'name': 'a', 'seed': 1, 'step': 5}, Started)[0].total == 6
+    assert check({'name': 'a', 'step': 'x', 'total': 5}, Started)[1] == [
+        {'at': ['seed'], 'error': 'is missing'},
+        {'at': ['step'], 'error': 'must be an integer'}]
