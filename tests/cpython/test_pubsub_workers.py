@@ -121,6 +121,11 @@ def make(supervisor, monkeypatch):
         worker.line.sock.close()
 
 
+def limit_room(sock):
+    """Let the system take less than tests send, whatever it does usually."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+
+
 async def take(messages, count):
     found = []
     async for _, message in messages:
@@ -252,6 +257,7 @@ def test_a_worker_that_does_not_read_hurts_nobody(make, monkeypatch):
 
     async def main():
         ada, bob, stuck = (make(queue=10000, history=100) for _ in range(3))
+        limit_room(stuck.member.sock)
         async with bob.hub.subscribe('a') as messages:
             async with stuck.hub.subscribe('a') as missed:
                 await until(lambda: ada.hub.count('a') == 2)
@@ -291,6 +297,7 @@ def test_what_the_supervisor_does_not_read_is_bounded(make, supervisor,
 
     async def main():
         worker = make()
+        limit_room(worker.line.sock)
         supervisor.jobs.append((stop, threading.Event()))
         supervisor.push.send(b'!')
         assert stopping.wait(PATIENCE)
