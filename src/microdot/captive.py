@@ -1,4 +1,5 @@
-"""What a portal shows while it is open: its page, and itself for any name.
+"""What a portal does while it is open: it shows its page, and itself for any
+name.
 
 ``microdot.portal`` loads this when it opens, and lets go of it afterwards.
 """
@@ -87,6 +88,16 @@ def fits(name, password):
         not password or 8 <= len(password.encode()) <= 63)
 
 
+def check(name, password):
+    """See that an access point can have that name and that password.
+
+    :raises ValueError: it cannot.
+    """
+    if not fits(name, password):
+        raise ValueError("an access point's name has 1 to 32 bytes, "
+                         'a password 8 to 63 or none')
+
+
 class Portal:
     """The page of a portal.
 
@@ -164,3 +175,50 @@ class Portal:
             self.wifi.networks = [(ssid, password)]
             self.tried.set()
         return redirect('/', 303)
+
+
+async def ask(network, wifi, name, password, path, port, dns_port, linger):
+    """Be an access point until a network has let the board in: all of
+    :func:`microdot.portal.open` that takes heap only meanwhile.
+
+    :param network: the module of that name.
+    """
+    ap = network.WLAN(network.AP_IF)
+    # 3: WPA2, 0: open; some boards are told by "security"
+    for settings in ({'authmode': 3 if password else 0},
+                     {'security': 4 if password else 0}, {}):
+        try:
+            ap.config(ssid=name, **dict(settings, key=password) if password
+                      else settings)
+            break
+        except (ValueError, TypeError):
+            pass  # it does not know that setting
+    ap.active(True)
+    portal = Portal(name, ap, wifi, port)
+    names = asyncio.create_task(serve_names(ap.ifconfig()[0], dns_port))
+    serving = asyncio.create_task(portal.serve(port))
+    print('join the network %s, then open %s' % (name, portal.url))
+    try:
+        while True:
+            await portal.tried.wait()
+            if serving.done():
+                await serving  # it could not start, and says why
+            if await wifi.join(*wifi.networks[0]):
+                break
+            portal.tried.clear()
+        await wifi.connect()
+        try:
+            wifi.save(path)
+        except OSError as exc:
+            # it is connected for now, and asks again the next time
+            print(path, exc)
+        print('connected: http://%s/' % wifi.address)
+        await asyncio.sleep(linger)
+    finally:
+        portal.app.shutdown()
+        names.cancel()
+        try:
+            if not serving.done():
+                await serving
+        finally:
+            ap.active(False)
