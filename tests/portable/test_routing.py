@@ -60,7 +60,7 @@ class TestRegistration(unittest.TestCase):
     def test_decorators_return_the_function(self):
         app = Microdot()
 
-        def view(request):
+        def view(*args):
             pass
 
         self.assertIs(app.get('/a')(view), view)
