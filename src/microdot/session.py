@@ -365,11 +365,11 @@ def finish_sessions(request, response):
             lines = response.headers.get('Set-Cookie')
             if isinstance(lines, list):
                 # it may have been here before
-                others = []
+                kept = []
                 for line in lines:
                     if not line.startswith(name + '='):
-                        others.append(line)
-                response.headers['Set-Cookie'] = others
+                        kept.append(line)
+                response.headers['Set-Cookie'] = kept
             options = {'http_only': True, 'same_site': 'Lax',
                        'secure': request.scheme == 'https',
                        'path': request.root_path or '/'}

@@ -33,6 +33,12 @@ class SSE:
     def close(self) -> None: ...
 
 class EventStream:
+    # (without underscores, as these are names of the core, too)
+    request: Request
+    sse: SSE
+    task: asyncio.Task[None] | None
+    error: Exception | None
+    done: bool
     def __init__(
         self, request: Request, sse: SSE, function: _Handler,
         args: tuple[Any, ...], kwargs: dict[str, Any]) -> None: ...
@@ -40,6 +46,7 @@ class EventStream:
     async def __anext__(self) -> bytes: ...
     def attach(
         self, write: Callable[[bytes], bool], chunked: bool) -> None: ...
+    async def run(self) -> None: ...
     async def aclose(self) -> None: ...
 
 def sse_response(

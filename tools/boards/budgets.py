@@ -67,10 +67,11 @@ def lay_out(folder):
         target = folder / 'mpy' / source.relative_to(size.LIBRARIES)
         size.compile_module(source, target.with_suffix('.mpy'), 3)
     shutil.copytree(size.LIBRARIES, folder / 'py')
+    # (CPython's own modules are on no board)
     shutil.copytree(size.PACKAGE, folder / 'py' / 'microdot',
                     ignore=lambda _, names: [
                         name for name in names if not name.endswith('.py')
-                        or name.startswith('_cpython')])
+                        or name[0] == '_' and name != '__init__.py'])
     for form, suffix in (('mpy', '.mpy'), ('py', '.py')):
         hello = folder / form / 'hello.py'
         hello.write_text(size.HELLO)
