@@ -9,8 +9,8 @@ from . import config, dotenv
 
 class Secret:
     """A text that does not show in tracebacks and logs: ``repr()`` hides it,
-    ``str()`` gives it. On boards, whose tracebacks show no values, it is
-    ``str``."""
+    ``str()`` gives it, and ``bytes()`` in UTF-8, as ``Session`` takes it. On
+    boards, whose tracebacks show no values, it is ``str``."""
     __module__ = config.__name__
 
     def __init__(self, value):
@@ -18,6 +18,9 @@ class Secret:
 
     def __str__(self):
         return self._value
+
+    def __bytes__(self):
+        return self._value.encode()
 
     def __repr__(self):
         return "Secret('***')"

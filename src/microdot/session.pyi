@@ -1,5 +1,6 @@
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, SupportsBytes
 
 from typing_extensions import TypeAlias
 
@@ -10,7 +11,7 @@ from .stores import RedisStore as RedisStore
 from .stores import Store
 
 _Key: TypeAlias = str | bytes
-_Keys: TypeAlias = _Key | Sequence[_Key]
+_Keys: TypeAlias = _Key | SupportsBytes | Sequence[_Key | SupportsBytes]
 
 def now() -> int: ...
 def check_key(key: str | bytes) -> None: ...
@@ -35,14 +36,15 @@ class Session:
     secret_key: _Keys | None
     cookie_options: Mapping[str, Any] | None
     cookie_name: str
-    max_age: int | None
+    max_age: float | timedelta | None
     rolling: bool
     auto_save: bool
     store: Store | None
     def __init__(
         self, app: Microdot | None = None, secret_key: _Keys | None = None,
         cookie_options: Mapping[str, Any] | None = None,
-        cookie_name: str = 'session', max_age: int | None = None,
+        cookie_name: str = 'session',
+        max_age: float | timedelta | None = None,
         rolling: bool = False, auto_save: bool = False,
         store: Store | None = None) -> None: ...
     def initialize(

@@ -60,6 +60,7 @@ def test_a_secret_does_not_show():
 
 
 def test_an_empty_secret_is_false():
+    assert bytes(Secret('ä')) == b'\xc3\xa4'
     assert Secret('x')
     assert not Secret('')
 

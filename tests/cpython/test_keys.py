@@ -1,4 +1,6 @@
 """Secret keys that are none, on CPython."""
+import asyncio
+import datetime
 import os
 import stat
 import subprocess
@@ -9,7 +11,11 @@ import pytest
 
 import servers
 from microdot import Microdot, _keys
+from microdot.config import Secret
+from microdot.login import Login
 from microdot.session import Session, encode_jwt, parse_jwt
+from microdot.stores import MemoryStore
+from microdot.test_client import TestClient
 
 GOOD = 'k' * 32
 
@@ -73,3 +79,73 @@ def test_examples_make_keys_that_nobody_else_reads(tmp_path, program):
         env={**os.environ, 'PYTHONPATH': str(servers.TOP / 'src')})
     assert result.returncode == 0, result.stderr
     assert stat.S_IMODE((tmp_path / 'a.key').stat().st_mode) == 0o600
+
+
+class User:
+    id = 'ada'
+
+
+@pytest.mark.parametrize('key', [
+    Secret(GOOD), [Secret(GOOD)], [GOOD, Secret('n' * 32)],
+    (Secret(GOOD), b'n' * 32)])
+def test_a_secret_of_the_configuration_is_a_key(key):
+    app = Microdot()
+    sessions = Session(app, key, max_age=60)
+    login = Login()
+    login.user_loader(lambda id: User())
+
+    @app.get('/login')
+    async def log_in(request):
+        return await login.login_user(request, User(), remember=True)
+
+    @app.get('/')
+    @login
+    async def index(request):
+        return request.g.current_user.id
+
+    async def visit():
+        client = TestClient(app)
+        await client.get('/login')
+        first = (await client.get('/')).text
+        del client.cookies['session']  # and now by the other cookie
+        return first, (await client.get('/')).text
+
+    assert asyncio.run(visit()) == ('ada', 'ada')
+    assert parse_jwt(sessions.encode({'a': 1}), [GOOD]) == {'a': 1}
+    assert sessions.decode(encode_jwt({'a': 1}, GOOD)) == {'a': 1}
+
+
+@pytest.mark.parametrize('key', [5, 1.5, object(), {'a': 1}])
+def test_a_key_that_is_no_text_is_told(key):
+    with pytest.raises(TypeError, match='a secret key is text or bytes; this'):
+        Session(secret_key=key).encode({})
+
+
+@pytest.mark.parametrize('options, error, text', [
+    ({'cookie_options': {'samesite': 'Lax'}}, TypeError, 'samesite'),
+    ({'cookie_options': {'same_site': 'Loose'}}, ValueError, 'same_site'),
+    ({'cookie_options': {'path': '/;x'}}, ValueError, 'bad character'),
+    ({'cookie_name': 'a b'}, ValueError, 'not a token'),
+    ({'max_age': '3600'}, TypeError, 'max_age is a number of seconds'),
+    ({'store': MemoryStore}, TypeError, 'such as MemoryStore()'),
+])
+def test_what_could_not_be_saved_is_refused_when_the_program_starts(
+        options, error, text):
+    with pytest.raises(error) as exc:
+        Session(Microdot(), GOOD, **options)
+    assert text in str(exc.value)
+    later = Session(None, GOOD, **options)
+    with pytest.raises(error):
+        later.initialize(Microdot())
+
+
+def test_a_session_without_its_application_first_is_told():
+    with pytest.raises(TypeError, match='the application comes first'):
+        Session(GOOD, Microdot())
+
+
+def test_a_session_may_last_for_a_timedelta():
+    sessions = Session(Microdot(), GOOD, max_age=datetime.timedelta(hours=1))
+    assert sessions.max_age == 3600
+    assert Session(Microdot(), GOOD, max_age=0).max_age == 0
+    assert Session(Microdot(), GOOD).max_age is None
