@@ -456,6 +456,53 @@ async def slow(request):
         assert command.wait() == 0
 
 
+UNTIL_GO = HELLO + """
+import asyncio
+
+@app.get('/until-go')
+async def until_go(request):
+    print('begun', flush=True)
+    while not os.path.exists('go'):
+        await asyncio.sleep(0.01)
+    return 'finished'
+
+app.shutdown_timeout = 60
+"""
+
+
+@pytest.mark.parametrize('where', ('--port', '--uds'))
+def test_who_comes_while_workers_end_does_not_wait_for_them(
+        folder, monkeypatch, where):
+    monkeypatch.chdir(folder)  # (a path of a socket is short)
+    save(folder / 'app.py', UNTIL_GO)
+    with Command('run', where, 'sock' if where == '--uds' else 0,
+                 '--workers', 2, cwd=folder) as command:
+        if where == '--uds':
+            command.wait_for('Ctrl-C')
+            family, address = socket.AF_UNIX, 'sock'
+        else:
+            family, address = socket.AF_INET, command.address()
+        with socket.socket(family) as sock:
+            sock.settimeout(PATIENCE)
+            sock.connect(address)
+            sock.sendall(b'GET /until-go HTTP/1.0\r\n\r\n')
+            command.wait_for('begun')
+            command.process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + PATIENCE
+            with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
+                while time.monotonic() < deadline:
+                    with socket.socket(family) as late:
+                        late.settimeout(PATIENCE)
+                        # (so many may wait that there is no room)
+                        with contextlib.suppress(BlockingIOError):
+                            late.connect(address)
+            # (what was under way has not been cut)
+            (folder / 'go').touch()
+            answer = b''.join(iter(lambda: sock.recv(65536), b''))
+        assert answer.endswith(b'finished')
+        assert command.wait() == 0
+
+
 def test_workers_end_when_their_supervisor_is_killed(folder):
     with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
         found = pids(command, 2)

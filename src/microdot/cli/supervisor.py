@@ -426,6 +426,11 @@ class Supervisor:
     def end(self) -> None:
         """Let all finish what they do; at a second signal they do not."""
         self.ending = True
+        if self.listening:
+            # Who comes now would wait for the last of them, and then be cut:
+            # a proxy can ask another instance at once.
+            self.listening.close()
+            self.listening = None
         for child in self.living():
             if self.signals > 1:
                 child.process.kill()
