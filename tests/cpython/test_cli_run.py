@@ -248,6 +248,18 @@ def test_what_stderr_does_not_take_is_lost(monkeypatch):
     Terminal(closed).print('nobody hears it')
 
 
+@pytest.mark.parametrize('words', [
+    ('run', '--port', 0), ('run', 'app.py', '--workers', 2), ('routes',)])
+def test_folder_that_is_no_more_is_said(folder, words):
+    gone = folder / 'gone'
+    gone.mkdir()
+    status, output = run(*words, cwd=gone, before=(
+        'sh', '-c', 'rmdir "$PWD"; exec "$@"', 'sh'))
+    assert status == 1
+    assert output == 'microdot: the current folder: ' \
+        'No such file or directory\n'
+
+
 def test_port_in_use_is_said(folder):
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = taken.getsockname()[1]

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import signal
 import socket
 import sys
@@ -323,6 +324,17 @@ def test_workers_go_on_where_no_process_can_be_started(folder):
         assert command.stop() == 0
 
 
+def test_workers_go_on_when_their_folder_has_been_removed(folder):
+    with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
+        first = pids(command, 2)
+        shutil.rmtree(folder)
+        command.process.send_signal(signal.SIGHUP)
+        command.wait_for('microdot: the current folder: No such file')
+        command.wait_for('the workers go on as they were')
+        assert pids(command, 2) == first
+        assert 'Traceback' not in command.output
+
+
 @needs_prlimit
 def test_dead_worker_is_replaced_when_a_process_can_be_started(folder):
     with Command('run', '--port', 0, '--workers', 2, cwd=folder) as command:
@@ -493,8 +505,10 @@ def test_who_comes_while_workers_end_does_not_wait_for_them(
                 while time.monotonic() < deadline:
                     with socket.socket(family) as late:
                         late.settimeout(PATIENCE)
-                        # (so many may wait that there is no room)
-                        with contextlib.suppress(BlockingIOError):
+                        # (there may be no room for more, and who is there
+                        # when the last worker looks away is cut)
+                        with contextlib.suppress(
+                                BlockingIOError, ConnectionResetError):
                             late.connect(address)
             # (what was under way has not been cut)
             (folder / 'go').touch()

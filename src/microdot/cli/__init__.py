@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 
 #: Name, module, and what it does in a line. The module has a function
@@ -78,6 +79,12 @@ def run_command(name: str, words: list[str]) -> int:
         raise CommandError('there is no command %r%s' % (
             name, nearest(name, COMMANDS)))
     try:
+        os.getcwd()
+    except OSError as exc:
+        # (no path could be made of a name, nor be shown)
+        raise CommandError('the current folder: %s' % exc.strerror,
+                           1) from None
+    try:
         module = importlib.import_module(COMMANDS[name][0], __package__)
     except ModuleNotFoundError as exc:
         if exc.name != importlib.util.resolve_name(
@@ -109,7 +116,6 @@ def main(words: list[str] | None = None) -> int:
     except BrokenPipeError:
         # ``microdot routes | head``: the reader has seen enough. Python would
         # complain once more when it flushes.
-        import os
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
