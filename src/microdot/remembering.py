@@ -6,9 +6,11 @@ from .session import digest, find_session, now
 def keys_of(sessions):
     """Return keys for the cookie of a user. They are its own: so a session is
     never taken for such a token, and such a token never for a session."""
-    return [digest(key.encode() if isinstance(key, str) else key,
-                   b'microdot.login', 'sha256')
-            for key in sessions.keys()]
+    keys = []
+    for key in sessions.keys():
+        keys.append(digest(key.encode() if isinstance(key, str) else key,
+                           b'microdot.login', 'sha256'))
+    return keys
 
 
 def remember_user(login, request, user_id, days):

@@ -8,8 +8,10 @@ def _has_form(value):
     if isinstance(value, list):
         return all(map(_has_form, value))
     if isinstance(value, dict):
-        return all([isinstance(key, str) and _has_form(value[key])
-                    for key in value])
+        for key in value:
+            if not isinstance(key, str) or not _has_form(value[key]):
+                return False
+        return True
     if isinstance(value, float):
         return value - value == 0  # neither NaN nor infinite
     return value is None or isinstance(value, (str, int, bool))
