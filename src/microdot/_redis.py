@@ -93,9 +93,9 @@ return 1
 
 
 def _where(url):
-    # The address without the password.
-    return url.rpartition('@')[2].partition('://')[2] or \
-        url.rpartition('@')[2]
+    # The address without the password, which may be in the query as well.
+    scheme, _, rest = url.partition('?')[0].partition('://')
+    return (rest or scheme).rpartition('@')[2]
 
 
 def check_redis(url):

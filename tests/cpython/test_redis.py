@@ -234,10 +234,11 @@ def test_a_wrong_password_is_told_at_the_start():
     except programs.FetchError as error:
         pytest.skip(str(error))
     with RedisServer('--requirepass', 'secret') as server:
-        for url in (server.url, server.url_for(':wrong@')):
+        for url in (server.url, server.url_for(':wrong@'),
+                    server.url + '&password=wrong@'):
             with pytest.raises(ValueError, match='password') as caught:
                 RedisHub(url)
-            assert 'wrong@' not in str(caught.value)
+            assert 'wrong' not in str(caught.value)
         RedisHub(server.url_for(':secret@'))
 
 
