@@ -565,7 +565,7 @@ def with_form_data(f):
                 if isinstance(value, FileUpload):
                     if len(uploads) >= FormDataIter.max_files:
                         raise _over('max_files')
-                    uploads.append(value)
+                    uploads += [value]
                     files.setdefault(name, await value.copy())
                 else:
                     left -= len(value)
@@ -603,5 +603,5 @@ def getlist(request, name):
     found = []
     for key, value in pairs:
         if key == name:
-            found.append(value)
+            found += [value]
     return found

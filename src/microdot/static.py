@@ -409,7 +409,7 @@ def static(app, url_prefix, folder, max_age=None, html=False, gzip=False,
                         'text/html' not in request.headers.get('Accept', '')):
                     raise
                 return serve_file(
-                    request, find(request, fallback, False)[1], max_age=0)
+                    request, find(request, fallback, False)[1], None, 0)
             return serve_file(request, name, None, max_age,
                               gzip and one.is_inside(name + '.gz'))
         except HTTPException as exc:
