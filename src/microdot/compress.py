@@ -151,6 +151,7 @@ class Compress:
                     first; ``None``: all that are installed.
     :raises ValueError: the level or a coding is none of these, or not
                         installed.
+    :raises TypeError: *min_size* is no number, or *codings* a text.
     """
     #: Bytes of a body that is compressed in one piece; a larger one is sent
     #: in pieces, without ``Content-Length``.
@@ -162,6 +163,9 @@ class Compress:
                  codings=None):
         if level not in range(1, 10):
             raise ValueError('level is %r, and has to be 1 to 9' % (level,))
+        if not isinstance(min_size, (int, float)):
+            raise TypeError('min_size is a number of bytes; this is %r' % (
+                min_size,))
         self.min_size = min_size
         self.level = level
         self.with_sessions = with_sessions

@@ -377,3 +377,9 @@ def test_a_level_that_zlib_has_not_is_refused():
     for level in -1, 0, 10, None:
         with pytest.raises(ValueError):
             Compress(Microdot(), level=level)
+
+
+@pytest.mark.parametrize('size', ['500', None, b'1'])
+def test_a_least_size_that_is_no_number_is_refused(size):
+    with pytest.raises(TypeError, match='min_size is a number of bytes'):
+        Compress(Microdot(), min_size=size)

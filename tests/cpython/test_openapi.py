@@ -855,3 +855,49 @@ def test_members_of_enumerations_and_of_the_start_of_a_class_are_described():
     assert schema['properties']['seed'] == {'type': 'integer'}
     assert schema['properties']['step']['type'] == 'integer'
     json.dumps(schema)
+
+
+#: The names of handlers that are those of parts of the page too.
+OWN = ('about', 'find', 'keys', 'operations', 'raw', 'schemes', 'state',
+       'version')
+
+OWN_PAGE = """
+import sys
+
+from microdot import Microdot
+from microdot.openapi import OpenAPI
+
+app = Microdot()
+OpenAPI(app, title='Shop', description='What it is for')
+
+for name in %r:
+    @app.get('/' + name, name=name)
+    async def view(request):
+        return 'x'
+
+app.run(sys.argv[1], int(sys.argv[2]))
+""" % (OWN,)
+
+
+@needs_browser
+def test_handlers_may_have_the_names_of_parts_of_the_page(
+        browser, tmp_path):  # noqa: F811
+    script = tmp_path / 'own.py'
+    script.write_text(OWN_PAGE)
+    with servers.serve(servers.running(), script=script,
+                       before=['127.0.0.1']) as server:
+        page = browser.open('http://127.0.0.1:%d/docs#state' % server.port)
+        page.wait_for('document.querySelector(".operation .send") !== null')
+        assert page.evaluate(
+            '[...document.querySelectorAll(".operation")].map('
+            'one => one.querySelector(".path").textContent)') == [
+                '/' + name for name in OWN]
+        assert page.evaluate(
+            'document.querySelector(".operation[open] .path").textContent'
+        ) == '/state'
+        assert page.evaluate(
+            'new Set([...document.querySelectorAll("[id]")].map('
+            'one => one.id)).size == '
+            'document.querySelectorAll("[id]").length')
+        assert 'What it is for' in page.text
+        page.close()

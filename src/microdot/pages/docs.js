@@ -376,7 +376,9 @@ function inside(method, path, operation) {
 }
 
 function card(method, path, operation) {
-  const id = operation.operationId || method + path;
+  let id = operation.operationId || method + path;
+  // The page has names of its own, such as "about" and "state".
+  while (document.getElementById(id)) id += '.';
   const locked = (operation.security || []).some(
     (one) => Object.keys(one).length);
   const open = (operation.security || []).some(
@@ -464,9 +466,10 @@ function filter() {
 }
 
 function openNamed() {
-  const one = document.getElementById(
-    decodeURIComponent(location.hash.slice(1)));
-  if (one && one.classList.contains('operation')) {
+  const name = decodeURIComponent(location.hash.slice(1));
+  const one = [name, name + '.'].map((id) => document.getElementById(id)).find(
+    (found) => found && found.classList.contains('operation'));
+  if (one) {
     if (one.hidden) {
       document.getElementById('find').value = '';
       filter();
