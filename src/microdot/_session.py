@@ -2,6 +2,7 @@
 from . import session
 from ._keys import check
 from ._mistakes import named
+from .cookies import set_cookie
 from .microdot import Microdot, Response
 
 _check_empty = session.check_key
@@ -63,8 +64,8 @@ class Session(session.Session):
             raise TypeError('max_age is a number of seconds; this is %s: %r'
                             % (named(self.max_age), self.max_age))
         try:
-            Response().set_cookie(
-                self.cookie_name, '', **self.cookie_options or {})
+            set_cookie(Response(), self.cookie_name, '',
+                       **self.cookie_options or {})
         except (TypeError, ValueError) as exc:
             raise type(exc)('cookie_name and cookie_options are arguments of '
                             'set_cookie(): %s' % exc) from None
