@@ -27,6 +27,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / 'tools'))
 
 import interpreters  # noqa: E402
+from check import free_port  # noqa: E402
 
 PACKAGE = TOP / 'src' / 'microdot'
 LIBRARIES = TOP / 'libs' / 'micropython'
@@ -150,13 +151,6 @@ def imported(interpreter, path, module, before=''):
         lines = [line for line in lines if line.strip()]
         raise Failure('%s does not import: %s' % (
             module, lines[-1] if lines else 'no message')) from None
-
-
-def free_port():
-    """Return a port of the loopback address that nothing listens on."""
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
 
 
 def serves(interpreter, path, heap_kib, before=''):
