@@ -2466,13 +2466,16 @@ class Server:
                 try:
                     # at once, even if there is no room
                     sock, addr = await accept(listener, self)
+                    late = False
                     while len(app.connections) >= app.max_connections:
                         self.event.clear()
-                        self._make_room()
+                        self._make_room(late)
                         try:
                             await asyncio.wait_for(self.event.wait(), 0.2)
+                            late = False
                         except asyncio.TimeoutError:
-                            self._make_room(True)
+                            # (or one has gone in that moment)
+                            late = True
                         if self.closing:
                             # (wait_for() may have lost the cancellation)
                             return

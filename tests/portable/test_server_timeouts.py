@@ -353,6 +353,30 @@ class TestLimitOfConnections(unittest.TestCase):
 
         serve(check, max_connections=1)
 
+    def test_nobody_is_closed_when_room_comes_as_the_time_is_over(self):
+        class Late(Unhurried):
+            async def wait_for(self, coro, seconds):
+                res = await asyncio.wait_for(coro, 60)
+                if seconds == 0.2:
+                    raise asyncio.TimeoutError()
+                return res
+
+        change(self, core, 'asyncio', Late())
+
+        async def check(app, server, client):
+            await client.send(GET)
+            await client.answer()
+            half = await server.connect()
+            await half.send(GET[:9])
+            await until(lambda: any([
+                conn.partial for conn in app.connections]))
+            # in the place of the first
+            self.assertEqual((await server.ask()).body, b'hello')
+            await half.send(GET[9:])
+            self.assertEqual((await half.answer()).body, b'hello')
+
+        serve(check, max_connections=2)
+
     def test_slow_heads_do_not_keep_others_out(self):
         async def check(app, server, client):
             # of new connections, and of one that has had its answer
