@@ -247,7 +247,8 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 @pytest.mark.parametrize('before', [
     (sys.executable, '-c', NO_READER),
-    ('sh', '-c', 'exec "$@" 2>/dev/full', 'sh')], ids=('gone', 'full'))
+    ('sh', '-c', 'exec "$@" 2>/dev/full', 'sh'),
+    ('sh', '-c', 'exec "$@" <&- 2>&-', 'sh')], ids=('gone', 'full', 'none'))
 def test_workers_are_replaced_where_nobody_can_be_told(folder, before):
     with socket.create_server(('127.0.0.1', 0)) as sock:
         fd = sock.fileno()

@@ -93,6 +93,20 @@ class Signals:
             signal.signal(number, signal.SIG_IGN)
 
 
+def open_standard_files() -> None:
+    """See to it that files 0 to 2 are open.
+
+    In a process that was started without them (``2>&-``) a socket would be
+    stderr, and what is written there sent to whoever is at its other end.
+    """
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            # (the system takes the lowest number that is free)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
 def command(words: list[str]) -> int:
     """Serve what the words name until SIGINT or SIGTERM; return the exit
     status."""
@@ -103,6 +117,7 @@ def command(words: list[str]) -> int:
     if CHILD in os.environ:
         from .child import run
         return run(signals)
+    open_standard_files()
     settings = gather(words, os.environ, warn)
     if settings.reload or settings.workers > 1:
         from .supervisor import supervise
