@@ -721,10 +721,15 @@ class RedisStore(stores.Store):
         except _FAILS as exc:
             for session in loaded.sessions:
                 session.cookies.clear()  # of a session that is not there
-            raise self._fail(exc) from None
+            # (one that is full or a replica can still be read)
+            refused = isinstance(exc, redis.ResponseError)
+            raise self._fail(exc, 'save' if refused else '') from None
+        if all_changes:
+            self.link.up()
+            self.link.up('save')
 
-    def _fail(self, exc):
-        self.link.tell(exc, 'sessions are answered with 503')
+    def _fail(self, exc, who=''):
+        self.link.tell(exc, 'sessions are answered with 503', who)
         return HTTPException(*stores.UNAVAILABLE)
 
     async def _change(self, loaded, id, changes, is_new):

@@ -227,6 +227,43 @@ def test_without_redis_sessions_are_a_503(redis_server, caplog):  # noqa: F811
     assert 'is back' in back
 
 
+def test_a_redis_that_can_only_be_read_is_told_once(
+        redis_server, caplog):  # noqa: F811
+    async def test(one, two):
+        ada = one.client()
+        await ada.post('/', json={'a': 1})
+        async with redis_client(redis_server) as client:
+            await client.config_set('maxmemory', 1)
+            try:
+                for number in range(3):
+                    res = await ada.post('/', json={'b': number})
+                    assert res.status_code == 503
+                    assert (await ada.get('/')).json == {'a': 1}
+            finally:
+                await client.config_set('maxmemory', 0)
+        assert (await ada.post('/', json={'b': 1})).status_code == 200
+
+    caplog.set_level(logging.WARNING, 'microdot.error')
+    with_processes(redis_server, test)
+    refuses, back = [record.getMessage() for record in caplog.records]
+    assert 'refuses' in refuses and '503' in refuses
+    assert 'is back' in back
+
+
+def test_a_redis_that_is_only_saved_to_is_told_to_be_back(
+        redis_server, caplog):  # noqa: F811
+    async def test(one, two):
+        redis_server.kill()
+        assert (await one.client().post('/', json={'a': 1})).status_code == 503
+        await asyncio.to_thread(redis_server.start)
+        assert (await one.client().post('/', json={'a': 1})).status_code == 200
+
+    caplog.set_level(logging.WARNING, 'microdot.error')
+    with_processes(redis_server, test)
+    gone, back = [record.getMessage() for record in caplog.records]
+    assert 'is gone' in gone and 'is back' in back
+
+
 @pytest.mark.parametrize('together', (3, 4, 150))
 def test_requests_share_so_many_connections(
         redis_server, caplog, monkeypatch, together):  # noqa: F811
