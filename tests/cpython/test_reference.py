@@ -91,7 +91,8 @@ def test_types_are_those_of_the_stub():
         'request': 'Request', 'name': 'str', 'check': 'Callable[[], Any]'}
     session = stubs.function('microdot.session', 'Session')
     assert session.types['secret_key'] == (
-        'str | bytes | Sequence[str | bytes] | None')
+        'str | bytes | SupportsBytes | '
+        'Sequence[str | bytes | SupportsBytes] | None')
     loader = stubs.function('microdot.login', 'Login.user_loader')
     assert loader.types['f'] == loader.result == 'function'
 
