@@ -51,11 +51,12 @@ STARTED = 'MICRODOT_CHECK_STARTED'
 QUICK = ('lint', 'types', 'test')
 QUICK_OPTIONS = ('tests/portable', '--interpreter', 'running',
                  '--interpreter', 'micropython-1.25-32')
-#: A test that fails is tried once more, and the summary shows why it did
-#: (RERUN); so are at most three tests of a run. Thousands of them talk to
-#: servers, browsers and interpreters on a machine that others use too.
-RETRY_OPTIONS = ('--reruns', '1', '--max-suite-reruns', '3',
-                 '--rerun-show-tracebacks')
+#: Where the same notes the tests that fail.
+FAILURES = 'MICRODOT_CHECK_FAILURES'
+#: If no more tests than these fail, of all, each is tried once more.
+#: Thousands of them talk to servers, browsers and interpreters on a machine
+#: that others use too.
+MAX_AGAIN = 3
 #: Seconds that each step takes on two cores, about.
 USUAL_S = {'lint': 1, 'types': 60, 'bodies': 10, 'docs': 40, 'package': 20,
            'size': 20, 'test': 900}
@@ -441,20 +442,68 @@ def attempt(name, function):
 
 
 def run_tests(failed, options):
-    """Run pytest and return its exit status."""
+    """Run pytest, and without options once more what fails; return its exit
+    status."""
     env = dict(os.environ)
     # This file is a plugin of pytest as well: see below.
-    env['PYTHONPATH'] = str(TOP / 'tools')
+    env['PYTHONPATH'] = str(pathlib.Path(__file__).resolve().parent)
     env[FAILED] = ' '.join(failed)
+    with tempfile.TemporaryDirectory() as folder:
+        noted = pathlib.Path(folder, 'failures')
+        env[FAILURES] = str(noted)
+        status = run_pytest(['-n', '2', *options], env)
+        names = noted.read_text().splitlines() if noted.exists() else []
+    if status != 1 or options or not 0 < len(names) <= MAX_AGAIN:
+        return status
+    print('check: %d failed, see above; once more, by themselves:'
+          % len(names), *names, sep='\n', flush=True)
+    del env[FAILURES]
+    return run_pytest(names, env)
+
+
+def run_pytest(options, env):
+    """Run pytest and return its exit status."""
     process = subprocess.Popen(
-        [str(venv_python(VENV)), '-m', 'pytest', '-p', 'check', '-n', '2',
-         '-rfER', *RETRY_OPTIONS, *options], cwd=TOP, env=env)
+        [str(venv_python(VENV)), '-m', 'pytest', '-p', 'check', '-rfE',
+         *options], cwd=TOP, env=env)
     try:
         return process.wait()
     except KeyboardInterrupt:
         # It has had the same signal, and puts away what it has started.
         process.wait()
         raise
+
+
+class Failures:
+    """Notes the tests that fail, unless something else than a test does."""
+
+    def __init__(self, path):
+        self.path = path
+        self.names = {}
+        self.is_whole = True
+
+    def pytest_runtest_logreport(self, report):
+        """Note a test."""
+        if report.failed:
+            self.names[report.nodeid] = True
+
+    def pytest_collectreport(self, report):
+        """Note that a file cannot be read."""
+        if report.failed:
+            self.is_whole = False
+
+    def pytest_sessionfinish(self):
+        """Write their names, a line each."""
+        if self.is_whole:
+            pathlib.Path(self.path).write_text(
+                ''.join(name + '\n' for name in self.names))
+
+
+def pytest_configure(config):
+    """Note failures where :func:`run_tests` asks for it, in the process that
+    hears of all of them."""
+    if FAILURES in os.environ and not hasattr(config, 'workerinput'):
+        config.pluginmanager.register(Failures(os.environ[FAILURES]))
 
 
 def pytest_terminal_summary(terminalreporter):

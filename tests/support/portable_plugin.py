@@ -259,13 +259,6 @@ class PortableItem(pytest.Item):
         """Run the process, if this is the first item that needs it."""
         runs = self.config.stash[_runs_key]
         key = (self.path, self.interpreter.name)
-        if self.result is not None:
-            # It is tried again (tools/check.py): by itself, since what the
-            # process said of it is kept.
-            again = run_file(self.config, self.path, self.interpreter,
-                             [self.test])
-            self.result = again[self.test]
-            return
         if key not in runs:
             tests = [item.test for item in self.session.items
                      if isinstance(item, PortableItem)

@@ -108,30 +108,55 @@ def test_failed_steps_fail_the_whole_although_the_tests_pass(monkeypatch):
     assert ran == [(['lint'], ['-x'])]
 
 
-def test_a_failure_is_tried_once_more_and_shown(tmp_path):
+def prepare(folder, monkeypatch):
+    (folder / 'pytest.ini').write_text('[pytest]\n')
+    monkeypatch.setattr(check, 'TOP', folder)
+    monkeypatch.setattr(check, 'venv_python', lambda venv: sys.executable)
+    monkeypatch.setenv('PYTEST_ADDOPTS', '-p no:cacheprovider')
+
+
+@pytest.mark.parametrize('count, then, status', [
+    (1, True, 0), (3, True, 0), (3, False, 1), (4, True, 1)])
+def test_what_fails_is_tried_once_more(count, then, status, tmp_path,
+                                       monkeypatch, capfd):
     (tmp_path / 'test_it.py').write_text(textwrap.dedent("""
         import pathlib
 
         import pytest
 
-        @pytest.mark.parametrize('number', range(5))
+        @pytest.mark.parametrize('number', range(%d))
         def test_it(number):
-            path = pathlib.Path(__file__).with_name('seen%d' % number)
-            seen = path.exists()
+            path = pathlib.Path(__file__).with_name('seen%%d' %% number)
+            seen = path.exists() and %r
             path.touch()
             assert seen, 'the first time'
-        """))
-    result = subprocess.run(
-        [sys.executable, '-m', 'pytest', '-n', '2', '-rfER',
-         *check.RETRY_OPTIONS, '-c', os.devnull, '-p', 'no:cacheprovider',
-         str(tmp_path)],
-        cwd=tmp_path, capture_output=True, text=True,
-        env={**os.environ, 'PYTEST_ADDOPTS': ''})
-    assert result.returncode == 1
-    assert result.stdout.splitlines()[-1].strip('= ').startswith(
-        '2 failed, 3 passed, 3 rerun')
-    shown = result.stdout.partition('rerun test summary')[2]
-    assert shown.count('AssertionError: the first time') >= 3
+
+        def test_passes():
+            path = pathlib.Path(__file__).with_name('passed')
+            assert not path.exists()
+            path.touch()
+        """ % (count, then)))
+    prepare(tmp_path, monkeypatch)
+    assert check.run_tests([], []) == status
+    out = capfd.readouterr().out
+    assert out.count('AssertionError: the first time') >= count
+    assert ('once more' in out) == (count <= 3)
+    last = out.splitlines()[-1]
+    if count > 3:
+        assert '4 failed, 1 passed' in last
+    elif then:
+        assert '%d passed' % count in last and 'failed' not in last
+    else:
+        assert '3 failed' in last
+
+
+def test_a_file_that_cannot_be_read_is_not_tried_again(
+        tmp_path, monkeypatch, capfd):
+    (tmp_path / 'test_it.py').write_text('def test_it(): assert 0\n')
+    (tmp_path / 'test_no.py').write_text('no such name\n')
+    prepare(tmp_path, monkeypatch)
+    assert check.run_tests([], [])
+    assert 'once more' not in capfd.readouterr().out
 
 
 def test_failed_steps_are_repeated_at_the_end_of_pytest(monkeypatch):

@@ -55,9 +55,6 @@ needs_mpy_cross = pytest.mark.skipif(
 needs_xdist = pytest.mark.skipif(
     importlib.util.find_spec('xdist') is None,
     reason='pytest-xdist is missing')
-needs_reruns = pytest.mark.skipif(
-    importlib.util.find_spec('pytest_rerunfailures') is None,
-    reason='pytest-rerunfailures is missing')
 
 
 class Checkout:
@@ -608,37 +605,3 @@ def test_output_that_stops_early_loses_no_test(count):
     results = parse(*lines)
     assert set(results) == {'A.x', 'A.y'}
     assert 'failed' in [result[0] for result in results.values()]
-
-
-@needs_others
-@needs_reruns
-def test_a_test_that_failed_is_tried_again_by_itself(checkout):
-    checkout.write_test("""
-        import sys
-
-        def count(name):
-            # how often this interpreter has come here
-            with open('%s-%d-%s' % (sys.implementation.name,
-                                    sys.version_info[1], name), 'a+') as file:
-                file.write('x')
-                file.seek(0)
-                return len(file.read())
-
-        class TestX(unittest.TestCase):
-            def test_fails_once(self):
-                self.assertEqual(count('once'), 2)
-            def test_fails_always(self):
-                count('always')
-                self.fail('always')
-            def test_passes(self):
-                self.assertEqual(count('passes'), 1)
-        """)
-    status, output, outcomes = checkout.run_others('--reruns', '1')
-    assert status == 1
-    assert outcomes == {
-        'TestX::test_fails_once': 'PASSED',
-        'TestX::test_fails_always': 'FAILED',
-        'TestX::test_passes': 'PASSED'}
-    for name, times in (('once', 2), ('always', 2), ('passes', 1)):
-        texts = [path.read_text() for path in checkout.top.glob('*-' + name)]
-        assert texts == ['x' * times] * len(NAMES)
